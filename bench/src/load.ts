@@ -1,0 +1,75 @@
+/**
+ * The load generator: runs redis-benchmark on the other core against one server, reads the server's
+ * CPU time around it, and takes throughput and latency percentiles from its report. CPU per
+ * operation comes first because it does not depend on the generator.
+ */
+import { spawn } from 'node:child_process';
+import type { ServerProcess } from './processes.ts';
+import { pinTo } from './processes.ts';
+
+/** One measured run. */
+export interface LoadResult {
+  readonly operationsPerSecond: number;
+  /** Server CPU, microseconds per operation. */
+  readonly userUs: number;
+  readonly systemUs: number;
+  /** Latency, milliseconds. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly p999Ms: number;
+}
+
+/** What is asked of the server. */
+export interface Load {
+  readonly test: 'get' | 'set' | 'incr' | 'mset';
+  readonly connections: number;
+  readonly pipeline: number;
+  readonly valueBytes: number;
+  readonly keys: number;
+  readonly operations: number;
+}
+
+/** Runs the load once. */
+export async function runLoad(server: ServerProcess, load: Load): Promise<LoadResult> {
+  const before = server.cpuSeconds();
+  const report = await output([
+    ...pinTo(1), 'redis-benchmark', '-h', '127.0.0.1', '-p', String(server.port),
+    '-t', load.test, '-n', String(load.operations), '-c', String(load.connections),
+    '-P', String(load.pipeline), '-d', String(load.valueBytes), '-r', String(load.keys),
+  ]);
+  const after = server.cpuSeconds();
+  const toUs = 1e6 / load.operations;
+  return {
+    operationsPerSecond: Number(/([\d.]+) requests per second/.exec(report)?.[1] ?? NaN),
+    userUs: (after.user - before.user) * toUs,
+    systemUs: (after.system - before.system) * toUs,
+    p50Ms: percentile(report, 50),
+    p99Ms: percentile(report, 99),
+    p999Ms: percentile(report, 99.9),
+  };
+}
+
+/** First bucket of the report's distribution at or above the percentile. */
+function percentile(report: string, wanted: number): number {
+  const pattern = /([\d.]+)% <= ([\d.]+) milliseconds \(cumulative count/g;
+  for (const match of report.matchAll(pattern)) {
+    if (Number(match[1]) >= wanted) return Number(match[2]);
+  }
+  return NaN;
+}
+
+function output(command: readonly string[]): Promise<string> {
+  const [program = '', ...rest] = command;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString().replaceAll('\r', '\n');
+    });
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      if (code === 0) resolve(text);
+      else reject(new Error(`${program} ended with ${String(code)}: ${text.slice(-500)}`));
+    });
+  });
+}

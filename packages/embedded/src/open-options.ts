@@ -1,0 +1,94 @@
+/**
+ * What `openSync` takes, and how it becomes settings: every option is checked before anything is
+ * made, and a misspelt or impossible one is a Fault that says what was given and what is allowed.
+ */
+import { DATABASE_COUNT, Fault, Settings } from '@kora/core';
+import type { Platform } from '@kora/core';
+
+/** Policies of `maxmemoryPolicy`: what goes when memory is full. */
+export type MaxmemoryPolicy =
+  | 'noeviction' | 'allkeys-lru' | 'allkeys-lfu' | 'allkeys-random'
+  | 'volatile-lru' | 'volatile-lfu' | 'volatile-random' | 'volatile-ttl';
+
+/** Options of `openSync`. */
+export interface OpenOptions {
+  /**
+   * Bytes of data at most, or with a unit as in Redis (`'100mb'`). Default: no limit but
+   * `memoryBytesMax`.
+   */
+  readonly maxmemory?: number | string;
+  /** Default `noeviction`: writes are refused with `OOM` when memory is full. */
+  readonly maxmemoryPolicy?: MaxmemoryPolicy;
+  /** Databases that SELECT accepts, 1 to 16. Default 16. */
+  readonly databases?: number;
+  /** Any other parameter of CONFIG by its name, as CONFIG SET would take it. */
+  readonly settings?: Readonly<Record<string, string | number>>;
+  /**
+   * Address space of the engine in bytes: a multiple of 64 KiB, 64 MiB to 4 GiB (the default). Only
+   * what is used costs memory. A closed engine's memory serves the next one with the same figure.
+   */
+  readonly memoryBytesMax?: number;
+  /**
+   * Called when a command throws: a defect of the engine. Default: the reply's `cause` alone says
+   * so.
+   */
+  readonly onError?: (message: string, cause: unknown) => void;
+  /** Clocks and chance, for tests. Default: those of Node, with background work on a timer. */
+  readonly platform?: Platform;
+}
+
+/** Least address space: low memory, the page map and room for data. */
+export const MEMORY_BYTES_MIN = 64 * 1024 * 1024;
+const MEMORY_BYTES_MAX = 2 ** 32;
+const WASM_PAGE_BYTES = 65_536;
+const OPTION_NAMES: ReadonlySet<string> = new Set([
+  'maxmemory', 'maxmemoryPolicy', 'databases', 'settings', 'memoryBytesMax', 'onError', 'platform',
+]);
+
+/** The options as a settings table and an address space.
+ * @throws {Fault} INVALID_OPTION */
+export function readOptions(options: OpenOptions): {
+  readonly settings: Settings;
+  readonly memoryBytesMax: number;
+} {
+  for (const name of Object.keys(options)) {
+    if (OPTION_NAMES.has(name)) continue;
+    throw new Fault(
+      'INVALID_OPTION', `unknown option "${name}"; there is ${[...OPTION_NAMES].join(', ')}`,
+    );
+  }
+  const pairs: [string, string][] = [];
+  if (options.maxmemory !== undefined) pairs.push(['maxmemory', String(options.maxmemory)]);
+  if (options.maxmemoryPolicy !== undefined) {
+    pairs.push(['maxmemory-policy', options.maxmemoryPolicy]);
+  }
+  if (options.databases !== undefined) {
+    checkInteger('databases', options.databases, 1, DATABASE_COUNT);
+    pairs.push(['databases', String(options.databases)]);
+  }
+  for (const [name, value] of Object.entries(options.settings ?? {})) {
+    pairs.push([name, String(value)]);
+  }
+  const settings = new Settings();
+  for (const pair of pairs) {
+    const refusal = settings.find(pair[0]) === undefined
+      ? `there is no setting "${pair[0]}"`
+      : settings.load([pair]);
+    if (refusal !== null) throw new Fault('INVALID_OPTION', refusal);
+  }
+  const memoryBytesMax = options.memoryBytesMax ?? MEMORY_BYTES_MAX;
+  checkInteger('memoryBytesMax', memoryBytesMax, MEMORY_BYTES_MIN, MEMORY_BYTES_MAX);
+  if (memoryBytesMax % WASM_PAGE_BYTES !== 0) {
+    throw new Fault(
+      'INVALID_OPTION', `memoryBytesMax is ${memoryBytesMax}; it is a multiple of 65536`,
+    );
+  }
+  return { settings, memoryBytesMax };
+}
+
+function checkInteger(name: string, value: number, min: number, max: number): void {
+  if (Number.isSafeInteger(value) && value >= min && value <= max) return;
+  throw new Fault(
+    'INVALID_OPTION', `${name} is ${String(value)}; it is an integer from ${min} to ${max}`,
+  );
+}

@@ -1,0 +1,95 @@
+/**
+ * The sections of INFO as one table of fields. The core fills in what it knows; the server replaces
+ * or adds what only it can see (clients, traffic), other packages add sections of their own. A
+ * field is a name and a function, read at the moment INFO is asked. Rules of Redis 7.0: no argument
+ * means `default`; `all` is every built-in section but modules, `everything` adds those; sections
+ * come in the table's order and once each, whatever the order and number of names.
+ */
+import type { Shard } from '../shard/shard.ts';
+
+/** Reads one field's value. */
+export type InfoReader = (shard: Shard) => string | number;
+/** Reads a run of lines whose names vary: keyspace, commandstats, errorstats. */
+export type InfoLines = (shard: Shard) => readonly string[];
+
+/** When a section is shown without being named. */
+export type InfoVisibility = 'default' | 'all' | 'everything' | 'named';
+
+interface Section {
+  readonly name: string;
+  readonly title: string;
+  readonly visibility: InfoVisibility;
+  readonly fields: Map<string, InfoReader>;
+  readonly lines: InfoLines[];
+}
+
+/** Table of sections and fields. */
+export class InfoRegistry {
+  readonly #sections = new Map<string, Section>();
+
+  /** Adds a section after those that exist; one that exists stays as it is. */
+  addSection(name: string, title: string, visibility: InfoVisibility = 'default'): void {
+    if (this.#sections.has(name)) return;
+    this.#sections.set(name, { name, title, visibility, fields: new Map(), lines: [] });
+  }
+
+  /**
+   * Adds fields at the end of a section; a name that exists gets the new reader in its old place.
+   */
+  addFields(section: string, fields: Readonly<Record<string, InfoReader>>): void {
+    const found = this.#sectionOf(section);
+    for (const [name, read] of Object.entries(fields)) found.fields.set(name, read);
+  }
+
+  /** Adds lines after the fields of a section. */
+  addLines(section: string, lines: InfoLines): void {
+    this.#sectionOf(section).lines.push(lines);
+  }
+
+  /** Names of all sections, in order. */
+  get sectionNames(): readonly string[] {
+    return [...this.#sections.keys()];
+  }
+
+  /** The value of one field as text, undefined where there is none. */
+  valueOf(section: string, field: string, shard: Shard): string | undefined {
+    const read = this.#sections.get(section)?.fields.get(field);
+    return read === undefined ? undefined : String(read(shard));
+  }
+
+  /**
+   * The text of INFO.
+   * @param asked section names as the client wrote them; unknown ones are passed over
+   */
+  render(asked: readonly string[], shard: Shard): string {
+    const words = new Set(asked.map((word) => word.toLowerCase()));
+    if (words.size === 0) words.add('default');
+    const parts: string[] = [];
+    for (const section of this.#sections.values()) {
+      if (isShown(section, words)) parts.push(renderSection(section, shard));
+    }
+    return parts.join('\r\n');
+  }
+
+  #sectionOf(name: string): Section {
+    this.addSection(name, name.charAt(0).toUpperCase() + name.slice(1));
+    const found = this.#sections.get(name);
+    if (found === undefined) throw new Error(`INFO section ${name} was just added`);
+    return found;
+  }
+}
+
+function isShown(section: Section, words: ReadonlySet<string>): boolean {
+  if (words.has(section.name) || words.has('everything')) {
+    return section.visibility !== 'named' || words.has(section.name);
+  }
+  if (words.has('all')) return section.visibility === 'default' || section.visibility === 'all';
+  return words.has('default') && section.visibility === 'default';
+}
+
+function renderSection(section: Section, shard: Shard): string {
+  let text = `# ${section.title}\r\n`;
+  for (const [name, read] of section.fields) text += `${name}:${String(read(shard))}\r\n`;
+  for (const lines of section.lines) for (const line of lines(shard)) text += `${line}\r\n`;
+  return text;
+}

@@ -1,0 +1,215 @@
+/**
+ * MEMORY: what keys and the engine weigh. Sizes are exact sums of blocks of the shard's own
+ * allocator; the fields of MEMORY STATS keep Redis's names where the thing exists here.
+ */
+import { defineContainer, defineHelp } from '../command/container.ts';
+import { arg, isWord, readInteger } from '../command/grammar.ts';
+import { keysAt } from '../command/key-spec.ts';
+import { oneReplyOf, reply } from '../command/reply-schema.ts';
+import type { Command } from '../command/spec.ts';
+import { defineCommand, Flag } from '../command/spec.ts';
+import { replyErrors } from '../errors/reply-error.ts';
+import type { Shard } from '../shard/shard.ts';
+import { INDEX_BYTES_PER_KEY, memoryFigures } from './memory-figures.ts';
+
+const ALL_SHARDS_SPECIAL = [
+  'nondeterministic_output', 'request_policy:all_shards', 'response_policy:special',
+];
+
+const SAMPLES = Uint8Array.from('SAMPLES', (letter) => letter.charCodeAt(0));
+
+export const memory = defineContainer({
+  name: 'MEMORY', group: 'server', since: '4.0.0', summary: 'Says what keys and the engine weigh.',
+});
+
+export const memoryUsage = defineCommand({
+  name: 'MEMORY|USAGE', group: 'server', since: '4.0.0',
+  summary: 'Returns the bytes that a key and its value take.',
+  complexity: 'O(n); n = blocks of the value.',
+  arity: -3,
+  flags: Flag.ReadOnly,
+  acl: [],
+  keys: [keysAt({ first: 2, last: 2, step: 1, access: 'RO' })],
+  args: { key: arg.key(), count: arg.integer('SAMPLES').optional() },
+  reply: oneReplyOf(reply.integer('bytes'), reply.null('the key does not exist')),
+  examples: [['MEMORY USAGE nokey', '_'], ['MEMORY USAGE k SAMPLES -1', '-"ERR syntax error"']],
+  // Option by option, as in Redis: a bad number is told before what follows it.
+  parse(frame, at) {
+    frame.clear(2);
+    for (let i = 3; i < frame.count; i += 2) {
+      if (i + 1 === frame.count || !isWord(frame, i, SAMPLES)) return replyErrors.syntax;
+      if (!readInteger(frame, at.count, i + 1)) return replyErrors.notInteger;
+      if ((frame.number[at.count] ?? 0) < 0) return replyErrors.syntax;
+    }
+    return null;
+  },
+  apply(shard, frame, out) {
+    const ref = shard.keyspace.peek(frame, 2);
+    if (ref === 0) {
+      out.null();
+      return;
+    }
+    const blockBytes = shard.memory.arenaAllocator.sizeOf(ref);
+    out.integer(blockBytes + shard.handlerOf(ref).ownedBytes(shard, ref) + INDEX_BYTES_PER_KEY);
+  },
+});
+
+export const memoryStats = defineCommand({
+  name: 'MEMORY|STATS', group: 'server', since: '4.0.0',
+  summary: 'Returns what the engine\'s memory is used for.',
+  complexity: 'O(1)',
+  arity: 2,
+  flags: 0,
+  acl: [],
+  keys: [],
+  tips: ALL_SHARDS_SPECIAL,
+  args: {},
+  reply: reply.map('names and bytes, counts or shares'),
+  examples: [],
+  apply(shard, _frame, out) {
+    const fields = statsFields(shard);
+    const databases = shard.keyspace.databases.filter((database) => database.count > 0);
+    out.map(fields.length + databases.length);
+    for (const [name, value] of fields) {
+      out.bulkText(name);
+      if (Number.isInteger(value) && !name.endsWith('ratio') && !name.endsWith('percentage')) {
+        out.integer(value);
+      } else {
+        out.double(value);
+      }
+    }
+    for (const database of databases) {
+      out.bulkText(`db.${database.index}`);
+      out.map(1);
+      out.bulkText('overhead.hashtable.main');
+      out.integer(database.dict.indexBytes());
+    }
+  },
+});
+
+export const memoryDoctor = defineCommand({
+  name: 'MEMORY|DOCTOR', group: 'server', since: '4.0.0',
+  summary: 'Says in words whether the memory is in order.',
+  complexity: 'O(1)',
+  arity: 2,
+  flags: 0,
+  acl: [],
+  keys: [],
+  tips: ALL_SHARDS_SPECIAL,
+  args: {},
+  reply: reply.verbatim('a report'),
+  examples: [],
+  apply(shard, _frame, out) {
+    out.verbatim('txt', doctorReport(shard));
+  },
+});
+
+export const memoryMallocStats = defineCommand({
+  name: 'MEMORY|MALLOC-STATS', group: 'server', since: '4.0.0',
+  summary: 'Returns the figures of the allocators.',
+  complexity: 'O(1)',
+  arity: 2,
+  flags: 0,
+  acl: [],
+  keys: [],
+  tips: ALL_SHARDS_SPECIAL,
+  args: {},
+  reply: reply.verbatim('a report'),
+  examples: [],
+  apply(shard, _frame, out) {
+    const { arenaAllocator, lowAllocator } = shard.memory;
+    const line = (name: string, allocator: typeof arenaAllocator): string =>
+      `${name} used_bytes:${allocator.usedBytes()} held_bytes:${allocator.heldBytes()}\n`;
+    out.verbatim('txt', line('arena', arenaAllocator) + line('buffers', lowAllocator));
+  },
+});
+
+export const memoryPurge = defineCommand({
+  name: 'MEMORY|PURGE', group: 'server', since: '4.0.0',
+  summary: 'Frees in full what waits to be freed.',
+  complexity: 'O(n); n = entries that wait.',
+  arity: 2,
+  flags: 0,
+  acl: [],
+  keys: [],
+  tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
+  args: {},
+  reply: reply.ok(),
+  examples: [['MEMORY PURGE', '+"OK"']],
+  apply(shard, _frame, out) {
+    while (shard.lazyFree.pending > 0) shard.lazyFree.step();
+    out.ok();
+  },
+});
+
+export const memoryHelp = defineHelp({
+  container: 'MEMORY', group: 'server', since: '4.0.0',
+  lines: [
+    'DOCTOR',
+    '    Says in words whether the memory is in order.',
+    'MALLOC-STATS',
+    '    Returns the figures of the allocators.',
+    'PURGE',
+    '    Frees in full what waits to be freed.',
+    'STATS',
+    '    Returns what the memory is used for.',
+    'USAGE <key> [SAMPLES <count>]',
+    '    Returns the bytes of a key and its value; they are counted, never sampled.',
+  ],
+});
+
+/** Entries of MEMORY. */
+export const memoryCommands: readonly Command[] = [
+  memory, memoryUsage, memoryStats, memoryDoctor, memoryMallocStats, memoryPurge, memoryHelp,
+];
+
+function statsFields(shard: Shard): readonly (readonly [string, number])[] {
+  const figures = memoryFigures(shard);
+  const { usedBytes, activeBytes, keyCount } = figures;
+  const net = Math.max(0, usedBytes - figures.startupBytes);
+  return [
+    ['peak.allocated', figures.peakBytes],
+    ['total.allocated', usedBytes],
+    ['startup.allocated', figures.startupBytes],
+    ['replication.backlog', 0],
+    ['clients.slaves', 0],
+    ['clients.normal', figures.bufferBytes],
+    ['cluster.links', 0],
+    ['aof.buffer', 0],
+    ['lua.caches', 0],
+    ['functions.caches', 0],
+    ['overhead.total', figures.overheadBytes],
+    ['keys.count', keyCount],
+    ['keys.bytes-per-key', keyCount === 0 ? 0 : Math.floor(net / keyCount)],
+    ['dataset.bytes', figures.datasetBytes],
+    ['dataset.percentage', net === 0 ? 0 : Math.min(100, (figures.datasetBytes / net) * 100)],
+    ['peak.percentage', (usedBytes / figures.peakBytes) * 100],
+    ['allocator.allocated', usedBytes],
+    ['allocator.active', activeBytes],
+    ['allocator.resident', figures.mappedBytes],
+    ['allocator-fragmentation.ratio', activeBytes / usedBytes],
+    ['allocator-fragmentation.bytes', activeBytes - usedBytes],
+    ['allocator-rss.ratio', figures.mappedBytes / activeBytes],
+    ['allocator-rss.bytes', figures.mappedBytes - activeBytes],
+  ];
+}
+
+/** Held memory may exceed used memory by this share before the doctor mentions it. */
+const FRAGMENTATION_RATIO_MAX = 1.4;
+const SMALL_BYTES = 5 * 1024 * 1024;
+
+function doctorReport(shard: Shard): string {
+  const { usedBytes, activeBytes, datasetBytes } = memoryFigures(shard);
+  if (datasetBytes < SMALL_BYTES) {
+    return 'This engine holds very little data: there is nothing to diagnose yet.\n';
+  }
+  const findings: string[] = [];
+  if (activeBytes / usedBytes > FRAGMENTATION_RATIO_MAX) {
+    findings.push('Slabs are sparse; evacuation in the background will give pages back.');
+  }
+  const { maxmemoryBytes } = shard.settings;
+  if (maxmemoryBytes !== 0 && usedBytes > maxmemoryBytes) {
+    findings.push('More memory is used than maxmemory allows, and nothing may be evicted.');
+  }
+  return findings.length === 0 ? 'The memory is in order.\n' : `${findings.join('\n')}\n`;
+}

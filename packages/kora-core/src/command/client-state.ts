@@ -1,0 +1,40 @@
+/**
+ * What the engine knows about whoever sends commands: the selected database, the RESP version,
+ * names and flags. The server's Session extends it; the embedded engine has one per connection
+ * object. Commands reach it as `frame.client`. It owns no bytes and no socket.
+ */
+
+/** Bits of ClientState.flags. */
+export const ClientFlag = Object.freeze({
+  /** CLIENT NO-EVICT ON: never cut to save client memory. */
+  NoEvict: 1 << 0,
+  /** CLIENT NO-TOUCH ON: reads do not change the access field of keys. */
+  NoTouch: 1 << 1,
+  /** Replies are switched off (CLIENT REPLY OFF). */
+  ReplyOff: 1 << 2,
+  /** The next reply is skipped (CLIENT REPLY SKIP, second half). */
+  ReplySkip: 1 << 3,
+  /** The connection ends after the replies so far. */
+  CloseAfterReply: 1 << 4,
+  /** Runs inside the engine (replay, loading): never refused by memory, password or pause. */
+  Internal: 1 << 5,
+});
+
+/** Identity and protocol state of one source of commands. */
+export class ClientState {
+  readonly id: number;
+  /** Selected database. */
+  db = 0;
+  /** RESP version of replies, 2 or 3. */
+  resp = 2;
+  /** Bits of ClientFlag. */
+  flags = 0;
+  /** False until AUTH or HELLO AUTH succeeded, when a password is set. */
+  isAuthenticated = true;
+  name = '';
+  user = 'default';
+
+  constructor(id: number) {
+    this.id = id;
+  }
+}

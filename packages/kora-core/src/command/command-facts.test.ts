@@ -1,0 +1,126 @@
+/**
+ * The facts of every entry against those recorded from redis-server 7.0.15: what COMMAND says of a
+ * command of ours is what it says of Redis's. The derivations (categories, key ranges) are also
+ * held against all recorded commands, built or not. Commands that Redis 7.0 does not have are named
+ * here, with the version they come from.
+ */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { coreCommands } from '../shard/core-commands.ts';
+import type { RecordedSpec } from '../testing/recorded-key-spec.ts';
+import { specFromRecorded } from '../testing/recorded-key-spec.ts';
+import { categoriesOf, categoriesOfCommand } from './acl-categories.ts';
+import { flagNames, keyRangeOf, keySpecFlags } from './info.ts';
+import type { KeySpec } from './key-spec.ts';
+import type { Command } from './spec.ts';
+import { Flag } from './spec.ts';
+
+interface RecordedCommand {
+  readonly arity: number;
+  readonly flags: readonly string[];
+  readonly first: number;
+  readonly last: number;
+  readonly step: number;
+  readonly categories: readonly string[];
+  readonly tips: readonly string[];
+  readonly keySpecs: readonly RecordedSpec[];
+}
+
+/** Entries of later versions than the recorded one, and of which. */
+const LATER: Readonly<Record<string, string>> = {
+  delex: '8.4.0', digest: '8.4.0', msetex: '8.4.0',
+};
+
+const file = new URL(
+  '../../../../tools/conformance/reference/command-info.json', import.meta.url,
+);
+// The recording has this shape: recorded-facts.ts writes it.
+const recorded = JSON.parse(readFileSync(file, 'utf8')) as Record<string, RecordedCommand>;
+const FLAG_OF_NAME = new Map(
+  Object.values(Flag).flatMap((bit) => flagNames(bit).map((name) => [name, bit])),
+);
+
+function specOf(spec: KeySpec): RecordedSpec {
+  const { begin, find } = spec;
+  const beginSpec: Record<string, number | string> =
+    begin.kind === 'index' ? { index: begin.index }
+    : begin.kind === 'keyword' ? { keyword: begin.keyword, startfrom: begin.startFrom } : {};
+  const findSpec: Record<string, number> =
+    find.kind === 'range' ? { lastkey: find.last, keystep: find.step, limit: find.limit }
+    : find.kind === 'keynum'
+      ? { keynumidx: find.keynumIndex, firstkey: find.firstKey, keystep: find.step } : {};
+  return {
+    notes: spec.notes,
+    flags: [...keySpecFlags(spec)].sort(),
+    begin_search: { type: begin.kind, spec: beginSpec },
+    find_keys: { type: find.kind, spec: findSpec },
+  };
+}
+
+function sortedSpec(spec: RecordedSpec): RecordedSpec {
+  const { notes, begin_search, find_keys } = spec;
+  return { notes, flags: [...spec.flags].sort(), begin_search, find_keys };
+}
+
+function factsOf(command: Command): unknown {
+  const { definition } = command;
+  return {
+    arity: command.arity,
+    flags: [...flagNames(command.flags)].sort(),
+    ...keyRangeOf(definition.keys),
+    categories: categoriesOfCommand(command).map((name) => `@${name}`).sort(),
+    tips: [...(definition.tips ?? [])].sort(),
+    keySpecs: definition.keys.map(specOf),
+  };
+}
+
+function factsRecorded(fact: RecordedCommand): unknown {
+  return {
+    arity: fact.arity,
+    flags: [...fact.flags].sort(),
+    first: fact.first,
+    last: fact.last,
+    step: fact.step,
+    categories: [...fact.categories].sort(),
+    tips: [...fact.tips].sort(),
+    keySpecs: fact.keySpecs.map(sortedSpec),
+  };
+}
+
+describe('facts of the entries', () => {
+  it.each(coreCommands.map((command) => [command.name, command] as const))(
+    '%s equals the reference',
+    (name, command) => {
+      const reference = recorded[name];
+      if (reference === undefined) {
+        expect(LATER[name]).toBe(command.definition.since);
+        return;
+      }
+      expect(factsOf(command)).toEqual(factsRecorded(reference));
+    },
+  );
+
+  it('has no entry of a later version that the reference knows', () => {
+    for (const name of Object.keys(LATER)) expect(recorded[name], name).toBeUndefined();
+  });
+});
+
+describe('derivations, on every recorded command', () => {
+  it('gives the categories that follow from flags', () => {
+    for (const [name, fact] of Object.entries(recorded)) {
+      let flags = 0;
+      for (const flag of fact.flags) flags |= FLAG_OF_NAME.get(flag) ?? 0;
+      const all = fact.categories.map((category) => category.slice(1));
+      const named = all.includes('scripting') ? ['scripting'] : [];
+      const wrong = categoriesOf(flags, named).filter((category) => !all.includes(category));
+      expect(wrong, name).toEqual([]);
+      expect([...categoriesOf(flags, all)].sort(), name).toEqual([...all].sort());
+    }
+  });
+
+  it('gives first, last and step', () => {
+    for (const [name, { first, last, step, keySpecs }] of Object.entries(recorded)) {
+      expect(keyRangeOf(keySpecs.map(specFromRecorded)), name).toEqual({ first, last, step });
+    }
+  });
+});

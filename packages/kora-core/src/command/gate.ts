@@ -1,0 +1,90 @@
+/**
+ * Everything that can refuse or delay a command before it runs, in Redis's order: existence, arity,
+ * password, memory, pause. Nothing has changed when the gate says no or PARK; a parked command is
+ * offered again later from the start.
+ */
+import type { ReplyError } from '../errors/reply-error.ts';
+import {
+  echoText,
+  replyErrors,
+  unknownCommand,
+  unknownSubcommand,
+  wrongArity,
+} from '../errors/reply-error.ts';
+import type { Shard } from '../shard/shard.ts';
+import type { ArgFrame } from './arg-frame.hot.ts';
+import { ClientFlag } from './client-state.ts';
+import type { CommandRegistry } from './registry.ts';
+import type { Command } from './spec.ts';
+import { Flag } from './spec.ts';
+
+/** Longest text of arguments echoed in an unknown-command error, as in Redis. */
+const ECHO_BYTES_MAX = 128;
+
+/** Why a parked command waits. */
+export type ParkReason = 'paused';
+
+/** The command the frame names, or the error for a name that is none. */
+export function findCommand(
+  shard: Shard,
+  registry: CommandRegistry,
+  frame: ArgFrame,
+): Command | ReplyError {
+  const low = frame.memory.low;
+  const nameAt = frame.at[0] ?? 0;
+  const nameBytes = frame.bytes[0] ?? 0;
+  const command = nameAt < 0 ? undefined : registry.find(low, nameAt, nameBytes);
+  if (command === undefined) {
+    return unknownCommand(echoArgument(shard, frame, 0), echoArguments(shard, frame));
+  }
+  if (command.subcommands.size === 0 || frame.count < 2) return command;
+  const word = echoArgument(shard, frame, 1);
+  // An echo ends at a zero byte and at its bound; a name has to be the whole argument.
+  const isWhole = word.length === frame.bytes[1];
+  const subcommand = isWhole ? command.subcommands.get(word.toLowerCase()) : undefined;
+  return subcommand ?? unknownSubcommand(command.name.toUpperCase(), word);
+}
+
+/** True when the number of arguments fits. */
+export function fitsArity(command: Command, count: number): boolean {
+  return command.arity >= 0 ? count === command.arity : count >= -command.arity;
+}
+
+/** The error that refuses this command now, null when it may run, 'park' when it has to wait. */
+export function checkGate(
+  shard: Shard,
+  command: Command,
+  frame: ArgFrame,
+): ReplyError | 'park' | null {
+  if (!fitsArity(command, frame.count)) return wrongArity(command.name);
+  const client = frame.client;
+  if ((client.flags & ClientFlag.Internal) !== 0) return null;
+  if (!client.isAuthenticated && (command.flags & Flag.NoAuth) === 0) return replyErrors.noAuth;
+  if (shard.settings.maxmemoryBytes !== 0 && !shard.ensureMemory()) {
+    if ((command.flags & Flag.DenyOom) !== 0) return replyErrors.outOfMemory;
+  }
+  if (shard.pause.isActive(shard.nowMs)) {
+    const mayWrite = (command.flags & (Flag.Write | Flag.MayReplicate)) !== 0;
+    const waits = shard.pause.holdsReads || mayWrite;
+    if (waits && (command.flags & Flag.NeverPaused) === 0) return 'park';
+  }
+  return null;
+}
+
+/** The first bytes of argument i, as an error text shows them; of a rope through the scratch. */
+function echoArgument(shard: Shard, frame: ArgFrame, i: number): string {
+  const { low } = frame.memory;
+  const bytes = Math.min(frame.bytes[i] ?? 0, ECHO_BYTES_MAX);
+  if (!frame.isBig(i)) return echoText(low, frame.at[i] ?? 0, bytes, ECHO_BYTES_MAX);
+  shard.ropes.read(frame.ropeOf(i), 0, shard.scratchAt, bytes);
+  return echoText(low, shard.scratchAt, bytes, ECHO_BYTES_MAX);
+}
+
+/** `'a' 'b' `: the first arguments, quoted, up to the bound in all. */
+function echoArguments(shard: Shard, frame: ArgFrame): string {
+  let text = '';
+  for (let i = 1; i < frame.count && text.length < ECHO_BYTES_MAX; i++) {
+    text += `'${echoArgument(shard, frame, i).slice(0, ECHO_BYTES_MAX - text.length)}' `;
+  }
+  return text;
+}

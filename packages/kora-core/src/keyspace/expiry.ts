@@ -1,0 +1,209 @@
+/**
+ * Active expiry: frees keys soon after their time, whether anyone reads them or not. The wheel of
+ * each database names hashes that are due; the line of a hash is looked at and every due entry with
+ * it is removed through the shard's one way to expire a key (journal entry, reason expired). A key
+ * that lives on, because its deadline moved, is armed again.
+ *
+ * Invariants: a taken record either frees an entry, is armed again at its key's deadline, or named
+ *   a key that is gone; records in one slice are bounded, so a million keys due at once are freed
+ *   over many slices; nothing happens while expiry is switched off, paused, or a journal replayed.
+ * Rebuild: a deadline that moves earlier, or a deleted key, leaves a record behind. When records
+ *   outnumber twice the keys with a deadline (and a floor), or when some are known to be missing,
+ *   a new wheel is filled from the dict in slices while the old one still fires; then it is freed.
+ * A clock that is put back leaves wheels ahead of it: what fires there waits for the tick after,
+ *   and a wheel that is further ahead than CLOCK_BACK_TICKS_MAX is rebuilt at the present.
+ * Cost: about 0.6 us a key freed at 1 M keys; a slice of RECORDS_PER_SLICE stays under 1 ms.
+ */
+import { assert } from '../assert.ts';
+import type { Shard } from '../shard/shard.ts';
+import { CHAIN_SLOTS_MAX } from '../structs/dict-layout.ts';
+import { entryExpireMs, entryHasTtl, entryIsDue } from '../structs/entry.hot.ts';
+import { TimingWheel, WHEEL_TICK_MS } from '../structs/timing-wheel.hot.ts';
+import type { Database } from './database.ts';
+import { collectMatches, warmHashes } from './hash-sweep.hot.ts';
+import { Stat } from './statistics.ts';
+
+/** Due records looked at in one slice, over all databases. */
+export const RECORDS_PER_SLICE = 512;
+/** Records taken from a wheel at once, and warmed together. */
+const RECORDS_PER_TAKE = 64;
+/** What a take counts at least, in records: it may have moved records between levels instead. */
+const TAKE_COST_MIN = 32;
+/** Wheels with no more records than this above twice the keys are left alone. */
+export const REBUILD_RECORDS_FLOOR = 4_096;
+/** Lines armed in one slice of a rebuild. */
+const REBUILD_LINES_PER_SLICE = 64;
+/** Chunks of the old wheel freed in one slice of a rebuild. */
+const REBUILD_CHUNKS_PER_SLICE = 512;
+/** After a rebuild for missing records the next one waits this long: memory may still be short. */
+const REBUILD_PAUSE_MS = 10_000;
+/** A wheel may be ahead of the clock by so many ticks, a minute, before it is rebuilt. */
+const CLOCK_BACK_TICKS_MAX = 600;
+
+export class ActiveExpiry {
+  readonly #shard: Shard;
+  readonly #hashes = new Int32Array(RECORDS_PER_TAKE);
+  readonly #slots = new Int32Array(CHAIN_SLOTS_MAX);
+  /** The wheel that is being replaced; bound only during a rebuild. */
+  readonly #oldWheel: TimingWheel;
+  #rebuilt: Database | null = null;
+  #rebuildCursor = 0;
+  #isRebuildFilled = false;
+  #rebuildNotBeforeMs = 0;
+  #nextDb = 0;
+  #recordsLeft = 0;
+  /** Result of warming reads; kept so that they are made. @internal */
+  warmth = 0;
+
+  constructor(shard: Shard) {
+    this.#shard = shard;
+    this.#oldWheel = new TimingWheel(shard.memory, shard.memory.arenaAllocator, WHEEL_TICK_MS);
+  }
+
+  /** True while a wheel is being replaced. */
+  get isRebuilding(): boolean {
+    return this.#rebuilt !== null;
+  }
+
+  /**
+   * Frees what is due at the shard's time, looking at up to `recordsMax` records.
+   * @returns true when more is waiting
+   */
+  step(recordsMax = RECORDS_PER_SLICE): boolean {
+    const shard = this.#shard;
+    if (!shard.settings.isActiveExpireOn || shard.isReplaying) return false;
+    if (shard.pause.isActive(shard.nowMs)) return false;
+    const { keyspace } = shard;
+    const tick = Math.floor((shard.nowMs - keyspace.baseMs) / WHEEL_TICK_MS);
+    const { databases } = keyspace;
+    this.#recordsLeft = recordsMax;
+    let hasMore = false;
+    this.#nextDb = (this.#nextDb + 1) % databases.length;
+    for (let i = 0; i < databases.length; i++) {
+      const db = databases[(this.#nextDb + i) % databases.length];
+      assert(db !== undefined, 'databases have no holes');
+      db.wheel.advanceTo(tick);
+      if (this.#fire(db, db.wheel, tick)) hasMore = true;
+      if (this.#rebuilt === null && this.#needsRebuild(db, tick)) this.#startRebuild(db);
+    }
+    if (this.#rebuilt !== null) hasMore = this.#stepRebuild(this.#rebuilt, tick) || hasMore;
+    if (recordsMax > this.#recordsLeft) {
+      const at = Stat.ExpireCycleSlices;
+      shard.stats.counts[at] = (shard.stats.counts[at] ?? 0) + 1;
+    }
+    return hasMore;
+  }
+
+  /** Takes due records and looks at their lines; true when the wheel has more. */
+  #fire(db: Database, wheel: TimingWheel, tick: number): boolean {
+    while (wheel.hasDue()) {
+      if (this.#recordsLeft <= 0) return true;
+      const max = Math.min(this.#recordsLeft, RECORDS_PER_TAKE);
+      const count = wheel.takeDue(this.#hashes, max);
+      this.#recordsLeft -= Math.max(count, TAKE_COST_MIN);
+      if (count === 0 || db.dict.header === 0) continue;
+      this.warmth = warmHashes(db.dict, this.#hashes, count, this.#slots);
+      for (let i = 0; i < count; i++) {
+        const deadlineMs = this.#expireHash(db, this.#hashes[i] ?? 0);
+        if (deadlineMs >= 0 && wheel === db.wheel) {
+          this.#arm(db, this.#hashes[i] ?? 0, deadlineMs, tick);
+        }
+      }
+    }
+    return false;
+  }
+
+  /** Frees the due entries of a hash; returns the earliest deadline of those left, -1 if none. */
+  #expireHash(db: Database, hash: number): number {
+    const { keyspace, memory } = this.#shard;
+    let earliestMs = -1;
+    let count = collectMatches(db.dict, hash, this.#slots);
+    for (let i = 0; i < count; i++) {
+      const slot = this.#slots[i] ?? 0;
+      const ref = memory.i32[slot] ?? 0;
+      if (!entryHasTtl(memory.i32, ref) || db.dict.hashOfEntry(ref) !== hash) continue;
+      if (!entryIsDue(memory.i32, ref, keyspace.nowLow, keyspace.nowHigh)) {
+        const deadlineMs = entryExpireMs(memory.i32, ref);
+        if (earliestMs < 0 || deadlineMs < earliestMs) earliestMs = deadlineMs;
+        continue;
+      }
+      keyspace.db = db;
+      keyspace.hash = hash;
+      keyspace.slot = slot;
+      this.#shard.expireLastLookup(ref);
+      // Removal may move slots: look again from the start.
+      count = collectMatches(db.dict, hash, this.#slots);
+      i = -1;
+      earliestMs = -1;
+    }
+    return earliestMs;
+  }
+
+  /**
+   * Arms for a tick after the present one, and after the wheel's, so that a record never comes
+   * twice in one tick.
+   */
+  #arm(db: Database, hash: number, deadlineMs: number, tick: number): void {
+    const due = Math.ceil((deadlineMs - this.#shard.keyspace.baseMs) / WHEEL_TICK_MS);
+    db.wheel.arm(hash, Math.max(due, tick + 1, db.wheel.targetTick() + 1));
+  }
+
+  #needsRebuild(db: Database, tick: number): boolean {
+    if (db.wheel.targetTick() > tick + CLOCK_BACK_TICKS_MAX) return true;
+    const records = db.wheel.recordCount();
+    if (records > 2 * db.expiringCount + REBUILD_RECORDS_FLOOR) return true;
+    const isMissing = db.wheel.missedCount() > 0 || records < db.expiringCount;
+    return isMissing && this.#shard.nowMs >= this.#rebuildNotBeforeMs;
+  }
+
+  /** Puts a fresh wheel in the old one's place; the old one goes on firing until it is freed. */
+  #startRebuild(db: Database): void {
+    const old = db.wheel.header;
+    db.wheel.bind(0);
+    this.#rebuildNotBeforeMs = this.#shard.nowMs + REBUILD_PAUSE_MS;
+    if (db.wheel.create() === 0) {
+      db.wheel.bind(old); // No memory for a header: later.
+      return;
+    }
+    this.#oldWheel.bind(old);
+    this.#rebuilt = db;
+    this.#rebuildCursor = 0;
+    this.#isRebuildFilled = db.dict.header === 0;
+  }
+
+  /** Arms some lines' keys on the new wheel, or frees some of the old one; false when done. */
+  #stepRebuild(db: Database, tick: number): boolean {
+    this.#oldWheel.advanceTo(tick);
+    if (!this.#isRebuildFilled) {
+      this.#fire(db, this.#oldWheel, tick);
+      this.#fillRebuild(db, tick);
+      return true;
+    }
+    if (this.#oldWheel.clearStep(REBUILD_CHUNKS_PER_SLICE)) return true;
+    this.#oldWheel.destroy();
+    this.#rebuilt = null;
+    return false;
+  }
+
+  #fillRebuild(db: Database, tick: number): void {
+    const { memory } = this.#shard;
+    for (let lines = 0; lines < REBUILD_LINES_PER_SLICE; lines++) {
+      if (db.dict.header === 0) {
+        this.#isRebuildFilled = true; // Flushed meanwhile.
+        return;
+      }
+      const line = db.dict.lineAtCursor(this.#rebuildCursor);
+      const count = db.dict.collectLine(line, this.#slots);
+      for (let i = 0; i < count; i++) {
+        const ref = memory.i32[this.#slots[i] ?? 0] ?? 0;
+        if (!entryHasTtl(memory.i32, ref)) continue;
+        this.#arm(db, db.dict.hashOfEntry(ref), entryExpireMs(memory.i32, ref), tick);
+      }
+      this.#rebuildCursor = db.dict.scanNext(this.#rebuildCursor);
+      if (this.#rebuildCursor === 0) {
+        this.#isRebuildFilled = true;
+        return;
+      }
+    }
+  }
+}

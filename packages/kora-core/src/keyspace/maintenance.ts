@@ -1,0 +1,39 @@
+/**
+ * The background work of a shard, cut into slices: what is due is expired first, then memory is
+ * brought under its limit, then flushed databases are freed, then sparse slabs are evacuated. One
+ * `step` does at most one slice of each, about a millisecond in all, and says whether more waits.
+ */
+import type { Shard } from '../shard/shard.ts';
+import { Evacuation } from './evacuation.ts';
+import { Evictor } from './eviction.ts';
+import { ActiveExpiry } from './expiry.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import { Stat } from './statistics.ts';
+
+export class Maintenance {
+  readonly expiry: ActiveExpiry;
+  readonly evictor: Evictor;
+  readonly evacuation: Evacuation;
+  readonly #shard: Shard;
+
+  constructor(shard: Shard, budget: MemoryBudget) {
+    this.#shard = shard;
+    this.expiry = new ActiveExpiry(shard);
+    this.evictor = new Evictor(shard, budget);
+    this.evacuation = new Evacuation(shard);
+  }
+
+  /** One slice of each kind of work; true when more waits. */
+  step(): boolean {
+    const shard = this.#shard;
+    const isPaused = shard.pause.isActive(shard.nowMs);
+    let hasMore = !isPaused && this.expiry.step();
+    if (!isPaused && shard.settings.maxmemoryBytes !== 0) this.evictor.ensureRoom();
+    hasMore = shard.lazyFree.step() || hasMore;
+    hasMore = this.evacuation.step() || hasMore;
+    const used = shard.usedBytes();
+    const { counts } = shard.stats;
+    if (used > (counts[Stat.PeakUsedBytes] ?? 0)) counts[Stat.PeakUsedBytes] = used;
+    return hasMore;
+  }
+}

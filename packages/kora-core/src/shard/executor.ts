@@ -1,0 +1,219 @@
+/**
+ * Runs one command on the shard that owns its keys: find, gate, parse, apply, count. The same path
+ * for a socket's request, an embedded call and a test. A command that throws before its first
+ * change answers `-ERR internal error` and the shard goes on; after a change the shard is failed
+ * for good, because what it holds may be half of something: every later command is refused, also
+ * those that only read. Big arguments are made contiguous for commands that cannot take ropes;
+ * ropes nobody adopted are freed.
+ */
+import type { ArgFrame } from '../command/arg-frame.hot.ts';
+import { checkGate, findCommand } from '../command/gate.ts';
+import { findKeys } from '../command/key-spec.ts';
+import type { CommandRegistry } from '../command/registry.ts';
+import type { ReplySink } from '../command/sink.ts';
+import type { Command } from '../command/spec.ts';
+import { Flag } from '../command/spec.ts';
+import { echoText, ReplyError, replyErrors } from '../errors/reply-error.ts';
+import { Stat } from '../keyspace/statistics.ts';
+import { FLAT_ARGUMENT_BYTES_MAX, KEY_BYTES_MAX } from '../limits.ts';
+import type { Shard } from './shard.ts';
+
+/** What became of an offered command. */
+export const Outcome = Object.freeze({
+  /** One reply was written. */
+  Done: 0,
+  /** Nothing happened and nothing was written; offer it again later. */
+  Parked: 1,
+} as const);
+
+/** Of brief commands one call in this many is timed, and stands for all of them. Power of two. */
+const TIMED_CALL_SHARE = 64;
+/** A command whose last timed call took less than this is brief: timing it would cost as much. */
+const BRIEF_US_MAX = 25;
+
+export class Executor {
+  readonly shard: Shard;
+  readonly registry: CommandRegistry;
+  /** The command executed last, also while it runs; null when its name was unknown. */
+  current: Command | null = null;
+  /** 1 for commands that were brief when they were last timed, by index. */
+  readonly #isBrief: Uint8Array;
+  /** Blocks in low memory that hold flattened arguments of the running command. */
+  readonly #flatRefs: number[] = [];
+
+  constructor(shard: Shard, registry: CommandRegistry) {
+    this.shard = shard;
+    this.registry = registry;
+    this.#isBrief = new Uint8Array(registry.commands.length);
+  }
+
+  /** Runs the command in `frame`; writes exactly one reply unless it is parked. */
+  execute(frame: ArgFrame, out: ReplySink): number {
+    const command = findCommand(this.shard, this.registry, frame);
+    if (command instanceof ReplyError) {
+      this.current = null;
+      this.#refuse(undefined, command, frame, out);
+      return Outcome.Done;
+    }
+    return this.run(command, frame, out);
+  }
+
+  /** As execute, for a command that is already known. */
+  run(command: Command, frame: ArgFrame, out: ReplySink): number {
+    const shard = this.shard;
+    this.current = command;
+    if (shard.failure !== null) {
+      this.#refuse(command, replyErrors.stopped, frame, out);
+      return Outcome.Done;
+    }
+    const progressBefore = out.progress;
+    const mutationsBefore = shard.mutations;
+    try {
+      return this.#runChecked(command, frame, out);
+    } catch (cause) {
+      const hasChanged = shard.mutations !== mutationsBefore;
+      shard.onUnexpectedError(cause, command.name, hasChanged);
+      if (out.progress === progressBefore) out.error(replyErrors.internal);
+      else out.breakOff(replyErrors.internal);
+      this.#countFailure(command, replyErrors.internal);
+      this.#release(frame);
+      return Outcome.Done;
+    }
+  }
+
+  /** Everything that may throw: gate (it evicts), arguments, the command itself. */
+  #runChecked(command: Command, frame: ArgFrame, out: ReplySink): number {
+    const shard = this.shard;
+    if ((command.flags & Flag.Fast) === 0 && this.#isBrief[command.index] === 0) {
+      shard.refreshClock();
+    }
+    const refusal = checkGate(shard, command, frame);
+    if (refusal === 'park') return Outcome.Parked;
+    if (refusal !== null) {
+      this.#refuse(command, refusal, frame, out);
+      return Outcome.Done;
+    }
+    const hasBig = hasBigArgument(frame);
+    if (hasBig) {
+      const tooLarge = this.#prepareBig(command, frame);
+      if (tooLarge !== null) {
+        this.#refuse(command, tooLarge, frame, out);
+        return Outcome.Done;
+      }
+    }
+    const { stats } = shard;
+    const calls = (stats.calls[command.index] ?? 0) + 1;
+    stats.calls[command.index] = calls;
+    stats.counts[Stat.Commands] = (stats.counts[Stat.Commands] ?? 0) + 1;
+    const errorsBefore = out.errorCount;
+    const error = command.parse(frame);
+    if (error === null) this.#apply(command, calls, frame, out);
+    else out.error(error);
+    if (out.errorCount !== errorsBefore) this.#countFailure(command, out.lastError);
+    // A command may have made ropes of its own (RESTORE), and not stored them.
+    if (hasBig || frame.madeRopes !== 0) this.#release(frame);
+    return Outcome.Done;
+  }
+
+  /** Runs the command and times it, or not (docs/adr/0004). */
+  #apply(command: Command, calls: number, frame: ArgFrame, out: ReplySink): void {
+    const { shard } = this;
+    const isBrief = this.#isBrief[command.index] === 1;
+    if (isBrief && (calls & (TIMED_CALL_SHARE - 1)) !== 0) {
+      command.apply(shard, frame, out);
+      return;
+    }
+    const { microseconds } = shard.stats;
+    const startUs = shard.platform.clock.monotonicUs();
+    command.apply(shard, frame, out);
+    const us = shard.platform.clock.monotonicUs() - startUs;
+    microseconds[command.index] =
+      (microseconds[command.index] ?? 0) + (isBrief ? us * TIMED_CALL_SHARE : us);
+    this.#isBrief[command.index] = us < BRIEF_US_MAX ? 1 : 0;
+    // What follows in this turn must not live in the past of a long command.
+    if (us >= BRIEF_US_MAX) shard.refreshClock();
+  }
+
+  /** A command that ran and answered an error. */
+  #countFailure(command: Command, error: ReplyError | null): void {
+    const { stats } = this.shard;
+    stats.failed[command.index] = (stats.failed[command.index] ?? 0) + 1;
+    stats.countError(error?.prefix ?? 'ERR');
+  }
+
+  /** An error of the gate: the command did not run. */
+  #refuse(
+    command: Command | undefined,
+    error: ReplyError,
+    frame: ArgFrame,
+    out: ReplySink,
+  ): void {
+    const { stats } = this.shard;
+    if (command !== undefined) {
+      stats.rejected[command.index] = (stats.rejected[command.index] ?? 0) + 1;
+    }
+    stats.countError(error.prefix);
+    out.error(error);
+    this.#release(frame);
+  }
+
+  /** Makes big keys, and for most commands all big arguments, contiguous in low memory. */
+  #prepareBig(command: Command, frame: ArgFrame): ReplyError | null {
+    const found: number[] = [];
+    findKeys(command.definition.keys, frame.count, (i) => argumentText(frame, i), found);
+    const keys = new Set(found);
+    const takesRopes = (command.flags & Flag.TakesRopes) !== 0;
+    for (let i = 0; i < frame.count; i++) {
+      if (!frame.isBig(i)) continue;
+      const isKey = keys.has(i);
+      if (isKey && (frame.bytes[i] ?? 0) > KEY_BYTES_MAX) return replyErrors.keyTooLarge;
+      if (takesRopes && !isKey) continue;
+      if (!this.#flatten(frame, i)) return replyErrors.argumentTooLarge;
+    }
+    return null;
+  }
+
+  /**
+   * Copies big argument i into a block of low memory; false when it is too large or memory is
+   * short.
+   */
+  #flatten(frame: ArgFrame, i: number): boolean {
+    const { memory, ropes } = this.shard;
+    const bytes = frame.bytes[i] ?? 0;
+    if (bytes > FLAT_ARGUMENT_BYTES_MAX) return false;
+    const ref = memory.lowAllocator.alloc(bytes);
+    if (ref === 0) return false;
+    this.#flatRefs.push(ref);
+    const root = frame.takeRope(i);
+    ropes.read(root, 0, ref * 8, bytes);
+    ropes.free(root);
+    frame.at[i] = ref * 8;
+    frame.bytes[i] = bytes;
+    return true;
+  }
+
+  /** Frees ropes that no command adopted, and the flat copies. */
+  #release(frame: ArgFrame): void {
+    if (hasBigArgument(frame)) {
+      for (let i = 0; i < frame.count; i++) {
+        if (frame.isBig(i)) this.shard.ropes.free(frame.takeRope(i));
+      }
+    }
+    while (this.#flatRefs.length > 0) {
+      const ref = this.#flatRefs.pop();
+      if (ref !== undefined) this.shard.memory.lowAllocator.free(ref);
+    }
+  }
+}
+
+function hasBigArgument(frame: ArgFrame): boolean {
+  const { at, count } = frame;
+  for (let i = 0; i < count; i++) if ((at[i] ?? 0) < 0) return true;
+  return false;
+}
+
+/** A short argument as text, for counts and keywords among key specifications. */
+function argumentText(frame: ArgFrame, i: number): string {
+  const at = frame.at[i] ?? -1;
+  return at < 0 ? '' : echoText(frame.memory.low, at, frame.bytes[i] ?? 0);
+}

@@ -1,0 +1,169 @@
+/**
+ * The commands about the server as a process and as a lone master: its end, its role, and what
+ * waits for replicas that never come. Replication is not built, so asking for a master is refused
+ * in words.
+ */
+import type { ArgFrame, Command, ReplySink } from '@kora/core';
+import {
+  arg, argumentText, ClientFlag, defineCommand, Flag, reply, ReplyError, replyErrors,
+} from '@kora/core';
+import { sessionOf } from '../session.ts';
+
+const noShutdown = new ReplyError('ERR No shutdown in progress.');
+const shutdownFailed = new ReplyError('ERR Errors trying to SHUTDOWN. Check logs.');
+const noReplication = new ReplyError('ERR replication is not built yet: only NO ONE is accepted');
+const noReplicas = new ReplyError('ERR FAILOVER requires connected replicas.');
+const noFailover = new ReplyError('ERR No failover in progress.');
+const timeoutNotInteger = new ReplyError('ERR timeout is not an integer or out of range');
+const timeoutNegative = new ReplyError('ERR timeout is negative');
+
+export const shutdown = defineCommand({
+  name: 'SHUTDOWN', group: 'server', since: '1.0.0',
+  summary: 'Ends the server.',
+  complexity: 'O(1): nothing is written to disk yet.',
+  arity: -1,
+  flags: Flag.Admin | Flag.NoScript | Flag.Loading | Flag.Stale | Flag.NoMulti | Flag.AllowBusy
+    | Flag.NeverPaused,
+  acl: [],
+  keys: [],
+  history: [['7.0.0', 'Added the `NOW`, `FORCE` and `ABORT` modifiers.']],
+  args: {
+    save: arg.oneOf('NOSAVE', 'SAVE').optional(),
+    now: arg.token('NOW').optional(),
+    force: arg.token('FORCE').optional(),
+    abort: arg.token('ABORT').optional(),
+  },
+  reply: reply.none('the connection ends; an error when the server cannot end'),
+  examples: [['SHUTDOWN ABORT', '-"ERR No shutdown in progress."']],
+  check(frame, at) {
+    const isAbort = (frame.index[at.abort] ?? 0) !== 0;
+    return isAbort && frame.count > 2 ? replyErrors.syntax : null;
+  },
+  apply(_shard, frame, out, at) {
+    if ((frame.index[at.abort] ?? 0) !== 0) {
+      out.error(noShutdown);
+      return;
+    }
+    const session = sessionOf(frame);
+    const { worker } = session;
+    if (frame.choice[at.save] === 2) {
+      worker.log('warning', 'SHUTDOWN SAVE refused: there is no persistence to save to');
+      out.error(shutdownFailed);
+      return;
+    }
+    session.flags |= ClientFlag.CloseAfterReply;
+    worker.host.onShutdown();
+  },
+});
+
+export const role = defineCommand({
+  name: 'ROLE', group: 'server', since: '2.8.12',
+  summary: 'Says whether this is a master or a replica.',
+  complexity: 'O(1)',
+  arity: 1,
+  flags: Flag.NoScript | Flag.Loading | Flag.Stale | Flag.Fast,
+  acl: ['admin', 'dangerous'],
+  keys: [],
+  args: {},
+  reply: reply.array('master, its offset, its replicas'),
+  examples: [['ROLE', '*[$"master" :0 *[]]']],
+  apply(_shard, _frame, out) {
+    out.array(3);
+    out.bulkText('master');
+    out.integer(0);
+    out.array(0);
+  },
+});
+
+/** REPLICAOF and its old name. */
+function replicaOf(name: string, since: string, docs: string): Command {
+  return defineCommand({
+    name, group: 'server', since, summary: docs,
+    complexity: 'O(1)',
+    arity: 3,
+    flags: Flag.Admin | Flag.NoScript | Flag.Stale | Flag.NoAsyncLoading,
+    acl: [],
+    keys: [],
+    args: { host: arg.bytes(), port: arg.bytes() },
+    reply: reply.ok(),
+    examples: [[`${name} NO ONE`, '+"OK"']],
+    apply(_shard, frame, out) {
+      const words = `${argumentText(frame, 1)} ${argumentText(frame, 2)}`;
+      if (words.toUpperCase() === 'NO ONE') out.ok();
+      else out.error(noReplication);
+    },
+  });
+}
+
+export const replicaof = replicaOf('REPLICAOF', '5.0.0', 'Makes this a master with NO ONE.');
+export const slaveof = replicaOf('SLAVEOF', '1.0.0', 'The old name of REPLICAOF.');
+
+export const failover = defineCommand({
+  name: 'FAILOVER', group: 'server', since: '6.2.0',
+  summary: 'Would hand the role of master to a replica; there are none.',
+  complexity: 'O(1)',
+  arity: -1,
+  flags: Flag.Admin | Flag.NoScript | Flag.Stale,
+  acl: [],
+  keys: [],
+  args: {
+    target: arg.block({ host: arg.bytes(), port: arg.integer() }, 'TO').optional(),
+    force: arg.token('FORCE').optional(),
+    abort: arg.token('ABORT').optional(),
+    timeout: arg.integer('TIMEOUT').optional(),
+  },
+  reply: reply.ok(),
+  examples: [['FAILOVER', '-"ERR FAILOVER requires connected replicas."']],
+  apply(_shard, frame, out, at) {
+    out.error((frame.index[at.abort] ?? 0) === 0 ? noReplicas : noFailover);
+  },
+});
+
+export const wait = defineCommand({
+  name: 'WAIT', group: 'generic', since: '3.0.0',
+  summary: "Waits until so many replicas have this connection's writes; there are none.",
+  complexity: 'O(1)',
+  arity: 3,
+  flags: Flag.NoScript,
+  acl: ['connection'],
+  keys: [],
+  tips: ['request_policy:all_shards', 'response_policy:agg_min'],
+  args: { numreplicas: arg.integer(), timeout: arg.bytes() },
+  reply: reply.integer('replicas that have them'),
+  examples: [['WAIT 0 100', ':0']],
+  apply(shard, frame, out, at) {
+    const ms = readTimeout(frame);
+    if (ms instanceof ReplyError) {
+      out.error(ms);
+      return;
+    }
+    waitFor(frame, out, frame.number[at.numreplicas] ?? 0, ms, shard.nowMs);
+  },
+});
+
+/** Milliseconds to wait, or what is wrong with them. */
+function readTimeout(frame: ArgFrame): number | ReplyError {
+  const text = argumentText(frame, 2);
+  if (!/^(?:0|-?[1-9]\d{0,17})$/.test(text)) return timeoutNotInteger;
+  return text.startsWith('-') ? timeoutNegative : Number(text);
+}
+
+/**
+ * No replica will answer: 0 now when none is asked for, else when the time is over; never with
+ * timeout 0.
+ */
+function waitFor(
+  frame: ArgFrame, out: ReplySink, replicas: number, timeoutMs: number, nowMs: number,
+): void {
+  if (replicas <= 0) {
+    out.integer(0);
+    return;
+  }
+  const session = sessionOf(frame);
+  session.worker.waitUntil(session, timeoutMs === 0 ? Infinity : nowMs + timeoutMs);
+}
+
+/** Entries about the process and its role. */
+export const processCommands: readonly Command[] = [
+  shutdown, role, replicaof, slaveof, failover, wait,
+];

@@ -1,0 +1,136 @@
+/**
+ * Options that are Kora's own or have a name of their own, beside the parameters of CONFIG: what
+ * each takes, and which of them belong to something that is not built yet. Such an option is
+ * checked and then accepted only with the value that leaves the thing switched off, so nobody
+ * believes it runs.
+ */
+import { quoted, refused } from './config-entry.ts';
+import type { ConfigEntry, ValueForm } from './config-entry.ts';
+
+/** Other names of CONFIG parameters. */
+export const PARAMETER_ALIASES: ReadonlyMap<string, string> = new Map([
+  ['password', 'requirepass'],
+  ['unix-socket', 'unixsocket'],
+  ['log-level', 'loglevel'],
+]);
+
+/** An option whose subject is not built yet. */
+interface UnbuiltOption {
+  readonly form: ValueForm;
+  /** What is missing, for the message. */
+  readonly subject: string;
+  /** Every legal value; undefined = any. */
+  readonly words?: readonly string[];
+  /** The values that ask for nothing. */
+  readonly harmless: readonly string[];
+}
+
+const persistence = 'persistence';
+const snapshotInterval: UnbuiltOption = {
+  form: 'integer', subject: persistence, harmless: ['0'],
+};
+const snapshotRetain: UnbuiltOption = { form: 'integer', subject: persistence, harmless: ['24'] };
+const dataDir: UnbuiltOption = { form: 'text', subject: persistence, harmless: [''] };
+const enabled: UnbuiltOption = { form: 'boolean', subject: persistence, harmless: ['yes', 'no'] };
+
+/** Options of things to come, by name. */
+export const UNBUILT_OPTIONS: ReadonlyMap<string, UnbuiltOption> = new Map([
+  ['dir', { ...dataDir, harmless: ['.', './'] }],
+  ['data-dir', dataDir],
+  ['storage.data-dir', dataDir],
+  ['fsync', {
+    form: 'text', subject: persistence, words: ['always', 'everysec', 'no'],
+    harmless: ['everysec'],
+  }],
+  ['storage.wal-sync', {
+    form: 'text', subject: persistence, words: ['every_write', 'every_second', 'os_managed'],
+    harmless: ['every_second'],
+  }],
+  ['storage.wal-enabled', enabled],
+  ['storage.rdb-enabled', enabled],
+  ['storage.wal-max-bytes', { form: 'integer', subject: persistence, harmless: ['67108864'] }],
+  ['snapshot-interval-secs', snapshotInterval],
+  ['storage.snapshot-interval-secs', snapshotInterval],
+  ['snapshot-retain', snapshotRetain],
+  ['storage.snapshot-retain', snapshotRetain],
+  ['cdc-capacity', { form: 'integer', subject: 'change data capture', harmless: ['0'] }],
+  ['metrics-port', { form: 'integer', subject: 'the metrics port', harmless: ['0'] }],
+  ['tls-port', { form: 'integer', subject: 'TLS', harmless: ['0'] }],
+  ['replicaof', { form: 'words', subject: 'replication', harmless: ['no one'] }],
+  ['slaveof', { form: 'words', subject: 'replication', harmless: ['no one'] }],
+]);
+
+/** Names that no parameter of CONFIG has. */
+export const OWN_OPTION_NAMES: readonly string[] = [
+  'workers', 'io', ...PARAMETER_ALIASES.keys(), ...UNBUILT_OPTIONS.keys(),
+];
+
+/** Accepts an option of something to come when it asks for nothing.
+ * @throws {Fault} INVALID_CONFIG */
+export function checkUnbuilt(entry: ConfigEntry, option: UnbuiltOption): void {
+  const text = entry.words.join(' ');
+  checkForm(entry, option.form);
+  if (option.words !== undefined && !option.words.includes(text)) {
+    throw refused(entry, `${quoted(text)} is none of ${option.words.join(', ')}`);
+  }
+  if (option.harmless.includes(text.toLowerCase())) return;
+  throw refused(entry, `${option.subject} is not built yet${allowed(option)}`);
+}
+
+function allowed(option: UnbuiltOption): string {
+  const values = option.harmless.filter((value) => /^\w/.test(value));
+  return values.length === 0 ? '; leave it out' : `; leave it out or say ${values.join(' or ')}`;
+}
+
+/** `auto` or the one engine there is.
+ * @throws {Fault} INVALID_CONFIG */
+export function readIo(entry: ConfigEntry): 'auto' | 'node' {
+  const word = oneWord(entry).toLowerCase();
+  if (word === 'auto' || word === 'node') return word;
+  if (word === 'uring' || word === 'epoll') {
+    throw refused(entry, `the I/O engine ${word} is not built yet; there is auto and node`);
+  }
+  throw refused(entry, `${quoted(word)} is none of auto, uring, epoll, node`);
+}
+
+/** The number of workers, which is 1 until there can be more.
+ * @throws {Fault} INVALID_CONFIG */
+export function readWorkers(entry: ConfigEntry): number {
+  checkForm(entry, 'integer');
+  const word = oneWord(entry);
+  if (!/^[1-9]\d{0,3}$/.test(word)) throw refused(entry, `${quoted(word)} is no number from 1 up`);
+  if (word !== '1') throw refused(entry, 'more than one worker is not built yet; there is 1');
+  return 1;
+}
+
+/** Refuses a value that a typed syntax states in another type than is wanted.
+ * @throws {Fault} INVALID_CONFIG */
+export function checkForm(entry: ConfigEntry, wanted: ValueForm): void {
+  const text = entry.words.join(' ');
+  if (entry.form === 'words') {
+    if (wanted === 'integer' && !/^-?\d+$/.test(text)) {
+      throw refused(entry, `${quoted(text)} is no integer`);
+    }
+    if (wanted === 'boolean' && !/^(?:yes|no)$/i.test(text)) {
+      throw refused(entry, `${quoted(text)} is neither yes nor no`);
+    }
+    return;
+  }
+  if (entry.form === wanted || (wanted === 'words' && entry.form === 'text')) return;
+  const [given, right] = [NAME_OF_FORM[entry.form], NAME_OF_FORM[wanted]];
+  throw refused(entry, `wrong type: it is ${given}, wanted ${right}`);
+}
+
+/** A form in the words of a message. */
+export const NAME_OF_FORM: Readonly<Record<ValueForm, string>> = Object.freeze({
+  words: 'text', text: 'text', list: 'a list', integer: 'an integer', boolean: 'a boolean',
+});
+
+/** The only word of an entry.
+ * @throws {Fault} INVALID_CONFIG when there are more or none */
+export function oneWord(entry: ConfigEntry): string {
+  const [word, ...more] = entry.words;
+  if (word === undefined) throw refused(entry, 'a value is missing');
+  if (more.length > 0) throw refused(entry, `takes one value, not ${entry.words.length}`);
+  return word;
+}

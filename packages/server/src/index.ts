@@ -1,0 +1,14 @@
+/**
+ * Public door of @kora/server: the engine behind sockets.
+ */
+export { createServer, KoraServer } from './server.ts';
+export type { ServerAddress } from './server.ts';
+export type { IoChoice, ServerOptions, SettingInput } from './options.ts';
+export { serverCommands } from './commands/server-commands.ts';
+export { LOG_LEVELS, logLevelOf } from './log.ts';
+export type { Log, LogLevel } from './log.ts';
+export {
+  DEFAULT_CONFIG_FILE, optionNames, resolveOptions, takesSeveralWords,
+} from './config/resolve-options.ts';
+export type { ConfigSources } from './config/resolve-options.ts';
+export type { ConfigEntry, ValueForm } from './config/config-entry.ts';

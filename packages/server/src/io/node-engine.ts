@@ -1,0 +1,223 @@
+/**
+ * The I/O engine on node:net: works everywhere Node does, TCP and unix sockets. All sockets read
+ * into one region of the worker memory (node-socket.ts); a send is one socket.write, and when the
+ * kernel took all of it at once the range is free when send returns. When descriptors run out
+ * (EMFILE) libuv accepts and drops the newcomer, so nothing spins and accepting goes on when one is
+ * free (W-52). All callbacks run on the thread's event loop.
+ */
+import type { Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import type { WorkerMemory } from '@kora/core';
+import { assert } from '@kora/core';
+import type { EngineHandler, IoEngine, ListenAddress } from './engine.ts';
+import { RECEIVE_BYTES_MAX } from './engine.ts';
+import {
+  listenFault, listenOptions, peerOf, refusalOfAddress, removeSocketFile, setSocketMode,
+} from './node-address.ts';
+import { readInto } from './node-socket.ts';
+
+const TICK_MS = 100;
+/** Refused connections that may still be reading why. */
+const REFUSED_COUNT_MAX = 1024;
+/** How often those are ended for good. */
+const REFUSED_TICKS = 20;
+
+/** One accepted socket. */
+class Connection {
+  readonly socket: Socket;
+  /** True once the worker asked for its end: what arrives is dropped. */
+  isClosing = false;
+  /** Writes that left at once and whose callback is still to come. */
+  sentCount = 0;
+  /** The callback of every write. */
+  readonly onWritten: () => void;
+
+  constructor(socket: Socket, onReleased: () => void) {
+    this.socket = socket;
+    this.onWritten = () => {
+      if (this.sentCount > 0) {
+        this.sentCount--;
+        return;
+      }
+      onReleased();
+    };
+  }
+}
+
+export class NodeEngine implements IoEngine {
+  readonly name = 'node';
+  readonly reason: string;
+  readonly #connections: (Connection | undefined)[] = [];
+  readonly #freeSlots: number[] = [];
+  readonly #servers: (Server | undefined)[] = [];
+  readonly #refused = new Set<Socket>();
+  #handler: EngineHandler | undefined;
+  #buffer: ArrayBufferLike = new ArrayBuffer(0);
+  /** Where all sockets read into. */
+  #receiveAt = 0;
+  #receive: Buffer = Buffer.alloc(0);
+  #ticker: NodeJS.Timeout | undefined;
+  #isTurnRequested = false;
+  #isStopped = false;
+
+  constructor(reason = 'asked for') {
+    this.reason = reason;
+  }
+
+  start(memory: WorkerMemory, handler: EngineHandler): void {
+    this.#handler = handler;
+    this.#buffer = memory.low.buffer;
+    this.#receiveAt = memory.lowAllocator.alloc(RECEIVE_BYTES_MAX) * 8;
+    assert(this.#receiveAt !== 0, 'low memory holds a receive region');
+    this.#receive = Buffer.from(this.#buffer, this.#receiveAt, RECEIVE_BYTES_MAX);
+    let tick = 0;
+    this.#ticker = setInterval(() => {
+      if (++tick % REFUSED_TICKS === 0 && this.#refused.size > 0) this.#dropRefused();
+      handler.onTick();
+    }, TICK_MS);
+    // Listeners and sockets keep the process alive; a server that was never started does not.
+    this.#ticker.unref();
+  }
+
+  listen(address: ListenAddress, done: (error: Error | null, port: number) => void): number {
+    const refusal = refusalOfAddress(address);
+    if (refusal === null && address.path !== undefined) removeSocketFile(address.path);
+    const options = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
+    const server = createServer(options, (accepted) => {
+      this.#accept(accepted, address);
+    });
+    const listener = this.#servers.push(server) - 1;
+    const fail = (cause: NodeJS.ErrnoException): void => {
+      this.#servers[listener] = undefined;
+      done(listenFault(address, cause), 0);
+    };
+    if (refusal !== null) {
+      fail(refusal);
+      return listener;
+    }
+    server.once('error', fail);
+    server.listen(listenOptions(address), () => {
+      server.removeListener('error', fail);
+      // Accept errors (EMFILE, ENFILE) reach nobody else; the listener goes on with the next
+      // connection.
+      server.on('error', () => undefined);
+      const modeFailure = setSocketMode(address);
+      if (modeFailure !== null) {
+        server.close();
+        fail(modeFailure);
+        return;
+      }
+      const bound = server.address();
+      done(null, typeof bound === 'object' && bound !== null ? bound.port : 0);
+    });
+    return listener;
+  }
+
+  send(slot: number, at: number, bytes: number): boolean {
+    const connection = this.#connections[slot];
+    if (connection === undefined || connection.isClosing) return true;
+    const { socket } = connection;
+    if (socket.destroyed) return true;
+    socket.write(Buffer.from(this.#buffer, at, bytes), connection.onWritten);
+    // A stream that holds nothing has given everything to the kernel; one that held a range before
+    // holds this too.
+    if (socket.writableLength === 0) {
+      connection.sentCount++;
+      return true;
+    }
+    return false;
+  }
+
+  pauseReceive(slot: number): void {
+    this.#connections[slot]?.socket.pause();
+  }
+
+  resumeReceive(slot: number): void {
+    const socket = this.#connections[slot]?.socket;
+    if (socket?.isPaused() === true) socket.resume();
+  }
+
+  close(slot: number, isGraceful: boolean): void {
+    const connection = this.#connections[slot];
+    if (connection === undefined) return;
+    connection.isClosing = true;
+    if (isGraceful) endAndDrain(connection.socket);
+    else connection.socket.destroy();
+  }
+
+  setKeepAlive(slot: number, seconds: number): void {
+    this.#connections[slot]?.socket.setKeepAlive(seconds > 0, seconds * 1000);
+  }
+
+  requestTurn(): void {
+    if (this.#isTurnRequested || this.#isStopped) return;
+    this.#isTurnRequested = true;
+    setImmediate(() => {
+      this.#isTurnRequested = false;
+      if (!this.#isStopped) this.#handler?.onTurn();
+    });
+  }
+
+  stopListening(listener: number): void {
+    // Node removes the file of a unix socket when its server closes.
+    this.#servers[listener]?.close();
+    this.#servers[listener] = undefined;
+  }
+
+  stop(): void {
+    for (const server of this.#servers.splice(0)) server?.close();
+    this.#isStopped = true;
+    clearInterval(this.#ticker);
+    for (const connection of this.#connections) connection?.socket.destroy();
+  }
+
+  #accept(accepted: Socket, address: ListenAddress): void {
+    const handler = this.#handler;
+    assert(handler !== undefined, 'an engine listens after it was started');
+    if (this.#isStopped) {
+      accepted.destroy();
+      return;
+    }
+    const slot = this.#freeSlots.pop() ?? this.#connections.length;
+    const socket = readInto(accepted, this.#receive, (bytes) => {
+      if (!connection.isClosing) handler.onReceive(slot, this.#receiveAt, bytes);
+    });
+    const connection = new Connection(socket, () => {
+      if (!this.#isStopped && this.#connections[slot] === connection) handler.onSent(slot);
+    });
+    this.#connections[slot] = connection;
+    // Resets end in 'close' as well; without a listener they would end the process.
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.#connections[slot] = undefined;
+      this.#freeSlots.push(slot);
+      this.#refused.delete(socket);
+      if (!this.#isStopped) handler.onClosed(slot);
+    });
+    socket.on('end', () => {
+      if (connection.isClosing) socket.end();
+      else handler.onEnd(slot);
+    });
+    const isWelcome = handler.onAccept(slot, peerOf(socket, address));
+    if (isWelcome) {
+      socket.resume();
+      return;
+    }
+    connection.isClosing = true;
+    endAndDrain(socket);
+    this.#refused.add(socket);
+    if (this.#refused.size > REFUSED_COUNT_MAX) this.#dropRefused();
+  }
+
+  /** Refused peers have had a tick and more to read why. */
+  #dropRefused(): void {
+    for (const socket of this.#refused) socket.destroy();
+    this.#refused.clear();
+  }
+}
+
+/** Ends our half; what the peer still sends is read and dropped until it ends too. */
+function endAndDrain(socket: Socket): void {
+  socket.end();
+  socket.resume();
+}

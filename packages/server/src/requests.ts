@@ -1,0 +1,281 @@
+/**
+ * How received bytes become commands: every complete request runs at once and in order, replies
+ * leave in one send, the bytes of an unfinished request are kept (input.ts says where). A command
+ * that has to wait holds its session: requests behind it stay in order, unread.
+ */
+import type { Executor, Shard } from '@kora/core';
+import {
+  ArgFrame, assert, ClientFlag, ClientState, isWord, Outcome, ReplyError, replyErrors, Stat,
+} from '@kora/core';
+import { PARSE_BIG, PARSE_ERROR, PARSE_MORE, PARSE_REQUEST, RequestParser } from '@kora/protocol';
+import type { Input } from './input.ts';
+import { isUnread } from './limits.ts';
+import type { RespSink } from './resp-sink.ts';
+import type { Session } from './session.ts';
+import { Hold } from './session.ts';
+import type { Worker } from './worker.ts';
+
+/**
+ * Bytes a held session may send before receiving is paused; until then the end of its peer is
+ * noticed.
+ */
+const HELD_BYTES_MAX = 65_536;
+/** Code of the parser's error for a frame above client-query-buffer-limit. */
+const FRAME_TOO_BIG = 'FRAME_TOO_BIG';
+
+/** Parsers kept for reuse. */
+const SPARE_PARSERS_MAX = 16;
+
+const POST = Uint8Array.of(0x50, 0x4f, 0x53, 0x54);
+const HOST = Uint8Array.of(0x48, 0x4f, 0x53, 0x54, 0x3a);
+
+export class Requests {
+  readonly #worker: Worker;
+  readonly #shard: Shard;
+  readonly #executor: Executor;
+  readonly #sink: RespSink;
+  readonly #input: Input;
+  readonly #frame: ArgFrame;
+  readonly #low: Uint8Array;
+  /** Serves every session that has no frame in progress. */
+  #parser: RequestParser;
+  /** Parsers that sessions gave back, for the next unfinished frames. */
+  readonly #spares: RequestParser[] = [];
+
+  constructor(worker: Worker, input: Input) {
+    this.#worker = worker;
+    this.#shard = worker.shard;
+    this.#executor = worker.executor;
+    this.#sink = worker.sink;
+    this.#input = input;
+    this.#low = worker.shard.memory.low;
+    this.#frame = new ArgFrame(worker.shard.memory, new ClientState(0));
+    this.#parser = new RequestParser(worker.limits.request);
+  }
+
+  /** Takes `bytes` received bytes at `at`; they are not needed there afterwards. */
+  receive(session: Session, at: number, bytes: number): void {
+    if (session.bigRoot !== 0) {
+      this.#continueBig(session, at, at + bytes);
+      return;
+    }
+    if (session.inputRef === 0 && session.hold === Hold.None) {
+      this.#run(session, at, at + bytes);
+      return;
+    }
+    if (!this.#input.append(session, at, bytes)) {
+      this.#failMemory(session);
+      return;
+    }
+    if (session.hold === Hold.None) {
+      this.resume(session);
+      return;
+    }
+    this.#boundHeld(session);
+    this.#checkQueryLimit(session);
+  }
+
+  /** Goes on with the kept bytes of a session that is not held any more. */
+  resume(session: Session): void {
+    if (session.inputRef === 0) return;
+    const start = session.inputRef * 8;
+    this.#run(session, start, start + session.inputBytes);
+  }
+
+  /** Runs every complete request in [from, end); keeps what is left. */
+  #run(session: Session, from: number, end: number): void {
+    const parser = session.parser ?? this.#parser;
+    if (session.parser === null) parser.begin(from);
+    const sink = this.#sink;
+    sink.begin(session);
+    if (session.isMuted) sink.mute();
+    const result = this.#runAll(session, parser, end);
+    sink.flush();
+    if (session.isClosing) this.#worker.finish(session, parser);
+    else if (result === PARSE_ERROR) this.#failProtocol(session, parser);
+    else this.#keepRest(session, parser, end);
+  }
+
+  /** The loop of a turn; returns the parser's last word. */
+  #runAll(session: Session, parser: RequestParser, end: number): number {
+    const executor = this.#executor;
+    const frame = this.#frame;
+    const sink = this.#sink;
+    frame.client = session;
+    let result = session.isRequestHeld ? PARSE_REQUEST : this.#next(session, parser, end);
+    session.isRequestHeld = false;
+    while (result === PARSE_REQUEST) {
+      frame.bind(parser.argAt, parser.argBytes, parser.argc);
+      if (this.#isHttp(frame)) {
+        this.#refuseHttp(session);
+        return PARSE_MORE;
+      }
+      if (executor.execute(frame, sink) === Outcome.Parked) {
+        session.isRequestHeld = true;
+        this.#worker.park(session);
+        return PARSE_MORE;
+      }
+      session.lastCommand = executor.current;
+      session.bigHeldBytes = 0;
+      if (session.flags !== 0 || session.isSkippingNext) this.#applyFlags(session);
+      if (session.isClosing || session.hold !== Hold.None) return PARSE_MORE;
+      if (session.outputBytes !== 0 && isUnread(session)) {
+        session.hold = Hold.Unread;
+        return PARSE_MORE;
+      }
+      result = this.#next(session, parser, end);
+    }
+    return result;
+  }
+
+  /**
+   * True for a browser that was lured here: the first words of its request, which is otherwise
+   * inline commands.
+   */
+  #isHttp(frame: ArgFrame): boolean {
+    const bytes = frame.bytes[0] ?? 0;
+    if (bytes !== POST.length && bytes !== HOST.length) return false;
+    const at = frame.at[0] ?? -1;
+    const first = (this.#low[at] ?? 0) & 0xdf;
+    if (first !== POST[0] && first !== HOST[0]) return false;
+    return isWord(frame, 0, POST) || isWord(frame, 0, HOST);
+  }
+
+  /** A request across protocols ends without a word, as in Redis. */
+  #refuseHttp(session: Session): void {
+    const { address } = session.peer;
+    this.#worker.log('warning', `an HTTP request from ${address}: connection closed`);
+    this.#worker.beginClosing(session);
+  }
+
+  /** The next request or the reason there is none; takes in big arguments on the way. */
+  #next(session: Session, parser: RequestParser, end: number): number {
+    parser.isAuthenticated = session.isAuthenticated;
+    for (;;) {
+      const result = parser.parse(this.#low, end);
+      if (result !== PARSE_BIG) return result;
+      const { position, pendingBytes } = parser;
+      const taken = this.#input.takeBig(session, pendingBytes, position, end);
+      if (taken < 0) {
+        this.#sayMemory(session);
+        return PARSE_MORE;
+      }
+      if (session.bigArrived < pendingBytes) return PARSE_MORE;
+      parser.acceptBig(this.#input.giveBig(session), position + taken);
+    }
+  }
+
+  /**
+   * More bytes of a big argument, in the receive region; the rest of the frame is in the session's
+   * block.
+   */
+  #continueBig(session: Session, from: number, end: number): void {
+    const { parser } = session;
+    assert(parser !== null, 'a session with a big argument under way has its parser');
+    const taken = this.#input.takeBig(session, parser.pendingBytes, from, end);
+    if (taken < 0) {
+      this.#failMemory(session);
+      return;
+    }
+    if (session.bigArrived < parser.pendingBytes) {
+      this.#checkQueryLimit(session);
+      return;
+    }
+    parser.acceptBig(this.#input.giveBig(session));
+    const keptEnd = session.inputRef * 8 + session.inputBytes;
+    assert(keptEnd === parser.position, 'a block ends where its frame goes on');
+    if (!this.#input.append(session, from + taken, end - from - taken)) {
+      this.#failMemory(session);
+      return;
+    }
+    this.resume(session);
+  }
+
+  /** What a command asked of its connection: CLIENT REPLY, QUIT, KILL of itself. */
+  #applyFlags(session: Session): void {
+    const sink = this.#sink;
+    if (session.isSkippingNext) {
+      session.isSkippingNext = false;
+      if ((session.flags & ClientFlag.ReplyOff) === 0) sink.unmute();
+    }
+    if ((session.flags & ClientFlag.ReplySkip) !== 0) {
+      session.flags &= ~ClientFlag.ReplySkip;
+      session.isSkippingNext = true;
+    }
+    if (session.isMuted) sink.mute();
+    if ((session.flags & ClientFlag.CloseAfterReply) !== 0) this.#worker.beginClosing(session);
+  }
+
+  /** Keeps the bytes of an unfinished or held request, or frees the session's block. */
+  #keepRest(session: Session, parser: RequestParser, end: number): void {
+    const hasFrame = session.isRequestHeld || !parser.isIdle;
+    const start = hasFrame ? parser.frameStart : parser.position;
+    // Bytes of a big argument that is still arriving are in its rope already.
+    const stop = session.bigRoot === 0 ? end : parser.position;
+    if (!hasFrame) this.#giveParser(session);
+    if (start >= stop) {
+      this.#input.release(session);
+    } else if (!hasFrame) {
+      if (!this.#input.keep(session, null, start, stop)) this.#failMemory(session);
+    } else {
+      if (session.parser === null) {
+        session.parser = parser;
+        this.#parser = this.#spares.pop() ?? new RequestParser(this.#worker.limits.request);
+      }
+      if (!this.#input.keep(session, parser, start, stop)) this.#failMemory(session);
+    }
+    if (session.hold !== Hold.None) this.#boundHeld(session);
+    if (session.inputRef !== 0) this.#checkQueryLimit(session);
+  }
+
+  /** The session has no frame in progress any more: the shared parser serves it again. */
+  #giveParser(session: Session): void {
+    const { parser } = session;
+    if (parser === null) return;
+    session.parser = null;
+    if (this.#spares.length < SPARE_PARSERS_MAX) this.#spares.push(parser);
+  }
+
+  /** A held session that goes on sending is not read any more. */
+  #boundHeld(session: Session): void {
+    if (session.hold === Hold.Unread || session.inputBytes > HELD_BYTES_MAX) {
+      this.#worker.engine.pauseReceive(session.slot);
+    }
+  }
+
+  #checkQueryLimit(session: Session): void {
+    const worker = this.#worker;
+    if (session.isClosing || session.queryBytes <= worker.limits.queryBytesMax) return;
+    worker.count(Stat.QueryLimitDisconnections);
+    worker.log('warning', `client ${session.id} cut: it reached client-query-buffer-limit`);
+    worker.cut(session);
+  }
+
+  #failProtocol(session: Session, parser: RequestParser): void {
+    const worker = this.#worker;
+    if (parser.error?.code === FRAME_TOO_BIG) worker.count(Stat.QueryLimitDisconnections);
+    const message = parser.error?.message ?? 'Protocol error';
+    worker.log('verbose', `client ${session.id} closed: ${message}`);
+    this.#say(session, new ReplyError(`ERR ${message}`));
+    worker.finish(session, parser);
+  }
+
+  /** Memory is short for a request: nothing of it ran. */
+  #failMemory(session: Session): void {
+    this.#sayMemory(session);
+    this.#worker.finish(session, session.parser);
+  }
+
+  #sayMemory(session: Session): void {
+    this.#worker.log('warning', `client ${session.id} cut: no memory is left for its request`);
+    this.#say(session, replyErrors.arenaFull);
+  }
+
+  /** One last error; nothing else of the connection runs. */
+  #say(session: Session, error: ReplyError): void {
+    this.#sink.begin(session);
+    this.#sink.error(error);
+    this.#shard.stats.countError(error.prefix);
+    this.#worker.beginClosing(session);
+  }
+}

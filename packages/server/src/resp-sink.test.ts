@@ -1,0 +1,207 @@
+/**
+ * Replies to bytes and back: whatever a command writes, in either protocol, however it lies across
+ * chunks and however the engine takes it, the peer decodes the same reply; muting drops whole
+ * replies; the bound on chunks ends the session that passes it and no other.
+ */
+import { ReplyError, WorkerMemory } from '@kora/core';
+import { ReplyDecoder, replyNodes } from '@kora/protocol';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { ReplyChunk } from './reply-chunks.ts';
+import { REPLY_CHUNK_BYTES, ReplyChunks } from './reply-chunks.ts';
+import type { ReplyTarget } from './resp-sink.ts';
+import { RespSink } from './resp-sink.ts';
+import { shortText } from './testing/raw-client.ts';
+
+let memory: WorkerMemory;
+let chunks: ReplyChunks;
+let sink: RespSink;
+beforeEach(() => {
+  memory = WorkerMemory.create({ lowBytes: 4 * 1024 * 1024, bytesMax: 64 * 1024 * 1024 });
+  chunks = new ReplyChunks(memory.lowAllocator);
+  sink = new RespSink(memory, chunks, new Peer(2));
+});
+
+/** A session that keeps what is sent, at once or when `read` says so. */
+class Peer implements ReplyTarget {
+  resp: number;
+  isSlow = false;
+  isLost = false;
+  readonly decoder = new ReplyDecoder(replyNodes);
+  readonly replies: string[] = [];
+  readonly held: { readonly chunk: ReplyChunk; readonly at: number; readonly bytes: number }[] = [];
+
+  constructor(resp: number) {
+    this.resp = resp;
+  }
+
+  sendRange(chunk: ReplyChunk, at: number, bytes: number): boolean {
+    if (this.isSlow) {
+      chunk.pins++;
+      this.held.push({ chunk, at, bytes });
+      return false;
+    }
+    this.#take(at, bytes);
+    return true;
+  }
+
+  loseOutput(): void {
+    this.isLost = true;
+  }
+
+  /** Reads everything held; the bytes must be as they were when they were sent. */
+  read(): void {
+    for (const { chunk, at, bytes } of this.held.splice(0)) {
+      this.#take(at, bytes);
+      sink.unpin(chunk);
+    }
+  }
+
+  #take(at: number, bytes: number): void {
+    const nodes = this.decoder.feed(memory.low.slice(at, at + bytes));
+    this.replies.push(...nodes.map(shortText));
+  }
+}
+
+/** Bytes in low memory, filled from a text. */
+function place(text: string): { readonly at: number; readonly bytes: number } {
+  const at = memory.lowAllocator.alloc(text.length) * 8;
+  for (let i = 0; i < text.length; i++) memory.low[at + i] = text.charCodeAt(i);
+  return { at, bytes: text.length };
+}
+
+/** One of everything. */
+function writeAll(): void {
+  const { at, bytes } = place('in memory');
+  sink.ok();
+  sink.simple('PONG');
+  sink.error(new ReplyError('ERR bad'));
+  sink.integer(-42);
+  sink.integer64(9_223_372_036_854_775_807n);
+  sink.bulk(at, bytes);
+  sink.bulkText('text');
+  sink.bulkBytes(Uint8Array.of(0x61, 0x0d, 0x0a));
+  sink.null();
+  sink.nullArray();
+  sink.boolean(true);
+  sink.double(1.5);
+  sink.bigNumber('123456789012345678901234567890');
+  sink.verbatim('txt', 'hello');
+  sink.array(2);
+  sink.integer(1);
+  sink.integer(2);
+  sink.map(1);
+  sink.simple('k');
+  sink.integer(3);
+  sink.set(1);
+  sink.integer(4);
+  sink.push(1);
+  sink.simple('p');
+}
+
+const RESP2 = [
+  '+OK', '+PONG', '-ERR bad', ':-42', ':9223372036854775807', '"in memory"', '"text"', '"a\\r\\n"',
+  '_', '_', ':1', '"1.5"', '"123456789012345678901234567890"', '"hello"', '[:1, :2]', '[+k, :3]',
+  '[:4]', '[+p]',
+];
+const RESP3 = [
+  '+OK', '+PONG', '-ERR bad', ':-42', ':9223372036854775807', '"in memory"', '"text"', '"a\\r\\n"',
+  '_', '_', '#t', ',1.5', '(123456789012345678901234567890', '=txt:hello', '[:1, :2]',
+  '{+k: :3}', '~[:4]', '>[+p]',
+];
+
+describe('RespSink', () => {
+  it.each([[2, RESP2], [3, RESP3]] as const)('writes every type in RESP%i', (resp, wanted) => {
+    const peer = new Peer(resp);
+    sink.begin(peer);
+    writeAll();
+    sink.flush();
+    expect(peer.replies).toEqual(wanted);
+    expect(sink.errorCount).toBe(1);
+    expect(sink.lastError?.prefix).toBe('ERR');
+  });
+
+  it.each([1, 7, 100, 4000, REPLY_CHUNK_BYTES - 20, REPLY_CHUNK_BYTES, 3 * REPLY_CHUNK_BYTES + 5])(
+    'keeps order and bytes over chunks with bulks of %i, read at once or late', (bytes) => {
+      for (const isSlow of [false, true]) {
+        const peer = new Peer(3);
+        peer.isSlow = isSlow;
+        const text = 'abcdefghij'.repeat(Math.ceil(bytes / 10)).slice(0, bytes);
+        const bulk = place(text);
+        sink.begin(peer);
+        const count = Math.min(200, Math.ceil((5 * REPLY_CHUNK_BYTES) / bytes));
+        for (let i = 0; i < count; i++) {
+          sink.bulk(bulk.at, bulk.bytes);
+          sink.integer(i);
+          if (i % 3 === 0) sink.flush();
+          if (isSlow && i % 50 === 49) peer.read();
+        }
+        sink.flush();
+        peer.read();
+        const wanted = Array.from({ length: count }, (_, i) => [`"${text}"`, `:${i}`]).flat();
+        expect(peer.replies).toEqual(wanted);
+        expect(chunks.alive).toBe(2);
+      }
+    },
+  );
+
+  it('serves sessions in turn from one chunk', () => {
+    const [slow, quick] = [new Peer(2), new Peer(3)];
+    slow.isSlow = true;
+    for (let i = 0; i < 1000; i++) {
+      sink.begin(slow);
+      sink.bulkText(`slow ${i}`);
+      sink.flush();
+      sink.begin(quick);
+      sink.null();
+      sink.integer(i);
+      sink.flush();
+    }
+    slow.read();
+    expect(slow.replies).toEqual(Array.from({ length: 1000 }, (_, i) => `"slow ${i}"`));
+    expect(quick.replies).toEqual(Array.from({ length: 1000 }, (_, i) => ['_', `:${i}`]).flat());
+  });
+
+  it('drops muted replies wholly, the long ones too', () => {
+    const peer = new Peer(2);
+    sink.begin(peer);
+    sink.integer(1);
+    sink.mute();
+    sink.bulkText('x'.repeat(200_000));
+    sink.error(new ReplyError('ERR counted'));
+    sink.unmute();
+    sink.integer(2);
+    sink.mute();
+    sink.flush();
+    sink.begin(peer);
+    sink.integer(3);
+    sink.flush();
+    expect(peer.replies).toEqual([':1', ':2', ':3']);
+    expect(sink.errorCount).toBe(1);
+  });
+
+  it('cuts a line that is longer than a chunk', () => {
+    const peer = new Peer(3);
+    sink.begin(peer);
+    sink.error(new ReplyError(`ERR ${'\u00ff'.repeat(500_000)}`));
+    sink.simple('x'.repeat(500_000));
+    sink.bigNumber('9'.repeat(5000));
+    sink.integer(1);
+    sink.flush();
+    expect(peer.replies.map((reply) => reply.length)).toEqual([16_385, 16_385, 5001, 2]);
+  });
+
+  it('ends the session whose replies find no memory, and serves the next', () => {
+    const [greedy, next] = [new Peer(2), new Peer(2)];
+    greedy.isSlow = true;
+    sink.begin(greedy);
+    sink.bulkBytes(new Uint8Array(8 * 1024 * 1024));
+    sink.flush();
+    expect(greedy.isLost).toBe(true);
+    for (const { chunk } of greedy.held.splice(0)) sink.unpin(chunk);
+    sink.begin(next);
+    sink.integer(5);
+    sink.flush();
+    expect(next.replies).toEqual([':5']);
+    expect(chunks.alive).toBe(2);
+  });
+});

@@ -1,0 +1,59 @@
+/**
+ * The fields of INFO that only a server knows: the process, the I/O engine, clients, rates, CPU.
+ * They replace the core's placeholders in their places, or come after them.
+ */
+import { humanBytes } from '@kora/core';
+import type { InfoReader, InfoRegistry } from '@kora/core';
+import type { Session } from './session.ts';
+import type { Worker } from './worker.ts';
+
+/** Adds the server's fields. `configFile` is empty where there is none. */
+export function addServerInfo(info: InfoRegistry, worker: Worker, configFile: string): void {
+  const { engine, limits, sessions, traffic } = worker;
+  info.addFields('server', {
+    os: () => `${process.platform} ${process.arch}`,
+    node_version: () => process.version,
+    process_id: () => process.pid,
+    process_supervised: () => 'no',
+    multiplexing_api: () => engine.name,
+    io_engine: () => engine.name,
+    io_engine_reason: () => engine.reason,
+    executable: () => process.argv[1] ?? process.execPath,
+    config_file: () => configFile,
+  });
+  info.addFields('clients', {
+    connected_clients: () => sessions.count,
+    maxclients: () => limits.clientsMax,
+    client_recent_max_input_buffer: () => largest(worker, (session) => session.inputCapacity),
+    client_recent_max_output_buffer: () => largest(worker, (session) => session.outputBytes),
+    blocked_clients: () => worker.waitingCount,
+  });
+  info.addFields('memory', {
+    used_memory_rss: () => process.memoryUsage.rss(),
+    used_memory_rss_human: () => humanBytes(process.memoryUsage.rss()),
+    allocator_resident: () => process.memoryUsage.rss(),
+    mem_clients_normal: () =>
+      sessions.open().reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+  });
+  info.addFields('stats', {
+    instantaneous_ops_per_sec: () => Math.round(traffic.operations.mean),
+    instantaneous_input_kbps: () => (traffic.input.mean / 1024).toFixed(2),
+    instantaneous_output_kbps: () => (traffic.output.mean / 1024).toFixed(2),
+  });
+  info.addFields('cpu', cpuFields);
+}
+
+function largest(worker: Worker, of: (session: Session) => number): number {
+  return worker.sessions.open().reduce((most, session) => Math.max(most, of(session)), 0);
+}
+
+const seconds = (us: number): string => (us / 1e6).toFixed(6);
+
+const cpuFields: Record<string, InfoReader> = {
+  used_cpu_sys: () => seconds(process.cpuUsage().system),
+  used_cpu_user: () => seconds(process.cpuUsage().user),
+  used_cpu_sys_children: () => seconds(0),
+  used_cpu_user_children: () => seconds(0),
+  used_cpu_sys_main_thread: () => seconds(process.cpuUsage().system),
+  used_cpu_user_main_thread: () => seconds(process.cpuUsage().user),
+};

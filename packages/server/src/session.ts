@@ -1,0 +1,155 @@
+/**
+ * One connection: its protocol state, the bytes of a request that has not arrived whole, the
+ * replies that are still on their way, and the limits that guard all three. The worker drives it;
+ * nothing here waits, so a session is the same on every I/O engine.
+ *
+ *   open --QUIT, error, limit, end of the peer--> closing (no more requests, replies leave) -->
+ *   gone open --PAUSE, WAIT, unread replies--> held (bytes kept, up to a bound) --> open
+ *
+ * Bytes of a partial request lie in `input`, a block of low memory of the session's own; when none
+ * is partial there is no block and no parser, so an idle connection costs a small object.
+ */
+import type { ArgFrame, Command } from '@kora/core';
+import { assert, ClientFlag, ClientState, Stat } from '@kora/core';
+import type { RequestParser } from '@kora/protocol';
+import type { Peer } from './io/engine.ts';
+import type { ReplyChunk } from './reply-chunks.ts';
+import { REPLY_CHUNK_BYTES } from './reply-chunks.ts';
+import type { ReplyTarget } from './resp-sink.ts';
+import type { Worker } from './worker.ts';
+
+/** Classes of client-output-buffer-limit. */
+export const OutputClass = Object.freeze({ Normal: 0, Replica: 1, PubSub: 2 } as const);
+
+/** Why a session does not run requests at the moment. */
+export const Hold = Object.freeze({
+  None: 0,
+  /** The gate parked a command (CLIENT PAUSE). */
+  Parked: 1,
+  /** The peer does not read its replies. */
+  Unread: 2,
+  /** A command waits for its reply (WAIT). */
+  Waiting: 3,
+} as const);
+
+/** Estimate of a session's JavaScript objects and socket, so that idle clients weigh something. */
+export const SESSION_OBJECT_BYTES = 1024;
+
+interface PinnedRange {
+  readonly chunk: ReplyChunk;
+  readonly bytes: number;
+}
+
+export class Session extends ClientState implements ReplyTarget {
+  readonly worker: Worker;
+  readonly slot: number;
+  readonly peer: Peer;
+  readonly createdMs: number;
+  lastActiveMs: number;
+  /** The command that ran last; null before the first one and after an unknown one. */
+  lastCommand: Command | null = null;
+  libraryName = '';
+  libraryVersion = '';
+  hold: number = Hold.None;
+  /** End of a Hold.Waiting, ms; Infinity = only CLIENT UNBLOCK or the peer's end. */
+  waitUntilMs = 0;
+  /** True while `parser` holds a whole request that the gate parked. */
+  isRequestHeld = false;
+  /** True when it is authenticated only because no password is set at the moment. */
+  isLetIn = false;
+  /** CLIENT REPLY SKIP: the next command's reply is dropped. */
+  isSkippingNext = false;
+  isClosing = false;
+  /** When it began to close, or when its peer last read something since. */
+  closingSinceMs = 0;
+  outputClass: number = OutputClass.Normal;
+
+  /** Parser with a frame in progress, else null. */
+  parser: RequestParser | null = null;
+  /** Block of low memory with the kept bytes, 0 = none. */
+  inputRef = 0;
+  inputCapacity = 0;
+  /** Kept bytes at the start of the block. */
+  inputBytes = 0;
+  /** Rope that receives a big argument, 0 = none; how many bytes have arrived. */
+  bigRoot = 0;
+  bigArrived = 0;
+  /** Bytes of big arguments of the frame in progress. */
+  bigHeldBytes = 0;
+
+  /** Bytes of replies that the engine holds. */
+  outputBytes = 0;
+  /** Since when outputBytes is above the soft limit, 0 = not. */
+  softLimitSinceMs = 0;
+  readonly #pinned: PinnedRange[] = [];
+
+  constructor(worker: Worker, id: number, slot: number, peer: Peer, nowMs: number) {
+    super(id);
+    this.worker = worker;
+    this.slot = slot;
+    this.peer = peer;
+    this.createdMs = nowMs;
+    this.lastActiveMs = nowMs;
+  }
+
+  /** Bytes that count towards client-query-buffer-limit. */
+  get queryBytes(): number {
+    return this.inputBytes + this.bigHeldBytes;
+  }
+
+  /** Memory of the session, bytes: blocks, held replies, and a flat estimate of its objects. */
+  get memoryBytes(): number {
+    return SESSION_OBJECT_BYTES + this.inputCapacity + this.bigHeldBytes + this.outputBytes;
+  }
+
+  /** Ranges of replies that the engine holds. */
+  get pinnedCount(): number {
+    return this.#pinned.length;
+  }
+
+  /**
+   * Bytes of chunks that its held replies may keep from others: a range of few bytes pins a whole
+   * chunk.
+   */
+  get pinnedBytesMax(): number {
+    return Math.max(this.outputBytes, this.#pinned.length * REPLY_CHUNK_BYTES);
+  }
+
+  /** True when the replies of its commands are dropped. */
+  get isMuted(): boolean {
+    return this.isSkippingNext || (this.flags & ClientFlag.ReplyOff) !== 0;
+  }
+
+  sendRange(chunk: ReplyChunk, at: number, bytes: number): boolean {
+    const { worker } = this;
+    worker.countMany(Stat.OutputBytes, bytes);
+    if (worker.engine.send(this.slot, at, bytes)) return true;
+    chunk.pins++;
+    this.outputBytes += bytes;
+    this.#pinned.push({ chunk, bytes });
+    if (!this.isClosing) worker.limits.checkOutput(worker, this);
+    if (worker.chunks.isScarce) worker.limits.relieveChunks(worker);
+    return false;
+  }
+
+  /** The oldest held range has left. */
+  releaseOldest(): ReplyChunk | undefined {
+    const range = this.#pinned.shift();
+    if (range === undefined) return undefined;
+    this.outputBytes -= range.bytes;
+    return range.chunk;
+  }
+
+  loseOutput(reason: string): void {
+    if (this.isClosing) return;
+    this.worker.log('warning', `client ${this.id} cut: ${reason}`);
+    this.worker.cut(this);
+  }
+}
+
+/** The session that sent a command of this package. */
+export function sessionOf(frame: ArgFrame): Session {
+  const { client } = frame;
+  assert(client instanceof Session, 'a command of the server comes from a session');
+  return client;
+}

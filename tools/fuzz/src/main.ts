@@ -1,0 +1,23 @@
+/**
+ * `pnpm fuzz [TARGET] [SEED] [ROUNDS]`: runs one target from a seed until it fails, the rounds are
+ * over (default a million) or it is interrupted. Without a target it lists them. Exit status 1 when
+ * something was found.
+ */
+import { fuzz, fuzzTargets } from './registry.ts';
+
+const ROUNDS_DEFAULT = 1_000_000;
+const [name, seedText = '1', roundsText = String(ROUNDS_DEFAULT)] = process.argv.slice(2);
+const target = fuzzTargets.find((each) => each.name === name);
+if (target === undefined) {
+  const list = fuzzTargets.map((each) => `  ${each.name.padEnd(18)} ${each.promise}`).join('\n');
+  process.stdout.write(`usage: pnpm fuzz TARGET [SEED] [ROUNDS]\n${list}\n`);
+  process.exitCode = name === undefined ? 0 : 1;
+} else {
+  const found = fuzz(target, Number(seedText), Number(roundsText));
+  if (found === null) {
+    process.stdout.write(`${target.name}: ${roundsText} rounds kept the promise\n`);
+  } else {
+    process.stdout.write(`${target.name}: seed ${found.seed}\n${found.error.stack ?? ''}\n`);
+    process.exitCode = 1;
+  }
+}
