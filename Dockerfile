@@ -1,5 +1,8 @@
 # Kora in a container: built from this checkout, run by a user without rights, memory only.
 #   docker build -t kora . && docker run --rm -p 6379:6379 kora
+# koffi is installed with the server, so sockets are served by epoll: the default seccomp profile of
+# containers refuses io_uring, which a profile that allows its three system calls brings back.
+# `INFO server` says which engine runs (io_engine) and why.
 # Inside a container the server has to listen on all addresses for a published port to reach it, so
 # protected mode is off here, as in Redis's own image: publish the port where you trust everybody, or
 # give a password: docker run -p 6379:6379 kora serve --bind 0.0.0.0 --password secret

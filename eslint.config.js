@@ -18,6 +18,8 @@ const session = [
   'packages/server/src/session*.ts', 'packages/server/src/session/**/*.ts',
   'packages/server/src/worker.ts',
   'packages/server/src/requests.ts', 'packages/server/src/input.ts',
+  'packages/server/src/shard-room.ts', 'packages/server/src/shard-thread.ts',
+  'packages/server/src/listeners.ts', 'packages/server/src/thread-messages.ts',
   'packages/server/src/limits.ts', 'packages/server/src/resp-sink.ts',
   'packages/server/src/commands/**/*.ts',
 ];

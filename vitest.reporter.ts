@@ -3,7 +3,8 @@
  * A test file that cannot load and an error outside any test count as one failure each: a run
  * that proved nothing must not read as a success. A skipped test counts as failed for the same
  * reason, and none may be committed; one left out by a name filter (`-t`) counts not at all.
- * When KORA_TEST_SUMMARY names a file, the same two numbers are written there as JSON.
+ * When KORA_TEST_SUMMARY names a file, the same two numbers are written there as JSON, with the
+ * passed tests of every project, so that `.ci/run` sees which engines were tested.
  */
 import { writeFileSync } from 'node:fs';
 import type { Reporter, TestModule, Vitest } from 'vitest/node';
@@ -12,19 +13,26 @@ import type { Reporter, TestModule, Vitest } from 'vitest/node';
 interface TestTotals {
   passed: number;
   failed: number;
+  /** Passed tests of each project, such as the I/O engine they ran on. */
+  readonly passedIn: Record<string, number>;
 }
 
 /** Counts the tests of finished modules; `strayErrorCount` is of errors outside any test. */
 function totalsOf(
   modules: readonly TestModule[], strayErrorCount: number, isFiltered: boolean,
 ): TestTotals {
-  const totals: TestTotals = { passed: 0, failed: strayErrorCount };
+  const totals: TestTotals = { passed: 0, failed: strayErrorCount, passedIn: {} };
   for (const module of modules) {
     let failedInModule = 0;
+    const { name } = module.project;
     for (const test of module.children.allTests()) {
       const { state } = test.result();
-      if (state === 'passed') totals.passed++;
-      else if (state !== 'skipped' || !isFiltered) failedInModule++;
+      if (state === 'passed') {
+        totals.passed++;
+        totals.passedIn[name] = (totals.passedIn[name] ?? 0) + 1;
+      } else if (state !== 'skipped' || !isFiltered) {
+        failedInModule++;
+      }
     }
     const isBrokenOutsideTests = module.state() === 'failed' && failedInModule === 0;
     totals.failed += failedInModule + (isBrokenOutsideTests ? 1 : 0);

@@ -14,17 +14,38 @@ export interface SuiteFiles {
   readonly exclude: string[];
 }
 
+/** Files with a name, and what they find in `process.env`. */
+export interface SuiteProject extends SuiteFiles {
+  readonly name: string;
+  readonly env: Record<string, string>;
+}
+
 /** The vitest configuration of the suite made of these files. */
 export function suiteOf(files: SuiteFiles): ViteUserConfig {
+  const { ssr, test } = projectOf('all', files);
+  return { ssr, test: { ...test, reporters } };
+}
+
+/** The same for several sets of files, each with a name and an environment of its own. */
+export function suiteOfProjects(projects: readonly SuiteProject[]): ViteUserConfig {
+  const parts = projects.map((project) => projectOf(project.name, project));
+  return { test: { projects: parts, reporters } };
+}
+
+const reporters = ['default', new CountReporter()];
+
+/** A project states everything itself: conditions of the root are not inherited. */
+function projectOf(name: string, files: SuiteFiles & { env?: Record<string, string> }) {
   return {
     ssr: { resolve: { conditions: sourceFirst } },
     test: {
+      name,
       include: files.include,
       exclude: ['**/node_modules/**', '**/dist/**', ...files.exclude],
-      pool: 'forks',
+      env: files.env ?? {},
+      pool: 'forks' as const,
       testTimeout: 60_000,
       hookTimeout: 60_000,
-      reporters: ['default', new CountReporter()],
     },
   };
 }

@@ -1,11 +1,14 @@
 /**
  * The load generator: runs redis-benchmark on the other core against one server, reads the server's
  * CPU time around it, and takes throughput and latency percentiles from its report. CPU per
- * operation comes first because it does not depend on the generator.
+ * operation comes first because it does not depend on the generator, which has one thread.
  */
 import { spawn } from 'node:child_process';
 import type { ServerProcess } from './processes.ts';
-import { pinTo } from './processes.ts';
+import { LOAD_CORE, pinTo, withDescriptors } from './processes.ts';
+
+/** Descriptors of the generator beside its connections. */
+const OTHER_DESCRIPTORS = 100;
 
 /** One measured run. */
 export interface LoadResult {
@@ -33,7 +36,8 @@ export interface Load {
 export async function runLoad(server: ServerProcess, load: Load): Promise<LoadResult> {
   const before = server.cpuSeconds();
   const report = await output([
-    ...pinTo(1), 'redis-benchmark', '-h', '127.0.0.1', '-p', String(server.port),
+    ...withDescriptors(load.connections + OTHER_DESCRIPTORS), ...pinTo(LOAD_CORE),
+    'redis-benchmark', '-h', '127.0.0.1', '-p', String(server.port),
     '-t', load.test, '-n', String(load.operations), '-c', String(load.connections),
     '-P', String(load.pipeline), '-d', String(load.valueBytes), '-r', String(load.keys),
   ]);

@@ -1,12 +1,13 @@
 /**
- * Servers under measurement: starts Kora's built command line and, when it is installed,
- * redis-server, each pinned to one core, and reads their CPU time and resident memory from /proc
- * over all threads. Linux only; without `taskset` nothing is pinned and the caller says so in its
- * table.
+ * Servers under measurement: starts Kora's built command line, once for each I/O engine, and, when
+ * it is installed, redis-server, each pinned to one core, and reads their CPU time, resident memory
+ * and descriptors from /proc over all threads. Linux only; without `taskset` nothing is pinned and
+ * the caller says so in its table.
+ * Invariant: a server ends with this process at the latest.
  */
 import type { ChildProcess } from 'node:child_process';
 import { execFileSync, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +16,16 @@ import { fileURLToPath } from 'node:url';
 const READY_MS_MAX = 10_000;
 /** Kernel clock ticks a second, as /proc counts CPU time. */
 const TICKS_PER_SECOND = 100;
+/** How long a server may take to end after SIGTERM. */
+const STOP_MS_MAX = 5000;
+/** Characters kept of what a server prints, to say why it did not start. */
+const OUTPUT_CHARACTERS_MAX = 4096;
+const SIGNALS_THAT_END = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+/** Descriptors a server may open, where the system allows as many. */
+const DESCRIPTORS_MAX = 20_000;
+/** The core of the server under measurement, and that of whoever loads it. */
+export const SERVER_CORE = 0;
+export const LOAD_CORE = 1;
 
 /** A running server. */
 export interface ServerProcess {
@@ -25,6 +36,8 @@ export interface ServerProcess {
   cpuSeconds(): { readonly user: number; readonly system: number };
   /** Resident memory, bytes. */
   residentBytes(): number;
+  /** Open file descriptors. */
+  descriptors(): number;
   stop(): Promise<void>;
 }
 
@@ -43,51 +56,116 @@ export function pinTo(core: number): readonly string[] {
   return cpus().length > 1 && isInstalled('taskset') ? ['taskset', '-c', String(core)] : [];
 }
 
-/** Starts the built Kora on a free port. */
+/**
+ * Prefix that lets the command after it open this many descriptors, as far as the system allows.
+ */
+export function withDescriptors(count: number): readonly string[] {
+  const raise = `ulimit -n ${count} 2>/dev/null || ulimit -n "$(ulimit -Hn)"`;
+  return ['sh', '-c', `${raise}; exec "$@"`, 'sh'];
+}
+
+/** Starts the built Kora on a free port. `name` is how the reports call it. */
 export async function startKora(
   extraArguments: readonly string[] = [],
   nodeArguments: readonly string[] = [],
+  name = 'kora',
 ): Promise<ServerProcess> {
   const bin = fileURLToPath(new URL('../../packages/cli/bin/kora.js', import.meta.url));
-  const command = [...pinTo(0), process.execPath, ...nodeArguments, bin, 'serve', '--port', '0'];
+  const command = [process.execPath, ...nodeArguments, bin, 'serve', '--port', '0'];
   const child = launch([...command, ...extraArguments]);
   const line = await readyLine(child, /ready on \S+?:(\d+)/);
-  return describe('kora', Number(line[1]), child);
+  return describe(name, Number(line[1]), child);
 }
 
 /** Starts redis-server without persistence on a free port. */
 export async function startRedis(extraArguments: readonly string[] = []): Promise<ServerProcess> {
   const port = await freePort();
   const child = launch([
-    ...pinTo(0), 'redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', '',
+    'redis-server', '--port', String(port), '--bind', '127.0.0.1', '--save', '',
     '--appendonly', 'no', ...extraArguments,
   ]);
   await readyLine(child, /Ready to accept connections/);
   return describe('redis-server', port, child);
 }
 
+/** One kind of server, to be started as often as it takes. */
+export interface ServerKind {
+  readonly name: string;
+  start(extraArguments?: readonly string[]): Promise<ServerProcess>;
+}
+
+/**
+ * redis-server first, where it is installed, then Kora with each of these engines, as far as they
+ * can be had here: what cannot is said on stderr, with the reason.
+ */
+export async function serverKinds(engines: readonly string[]): Promise<ServerKind[]> {
+  const kinds: ServerKind[] = [];
+  if (isInstalled('redis-server')) kinds.push({ name: 'redis-server', start: startRedis });
+  else process.stderr.write('redis-server is not installed: no ratios\n');
+  for (const engine of engines) {
+    const name = `kora ${engine}`;
+    const start = (extraArguments: readonly string[] = []): Promise<ServerProcess> =>
+      startKora(['--io', engine, ...extraArguments], [], name);
+    try {
+      await (await start()).stop();
+      kinds.push({ name, start });
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      process.stderr.write(`left out ${name}: ${reason}\n`);
+    }
+  }
+  return kinds;
+}
+
 function launch(command: readonly string[]): ChildProcess {
-  const [program = '', ...rest] = command;
-  return spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const words = [...withDescriptors(DESCRIPTORS_MAX), ...pinTo(SERVER_CORE), ...command];
+  const [program = '', ...rest] = words;
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const endWithParent = (): void => {
+    child.kill('SIGKILL');
+  };
+  // After a signal that nobody takes, 'exit' is not emitted.
+  const endBySignal = (signal: NodeJS.Signals): void => {
+    endWithParent();
+    process.kill(process.pid, signal);
+  };
+  process.once('exit', endWithParent);
+  for (const signal of SIGNALS_THAT_END) process.once(signal, endBySignal);
+  child.once('close', () => {
+    process.off('exit', endWithParent);
+    for (const signal of SIGNALS_THAT_END) process.off(signal, endBySignal);
+  });
+  return child;
 }
 
 function readyLine(child: ChildProcess, pattern: RegExp): Promise<RegExpMatchArray> {
   return new Promise((resolve, reject) => {
     let output = '';
+    let isReady = false;
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
       reject(new Error(`no ready line within ${READY_MS_MAX} ms: ${output}`));
     }, READY_MS_MAX);
-    child.once('exit', (code) => {
+    const settle = (): void => {
       clearTimeout(timer);
-      reject(new Error(`the server ended with ${String(code)}: ${output}`));
+      isReady = true;
+    };
+    child.once('error', reject);
+    child.once('close', (code) => {
+      settle();
+      reject(new Error(`the server ended with ${String(code)}: ${output.trim()}`));
     });
     child.stdout?.on('data', (chunk: Buffer) => {
-      output = (output + chunk.toString()).slice(-4096);
+      if (isReady) return;
+      output = (output + chunk.toString()).slice(-OUTPUT_CHARACTERS_MAX);
       const match = pattern.exec(output);
       if (match === null) return;
-      clearTimeout(timer);
+      settle();
       resolve(match);
+    });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      if (isReady) process.stderr.write(chunk);
+      else output = (output + chunk.toString()).slice(-OUTPUT_CHARACTERS_MAX);
     });
   });
 }
@@ -108,14 +186,25 @@ function describe(name: string, port: number, child: ChildProcess): ServerProces
       const status = readFileSync(`/proc/${pid}/status`, 'utf8');
       return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
     },
-    stop: () =>
-      new Promise((resolve) => {
-        child.once('exit', () => {
-          resolve();
-        });
-        child.kill('SIGTERM');
-      }),
+    descriptors: () => readdirSync(`/proc/${pid}/fd`).length,
+    stop: () => end(child),
   };
+}
+
+/** SIGTERM, and SIGKILL when that is not enough. */
+function end(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      resolve();
+      return;
+    }
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
+    child.once('exit', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    child.kill('SIGTERM');
+  });
 }
 
 /** A port that was free a moment ago. */

@@ -1,110 +1,168 @@
 /**
- * `pnpm bench:server`: Kora behind a socket against redis-server on the same machine, interleaved
- * in the same run.
- * Every round starts with the other server; the table shows medians. Server CPU per operation (user
- * + system, all threads, from /proc) comes first: it does not depend on the load generator or on
- * who else uses the other core.
- * Options: --rounds 5 --pipelines 1,16 --tests get,set --connections 50 --bytes 64 --keys 100000
- * --operations N
- *   (per run at P=1; sixteen times as many are sent at P=16, capped at 4 M)
+ * `pnpm bench:server`: Kora behind a socket, once for each I/O engine, against redis-server on the
+ * same machine, interleaved in the same run. Servers on core 0, load on core 1.
+ * Every round starts with the other end of the list; the table shows medians, one row for each load
+ * and server. Server CPU per operation (user + system, all threads, from /proc) and its ratio to
+ * redis-server come first: they do not depend on the load generator or on who else uses the other
+ * core. That clock ticks 100 times a second, so a run is made long enough for redis-server to use
+ * --cpu-seconds, found by a short run before.
+ * Options: --io uring,epoll,node --rounds 5 --tests get,set --pipelines 1,16 --bytes 64
+ *   --connections 50 --keys 100000 --cpu-seconds 2.5
+ *   --operations N   instead of --cpu-seconds: per run at P=1, and P times as many pipelined
+ * All combinations are run; --bytes 1024,16384,65536 or --connections 50,500,5000 show those.
  */
 import { parseArgs } from 'node:util';
 import type { Load, LoadResult } from './load.ts';
 import { runLoad } from './load.ts';
 import type { ServerProcess } from './processes.ts';
-import { isInstalled, pinTo, startKora, startRedis } from './processes.ts';
+import { LOAD_CORE, isInstalled, pinTo, serverKinds } from './processes.ts';
 import { markdownTable, median } from './table.ts';
 
 const { values } = parseArgs({
   options: {
+    io: { type: 'string', default: 'uring,epoll,node' },
     rounds: { type: 'string', default: '5' },
     pipelines: { type: 'string', default: '1,16' },
     tests: { type: 'string', default: 'get,set' },
     connections: { type: 'string', default: '50' },
     bytes: { type: 'string', default: '64' },
     keys: { type: 'string', default: '100000' },
-    operations: { type: 'string', default: '200000' },
+    'cpu-seconds': { type: 'string', default: '2.5' },
+    operations: { type: 'string' },
   },
 });
 
-const OPERATIONS_MAX = 4_000_000;
+const OPERATIONS_MAX = 20_000_000;
+/** Operations of the run that finds out how long one takes, and of the warming, at P=1... */
+const TRIAL_OPERATIONS = 40_000;
+/** ... and the bytes of values at most that they carry. */
+const TRIAL_BYTES_MAX = 512 << 20;
+/** Values of one size take no more than this. */
+const DATA_BYTES_MAX = 256 << 20;
+/** Of keys drawn at random, this many times their number leave 5 % without a value. */
+const FILL_FACTOR = 3;
+/** Connections that may wait to be accepted: 5,000 come at once. */
+const BACKLOG = ['--tcp-backlog', '4096'];
 
-function loads(): Load[] {
-  return values.pipelines.split(',').flatMap((pipeline) =>
-    values.tests.split(',').map((test) => ({
-      // The generator refuses any other name itself.
-      test: test as Load['test'],
-      connections: Number(values.connections),
-      pipeline: Number(pipeline),
-      valueBytes: Number(values.bytes),
-      keys: Number(values.keys),
-      operations: Math.min(Number(values.operations) * Number(pipeline), OPERATIONS_MAX),
-    })),
+type Results = Map<string, LoadResult[]>;
+
+const numbers = (list: string): number[] => list.split(',').map(Number);
+const keysOf = (bytes: number): number =>
+  Math.max(1, Math.min(Number(values.keys), Math.floor(DATA_BYTES_MAX / bytes)));
+const trialOperations = (bytes: number): number =>
+  Math.min(TRIAL_OPERATIONS, Math.ceil(TRIAL_BYTES_MAX / bytes));
+const nameOf = (load: Load): string =>
+  `${load.test} P=${load.pipeline} ${load.valueBytes} B ${load.connections} connections`;
+
+/** All loads with values of this size; the number of operations is set later. */
+function loadsOf(bytes: number): Load[] {
+  return numbers(values.connections).flatMap((connections) =>
+    numbers(values.pipelines).flatMap((pipeline) =>
+      values.tests.split(',').map((test) => ({
+        // The generator refuses any other name itself.
+        test: test as Load['test'],
+        connections, pipeline, valueBytes: bytes, keys: keysOf(bytes),
+        operations: trialOperations(bytes) * pipeline,
+      })),
+    ),
   );
 }
 
-async function measure(servers: readonly ServerProcess[]): Promise<Map<string, LoadResult[]>> {
-  const results = new Map<string, LoadResult[]>();
-  for (const server of servers) {
-    const warm: Load = { ...(loads()[0] as Load), test: 'set', pipeline: 16, operations: 400_000 };
-    await runLoad(server, warm);
-    await runLoad(server, { ...warm, test: 'get' });
+/** Gives the keys values of this size and lets compilers see both commands. */
+async function prepare(server: ServerProcess, bytes: number): Promise<void> {
+  const keys = keysOf(bytes);
+  const fill: Load = {
+    test: 'set', connections: 50, pipeline: 16, valueBytes: bytes, keys,
+    operations: Math.max(FILL_FACTOR * keys, trialOperations(bytes)),
+  };
+  await runLoad(server, fill);
+  await runLoad(server, { ...fill, test: 'get' });
+  const single: Load = { ...fill, pipeline: 1, operations: trialOperations(bytes) };
+  await runLoad(server, single);
+  await runLoad(server, { ...single, test: 'get' });
+}
+
+/** The load with as many operations as a run takes. */
+async function scaled(server: ServerProcess, load: Load): Promise<Load> {
+  let operations = Number(values.operations) * load.pipeline;
+  if (values.operations === undefined) {
+    const trial = await runLoad(server, load);
+    operations = Math.ceil((Number(values['cpu-seconds']) * 1e6) / (trial.userUs + trial.systemUs));
   }
+  return { ...load, operations: Math.min(operations, OPERATIONS_MAX) };
+}
+
+/** Runs all loads of one size, in rounds; adds to the results. */
+async function measure(
+  servers: readonly ServerProcess[], bytes: number, results: Results,
+): Promise<Load[]> {
+  const [first] = servers;
+  if (first === undefined) throw new Error('no server can be had here');
+  for (const server of servers) await prepare(server, bytes);
+  const loads: Load[] = [];
+  for (const load of loadsOf(bytes)) loads.push(await scaled(first, load));
   for (let round = 0; round < Number(values.rounds); round++) {
     const order = round % 2 === 0 ? servers : [...servers].reverse();
-    for (const load of loads()) {
+    for (const load of loads) {
       for (const server of order) {
-        const key = `${load.test} P=${load.pipeline} ${server.name}`;
+        const key = `${nameOf(load)} ${server.name}`;
         results.set(key, [...(results.get(key) ?? []), await runLoad(server, load)]);
       }
     }
+    process.stderr.write(`${bytes} B: round ${round + 1} of ${values.rounds}\n`);
   }
-  return results;
+  return loads;
 }
 
-function report(servers: readonly ServerProcess[], results: Map<string, LoadResult[]>): string {
-  const rows: string[][] = [];
-  for (const load of loads()) {
-    const cpu = new Map<string, number>();
-    for (const server of servers) {
-      const runs = results.get(`${load.test} P=${load.pipeline} ${server.name}`) ?? [];
-      const of = (pick: (run: LoadResult) => number): number => median(runs.map(pick));
-      const total = of((run) => run.userUs + run.systemUs);
-      const user = of((run) => run.userUs);
-      const system = of((run) => run.systemUs);
-      cpu.set(server.name, total);
-      const ratio = total / (cpu.get('redis-server') ?? NaN);
-      rows.push([
-        load.test.toUpperCase(), String(load.pipeline), server.name,
-        `${total.toFixed(2)} (${user.toFixed(2)}+${system.toFixed(2)})`,
-        Number.isNaN(ratio) ? '-' : ratio.toFixed(2),
-        `${Math.round(of((run) => run.operationsPerSecond) / 1000)} k`,
-        [of((run) => run.p50Ms), of((run) => run.p99Ms), of((run) => run.p999Ms)]
-          .map((ms) => ms.toFixed(2)).join(' / '),
-      ]);
+/** One row: a load on a server. */
+function row(load: Load, server: ServerProcess, results: Results): string[] {
+  const runs = results.get(`${nameOf(load)} ${server.name}`) ?? [];
+  const of = (pick: (run: LoadResult) => number): number => median(runs.map(pick));
+  const total = (run: LoadResult): number => run.userUs + run.systemUs;
+  const reference = results.get(`${nameOf(load)} redis-server`) ?? [];
+  const ratio = of(total) / median(reference.map(total));
+  const split = `${of((run) => run.userUs).toFixed(2)}+${of((run) => run.systemUs).toFixed(2)}`;
+  return [
+    load.test.toUpperCase(), String(load.pipeline), String(load.valueBytes),
+    String(load.connections), server.name,
+    `${of(total).toFixed(2)} (${split})`,
+    Number.isNaN(ratio) ? '-' : ratio.toFixed(2),
+    `${Math.round(of((run) => run.operationsPerSecond) / 1000)} k`,
+    [of((run) => run.p50Ms), of((run) => run.p99Ms), of((run) => run.p999Ms)]
+      .map((ms) => ms.toFixed(2)).join(' / '),
+  ];
+}
+
+/** Starts the servers, runs all loads, prints the table. */
+async function main(): Promise<void> {
+  const servers: ServerProcess[] = [];
+  try {
+    for (const kind of await serverKinds(values.io.split(','))) {
+      servers.push(await kind.start(BACKLOG));
     }
+    const results: Results = new Map();
+    const rows: string[][] = [];
+    for (const bytes of numbers(values.bytes)) {
+      const loads = await measure(servers, bytes, results);
+      rows.push(...loads.flatMap((load) => servers.map((server) => row(load, server, results))));
+    }
+    const heads = [
+      'test', 'P', 'bytes', 'clients', 'server', 'CPU us/op (user+sys)', 'of redis', 'ops/s',
+      'ms p50 / p99 / p99.9',
+    ];
+    process.stdout.write(
+      `${values.rounds} interleaved rounds, medians, Node ${process.version}, ` +
+        `server and load ${pinTo(LOAD_CORE).length > 0 ? '' : 'not '}pinned\n\n` +
+        `${markdownTable(heads, rows)}\n`,
+    );
+  } finally {
+    for (const server of servers) await server.stop();
   }
-  return markdownTable(
-    ['test', 'P', 'server', 'CPU us/op (user+sys)', 'of redis', 'ops/s', 'ms p50 / p99 / p99.9'],
-    rows,
-  );
 }
 
-if (!isInstalled('redis-benchmark')) {
+if (isInstalled('redis-benchmark')) {
+  await main();
+} else {
   process.stderr.write('bench:server needs redis-benchmark (package redis-tools)\n');
-  process.exit(1);
-}
-const servers: ServerProcess[] = [];
-if (isInstalled('redis-server')) servers.push(await startRedis());
-else process.stderr.write('redis-server is not installed: no ratios\n');
-servers.push(await startKora());
-try {
-  const results = await measure(servers);
-  process.stdout.write(
-    `${values.rounds} interleaved rounds, ${values.connections} connections, ${values.bytes} B, ` +
-      `Node ${process.version}, server and load ${pinTo(0).length > 0 ? '' : 'not '}pinned\n\n` +
-      `${report(servers, results)}\n`,
-  );
-} finally {
-  for (const server of servers) await server.stop();
+  process.exitCode = 1;
 }

@@ -15,6 +15,8 @@ Where it listens
       --unix-socket PATH    also listen on a unix socket
       --io ENGINE           auto, uring, epoll or node (auto)
   -w, --workers NUMBER      threads that own data (1)
+      --memory-advice WHAT  off, huge-pages, give-back or all (off): what the
+                            system is told about memory; needs koffi
 
 Who may do how much
       --password TEXT       clients have to AUTH; also --requirepass
@@ -38,5 +40,5 @@ What it keeps and tells
 
 Every parameter of redis.conf that Kora knows is an option too: --timeout 300.
 Options on the command line win over the file. Not built yet, and refused:
---workers above 1, --io uring and epoll, --dir, --fsync always and no.
+--workers above 1, --dir, --fsync always and no.
 `;

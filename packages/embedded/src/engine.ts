@@ -175,6 +175,7 @@ export class Engine {
     if (this.#isLent) this.#refuse();
     this.#isClosed = true;
     this.#scheduler?.stop();
+    assert(this.shard.ropes.pinCount === 0, 'nobody reads a value of an engine that closes');
     memoryPool.give(this.memory);
   }
 

@@ -8,8 +8,8 @@
  * Invariant: a sink never throws while a command runs; what cannot be shown is kept in `fault`.
  */
 import { constants } from 'node:buffer';
-import { assert, Fault } from '@kora/core';
-import type { ReplyError, ReplySink, WorkerMemory } from '@kora/core';
+import { assert, Fault, writeRopeBytes } from '@kora/core';
+import type { ReplyError, ReplySink, Ropes, WorkerMemory } from '@kora/core';
 import { KoraReplyError } from './kora-reply-error.ts';
 import { WINDOW_BYTES } from './memory-window.ts';
 import type { MemoryWindow } from './memory-window.ts';
@@ -154,6 +154,10 @@ export class ValueSink implements ReplySink {
       );
       this.#put(null);
     }
+  }
+
+  bulkRope(ropes: Ropes, root: number, from: number, bytes: number): void {
+    writeRopeBytes(this, ropes, root, from, bytes);
   }
 
   null(): void {

@@ -24,6 +24,7 @@ export { keysAt, keysCounted } from './command/key-spec.ts';
 export { CommandRegistry } from './command/registry.ts';
 export { oneReplyOf, reply } from './command/reply-schema.ts';
 export type { ReplySchema, ReplyShape } from './command/reply-schema.ts';
+export { writeRopeBytes } from './command/sink.ts';
 export type { ReplySink } from './command/sink.ts';
 export { defineCommand, Flag } from './command/spec.ts';
 export type { Command, CommandDefinition } from './command/spec.ts';
@@ -50,9 +51,10 @@ export {
 export { SeededChance, VirtualClock } from './platform/platform.ts';
 export type { Chance, Clock, Platform, Scheduler } from './platform/platform.ts';
 export { MemoryPool } from './structs/memory-pool.ts';
+export type { MemoryAdvisor } from './structs/memory-advisor.ts';
 export type { Allocator } from './structs/allocator.hot.ts';
 export { randomHex40 } from './platform/random-hex.ts';
-export { Ropes } from './structs/rope.ts';
+export { ROPE_PIECE_BYTES, Ropes } from './structs/rope.ts';
 export { WorkerMemory } from './structs/worker-memory.ts';
 export type { WorkerMemoryOptions } from './structs/worker-memory.ts';
 export {

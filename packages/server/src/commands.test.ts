@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { serverCommands } from './commands/server-commands.ts';
+import { TEST_IO } from './testing/polled-engine.ts';
 import type { RawClient } from './testing/raw-client.ts';
 import { TestServer } from './testing/test-server.ts';
 
@@ -143,7 +144,7 @@ describe('CLIENT KILL', () => {
     };
     if (form.startsWith('MAXAGE')) {
       expect(await client.call('CLIENT', 'KILL', ...words[form]!)).toBe(':0');
-      const session = server.server.worker.sessions.byId(Number(id))!;
+      const session = server.room.worker.sessions.byId(Number(id))!;
       Object.assign(session, { createdMs: session.createdMs - 2000 });
     }
     const reply = form === 'old form' ? '+OK' : ':1';
@@ -229,7 +230,7 @@ describe('CLIENT PAUSE', () => {
     expect(await client.call('CLIENT', 'PAUSE', '100000', 'ALL')).toBe('+OK');
     const value = 'v'.repeat(200_000);
     writer.send(`*3\r\n$3\r\nSET\r\n$3\r\nbig\r\n$200000\r\n${value}\r\nSTRLEN big\r\n`);
-    const { shard, sessions } = server.server.worker;
+    const { shard, sessions } = server.room.worker;
     await server.until(() => sessions.open().some(({ isRequestHeld }) => isRequestHeld));
     shard.pause.end();
     shard.pause.start(shard.nowMs, true, shard.nowMs);
@@ -238,7 +239,7 @@ describe('CLIENT PAUSE', () => {
   });
 
   it('frees what a held connection holds when it goes', async () => {
-    const memory = server.server.composed.memory;
+    const memory = server.room.composed.memory;
     const used = (): number => memory.arenaAllocator.usedBytes() + memory.lowAllocator.usedBytes();
     const before = used();
     const writer = await server.connect();
@@ -274,7 +275,7 @@ describe('WAIT', () => {
       [['ERROR'], '-UNBLOCKED client unblocked via CLIENT UNBLOCK'],
     ] as const) {
       waiting.send('WAIT 1 0\r\n');
-      await server.until(() => server.server.worker.waitingCount === 1);
+      await server.until(() => server.room.worker.waitingCount === 1);
       expect(await client.call('CLIENT', 'LIST', 'ID', id)).toContain(' flags=b ');
       expect(await server.info(client, 'clients', 'blocked_clients')).toBe('1');
       expect(await client.call('CLIENT', 'UNBLOCK', id, ...reason)).toBe(':1');
@@ -288,9 +289,9 @@ describe('WAIT', () => {
   it('forgets a waiting connection that goes', async () => {
     const waiting = await server.connect();
     waiting.send('WAIT 1 0\r\n');
-    await server.until(() => server.server.worker.waitingCount === 1);
+    await server.until(() => server.room.worker.waitingCount === 1);
     waiting.destroy();
-    await server.until(() => server.server.worker.waitingCount === 0);
+    await server.until(() => server.room.worker.waitingCount === 0);
   });
 });
 
@@ -316,7 +317,7 @@ describe('a lone master', () => {
     expect(fields).toMatch(/total_net_output_bytes:[1-9]/);
     expect(fields).toMatch(/total_connections_received:[1-9]/);
     expect(fields).toMatch(/used_cpu_user:\d+\.\d{6}/);
-    expect(fields).toMatch(/io_engine:node/);
+    expect(fields).toContain(`io_engine:${TEST_IO}\\r`);
     expect(await client.call('CONFIG', 'RESETSTAT')).toBe('+OK');
     expect(await server.info(client, 'stats', 'total_connections_received')).toBe('0');
   });

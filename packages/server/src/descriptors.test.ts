@@ -1,5 +1,5 @@
 /**
- * A server that runs out of file descriptors (W-52): newcomers are turned away, those that are
+ * A server that runs out of file descriptors: newcomers are turned away, those that are
  * there are served, and when descriptors are free again newcomers are welcome. Runs the built
  * package in a process of its own, whose limit is lowered.
  */
@@ -7,21 +7,22 @@ import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { TEST_IO } from './testing/polled-engine.ts';
 import { RawClient } from './testing/raw-client.ts';
 
 const DESCRIPTORS = 100;
 const BUILT = fileURLToPath(new URL('../dist/index.js', import.meta.url));
 const PROGRAM = `
   const { createServer } = await import(process.argv[1]);
-  const server = createServer({ settings: { port: 0, bind: '127.0.0.1' } });
+  const server = createServer({ settings: { port: 0, bind: '127.0.0.1' }, io: process.argv[2] });
   const { port } = await server.start();
   process.stdout.write('port ' + port + '\\n');
 `;
 
 it('goes on when descriptors run out, and recovers', async () => {
   const child = spawn('sh', [
-    '-c', `ulimit -n ${DESCRIPTORS}; exec "$0" --input-type=module -e "$1" "$2"`,
-    process.execPath, PROGRAM, BUILT,
+    '-c', `ulimit -n ${DESCRIPTORS}; exec "$0" --input-type=module -e "$1" "$2" "$3"`,
+    process.execPath, PROGRAM, BUILT, TEST_IO,
   ]);
   const listening = new Promise<number>((resolve) => {
     child.stdout.on('data', (text: Buffer) => {

@@ -7,6 +7,7 @@ import { Stat } from '@kora/core';
 import { encodeRequest } from '@kora/protocol';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { INPUT_BYTES_MAX } from './input.ts';
+import { TEST_IO } from './testing/polled-engine.ts';
 import { RawClient } from './testing/raw-client.ts';
 import { TestServer } from './testing/test-server.ts';
 
@@ -24,11 +25,16 @@ const turn = (): Promise<void> => new Promise((resolve) => {
 });
 const { round } = Math;
 
+/** io_uring gives itself more receive buffers under load, up to this much, and keeps them. */
+const ENGINE_GROWTH_BYTES_MAX = TEST_IO === 'uring' ? 40 * 1024 * 1024 : 0;
+
 /** Bytes in use in both regions. */
 function used(): number {
-  const { arenaAllocator, lowAllocator } = server.server.composed.memory;
+  const { arenaAllocator, lowAllocator } = server.room.composed.memory;
   return arenaAllocator.usedBytes() + lowAllocator.usedBytes();
 }
+
+const isBackTo = (before: number): boolean => used() <= before + ENGINE_GROWTH_BYTES_MAX;
 
 describe('peers that behave badly', () => {
   it('may write as slowly as they like', async () => {
@@ -58,7 +64,7 @@ describe('peers that behave badly', () => {
     expect(await isOver).toBe(true);
     const cut = 'no memory is left for its request';
     expect(server.log.some((line) => line.includes(cut))).toBe(true);
-    await server.until(() => used() <= before);
+    await server.until(() => isBackTo(before));
     expect(await admin.call('EXISTS', 'x')).toBe(':0');
   });
 
@@ -72,7 +78,7 @@ describe('peers that behave badly', () => {
       await turn();
       client.socket.resetAndDestroy();
     }
-    await server.until(() => server.server.worker.sessions.count === 1 && used() <= before);
+    await server.until(() => server.room.worker.sessions.count === 1 && isBackTo(before));
     expect(await admin.call('EXISTS', 'a', 'b')).toBe(':0');
   });
 
@@ -86,7 +92,7 @@ describe('peers that behave badly', () => {
       await turn();
       client.socket.resetAndDestroy();
     }
-    await server.until(() => server.server.worker.sessions.count === 1 && used() <= before);
+    await server.until(() => server.room.worker.sessions.count === 1 && isBackTo(before));
     expect(await admin.call('DEL', 'blob')).toBe(':1');
   });
 
@@ -104,17 +110,17 @@ describe('peers that behave badly', () => {
     const id = Number((await client.call('CLIENT', 'ID')).slice(1));
     client.send('QUIT\r\n');
     expect(await client.reply()).toBe('+OK');
-    const { sessions } = server.server.worker;
+    const { sessions } = server.room.worker;
     const session = sessions.all().find((each) => each.id === id);
     if (session !== undefined) session.closingSinceMs -= 60_000;
-    server.server.worker.onTick();
+    server.room.worker.onTick();
     await server.until(() => sessions.all().every((each) => each.id !== id));
     client.destroy();
   });
 
   it('may come in thousands: 10,000 connections, opened and closed in batches', async () => {
     const before = used();
-    const { worker } = server.server;
+    const { worker } = server.room;
     const accepted = (): number => Number(worker.shard.stats.counts[Stat.Connections]);
     const start = accepted();
     for (let batch = 0; batch < 20; batch++) {
@@ -126,7 +132,7 @@ describe('peers that behave badly', () => {
       await server.until(() => worker.sessions.all().length === 1);
     }
     expect(accepted() - start).toBe(10_000);
-    expect(used()).toBeLessThanOrEqual(before);
+    expect(isBackTo(before)).toBe(true);
     expect(worker.chunks.alive).toBeLessThanOrEqual(2);
     expect(await admin.call('PING')).toBe('+PONG');
   });
@@ -134,7 +140,7 @@ describe('peers that behave badly', () => {
 
 describe('a command that throws', () => {
   it('answers an internal error, is logged, and the server goes on', async () => {
-    const { registry } = server.server.composed;
+    const { registry } = server.room.composed;
     const echo = registry.byName('echo')!;
     const defect = vi.spyOn(echo, 'apply').mockImplementation(() => {
       throw new Error('a defect');
@@ -148,7 +154,7 @@ describe('a command that throws', () => {
   });
 
   it('ends the connection when a part of its reply is written already', async () => {
-    const { registry } = server.server.composed;
+    const { registry } = server.room.composed;
     const echo = registry.byName('echo')!;
     const defect = vi.spyOn(echo, 'apply').mockImplementation((_shard, _frame, out) => {
       out.array(3);
@@ -156,12 +162,12 @@ describe('a command that throws', () => {
       throw new Error('a defect in the middle');
     });
     const client = await server.connect();
-    const chunks = server.server.worker.chunks.alive;
+    const chunks = server.room.worker.chunks.alive;
     client.send('ECHO 1\r\nPING\r\n');
     await client.ended;
     defect.mockRestore();
     expect(server.log.some((line) => line.includes('in the middle of its reply'))).toBe(true);
-    expect(server.server.worker.chunks.alive).toBeLessThanOrEqual(chunks);
+    expect(server.room.worker.chunks.alive).toBeLessThanOrEqual(chunks);
     expect(await admin.call('PING')).toBe('+PONG');
   });
 });

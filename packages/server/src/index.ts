@@ -4,6 +4,8 @@
 export { createServer, KoraServer } from './server.ts';
 export type { ServerAddress } from './server.ts';
 export type { IoChoice, ServerOptions, SettingInput } from './options.ts';
+export { MEMORY_ADVICES, openMemoryAdvisor } from './io/native/memory-advisor.ts';
+export type { MemoryAdvice } from './io/native/memory-advisor.ts';
 export { serverCommands } from './commands/server-commands.ts';
 export { LOG_LEVELS, logLevelOf } from './log.ts';
 export type { Log, LogLevel } from './log.ts';

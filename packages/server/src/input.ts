@@ -3,10 +3,17 @@
  * rest of an unfinished request moves to a block of low memory of the session's own, which grows by
  * doubling and is freed when the request is complete; what arrives later is appended to it. The
  * bytes of a big argument go from the receive region straight into a rope: their memory grows with
- * what arrives, never with what was announced (W-02), and no request is parsed twice (W-47).
+ * what arrives, never with what was announced, and no request is parsed twice.
+ *
+ * While much of a big argument is missing, its next piece, the landing, is received where it will
+ * stay: the engine fills the block, the rope adopts it. The range asked for is the engine's until
+ * it names it, names bytes in the receive region that had come before, or the connection is gone.
+ *
+ *   none --ask--> landing --full--> adopted, ask again    rope + landing = what has arrived
+ *                    '--bytes in the receive region--> what it holds moves to the rope --> none
  */
 import type { Allocator, Ropes, WorkerMemory } from '@kora/core';
-import { BIG_ARGUMENT_BYTES_MIN } from '@kora/core';
+import { assert, BIG_ARGUMENT_BYTES_MIN, ROPE_PIECE_BYTES } from '@kora/core';
 import type { RequestParser } from '@kora/protocol';
 import { CRLF_BYTES } from '@kora/protocol';
 import type { Session } from './session.ts';
@@ -105,12 +112,13 @@ export class Input {
   takeBig(session: Session, announced: number, from: number, end: number): number {
     const bytes = Math.min(announced - session.bigArrived, end - from);
     if (bytes === 0) return 0;
+    if (session.landingRef !== 0 && !this.#endLanding(session)) return -1;
     let root = session.bigRoot;
     if (root === 0) {
-      root = this.#ropes.create(bytes);
+      root = this.#ropes.create(bytes, announced);
       if (root !== 0) this.#ropes.write(root, 0, from, bytes);
     } else {
-      root = this.#ropes.appendFrom(root, from, bytes);
+      root = this.#ropes.appendFrom(root, from, bytes, announced);
     }
     if (root === 0) {
       this.dropBig(session);
@@ -130,7 +138,7 @@ export class Input {
     return root;
   }
 
-  /** Frees a big argument that is still arriving. */
+  /** Frees a big argument that is still arriving; its landing stays while the engine has it. */
   dropBig(session: Session): void {
     if (session.bigRoot !== 0) this.#ropes.free(session.bigRoot);
     session.bigRoot = 0;
@@ -138,7 +146,91 @@ export class Input {
   }
 
   /**
-   * Frees everything a session received and nobody took, the ropes of an unfinished frame included.
+   * Asks the engine to receive the next piece of the big argument where it will stay. Only while at
+   * least a piece is missing, and as much has arrived as is taken in advance.
+   */
+  askForBig(session: Session, announced: number): void {
+    const { bigArrived, bigRoot } = session;
+    if (bigRoot === 0 || session.landingRef !== 0 || session.isClosing) return;
+    if (bigArrived < ROPE_PIECE_BYTES || announced - bigArrived < ROPE_PIECE_BYTES) return;
+    const piece = this.#ropes.takePiece();
+    if (piece === 0) return;
+    const tail = bigArrived % ROPE_PIECE_BYTES;
+    const { engine } = session.worker;
+    if (!engine.receiveInto(session.slot, piece * 8 + tail, ROPE_PIECE_BYTES - tail)) {
+      this.#ropes.givePiece(piece);
+      return;
+    }
+    if (tail > 0) {
+      this.#ropes.read(bigRoot, bigArrived - tail, piece * 8, tail);
+      session.bigRoot = this.#ropes.resize(bigRoot, bigArrived - tail);
+    }
+    session.landingRef = piece;
+    session.landingBytes = tail;
+  }
+
+  /** True when bytes that arrive at `at` are in the session's landing. */
+  isLanding(session: Session, at: number): boolean {
+    return session.landingRef !== 0 && at === session.landingRef * 8 + session.landingBytes;
+  }
+
+  /**
+   * `bytes` more bytes of the big argument are in its landing; asks for what follows.
+   * @returns false when memory is short: then nothing of the argument is left
+   */
+  land(session: Session, announced: number, bytes: number): boolean {
+    assert(session.bigRoot !== 0, 'a landing is the end of a big argument');
+    const landed = session.landingBytes + bytes;
+    assert(landed <= ROPE_PIECE_BYTES, 'the engine keeps to the range it was given');
+    session.landingBytes = landed;
+    session.bigArrived += bytes;
+    session.bigHeldBytes += bytes;
+    const piece = session.landingRef;
+    if (landed < ROPE_PIECE_BYTES) {
+      const { engine } = session.worker;
+      const rest = ROPE_PIECE_BYTES - landed;
+      if (engine.receiveInto(session.slot, piece * 8 + landed, rest)) return true;
+      return this.#endLanding(session);
+    }
+    const root = this.#ropes.adoptPiece(session.bigRoot, piece);
+    if (root === 0) {
+      this.dropBig(session);
+      this.closeLanding(session);
+      return false;
+    }
+    session.bigRoot = root;
+    session.landingRef = 0;
+    session.landingBytes = 0;
+    this.askForBig(session, announced);
+    return true;
+  }
+
+  /**
+   * The engine gave the range back before it was full: what the landing holds moves to the rope.
+   * False when memory is short: the argument is gone.
+   */
+  #endLanding(session: Session): boolean {
+    const { bigRoot, landingBytes, landingRef } = session;
+    if (landingBytes > 0) {
+      const root = this.#ropes.appendFrom(bigRoot, landingRef * 8, landingBytes);
+      if (root === 0) this.dropBig(session);
+      else session.bigRoot = root;
+    }
+    this.closeLanding(session);
+    return session.bigRoot !== 0;
+  }
+
+  /** Frees the landing: the connection is gone, or the engine has given the range back. */
+  closeLanding(session: Session): void {
+    if (session.landingRef === 0) return;
+    this.#ropes.givePiece(session.landingRef);
+    session.landingRef = 0;
+    session.landingBytes = 0;
+  }
+
+  /**
+   * Frees everything a session received and nobody took, the ropes of an unfinished frame included;
+   * not its landing, which may be the engine's still.
    * @param parser the one that may hold a frame of the session: its own, or the shared one in its
    * turn
    */

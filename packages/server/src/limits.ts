@@ -150,12 +150,13 @@ export class Limits {
     worker.cut(largest);
   }
 
-  /** Idle and lingering connections, soft limits, and the memory of all clients. */
+  /** Idle and lingering connections, soft limits, spare chunks, and the memory of all clients. */
   onTick(worker: Worker): void {
+    worker.chunks.trim();
     const { nowMs } = worker.shard;
     const bytesMax = this.allClientsBytesMax;
     let bytes = 0;
-    for (const session of worker.sessions.all()) {
+    for (const session of worker.sessions.each()) {
       if (session.isClosing) {
         if (nowMs - session.closingSinceMs > CLOSING_MS_MAX) worker.cut(session);
         continue;

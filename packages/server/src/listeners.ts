@@ -2,8 +2,9 @@
  * The addresses a server listens on, from `bind`, `port` and `unixsocket`. A name of `bind` that
  * begins with `-` may fail; `*` and `::*` are all addresses of IPv4 and IPv6. All TCP addresses
  * share one port: with port 0 the first gets a free one and the others take the same. CONFIG SET of
- * `port` and `bind` listens anew; when the new addresses cannot be had the old ones come back, the
- * settings with them, and the log says why.
+ * `port` and `bind` listens anew when its turn ends; when the new addresses cannot be had the old
+ * ones come back, the settings with them, and the log says why.
+ * Engines answer `listen` at once or later; changes that come meanwhile wait for the answer.
  */
 import type { Settings } from '@kora/core';
 import { Fault } from '@kora/core';
@@ -16,57 +17,83 @@ interface BindName {
   readonly mayFail: boolean;
 }
 
+/** Gets null, or why it could not be done. */
+type Done = (error: Error | null) => void;
+
+/** Where a server can be reached. */
+export interface ListeningAt {
+  /** First TCP host in a form a client can connect to; empty without TCP. */
+  readonly host: string;
+  /** TCP port, 0 without TCP. */
+  readonly port: number;
+  /** Path of the unix socket, empty without. */
+  readonly unixSocket: string;
+}
+
 const WILDCARDS: Readonly<Record<string, string>> = Object.freeze({ '*': '0.0.0.0', '::*': '::' });
 
 export class Listeners {
-  /** First TCP host in a form a client can connect to; empty without TCP. */
-  host = '';
-  /** TCP port, 0 without TCP. */
-  port = 0;
-  /** Path of the unix socket, empty without. */
-  unixSocket = '';
+  /** What is listened on now. */
+  at: ListeningAt = { host: '', port: 0, unixSocket: '' };
   readonly #settings: Settings;
   readonly #engine: IoEngine;
   readonly #log: Log;
+  /** Called when `at` has changed for good. */
+  readonly #onMoved: () => void;
   readonly #tcp: number[] = [];
   #unix = -1;
-  /** The last change of addresses; the next one waits for it. */
-  #change: Promise<void> = Promise.resolve();
   /** `port` and `bind` in force. */
   #inForce: readonly [string, string] = ['', ''];
   #isOpen = false;
+  #isClosed = false;
+  /** `port` or `bind` were set since the last look. */
+  #isChangeWanted = false;
+  #isChanging = false;
 
-  constructor(settings: Settings, engine: IoEngine, log: Log) {
+  constructor(settings: Settings, engine: IoEngine, log: Log, onMoved: () => void) {
     this.#settings = settings;
     this.#engine = engine;
     this.#log = log;
+    this.#onMoved = onMoved;
     for (const name of ['port', 'bind']) {
       settings.bind(name, () => {
-        if (this.#isOpen) this.#change = this.#change.then(() => this.#listenAnew());
+        this.#isChangeWanted = true;
       });
     }
   }
 
   /**
-   * Starts listening. @throws {Fault} (rejects) when an address that must be there cannot be had
+   * Starts listening. `done` gets the Fault when an address that must be there cannot be had.
    */
-  async open(): Promise<void> {
-    await this.#openTcp();
-    const path = this.#settings.text('unixsocket');
-    if (path !== '') {
-      const pathMode = this.#settings.number('unixsocketperm');
-      const opened = await this.#listen({ path, pathMode, backlog: this.#backlog });
-      this.#unix = opened.listener;
-      this.unixSocket = path;
-    }
-    if (this.host === '' && path === '') {
-      throw new Fault('LISTEN_FAILED', 'bind and unixsocket are empty: no address to listen on');
-    }
-    this.#isOpen = true;
+  open(done: Done): void {
+    this.#openTcp((refusal) => {
+      const path = this.#settings.text('unixsocket');
+      if (refusal !== null) {
+        done(refusal);
+      } else if (path !== '') {
+        this.#openUnix(path, done);
+      } else if (this.at.host === '') {
+        done(new Fault(
+          'LISTEN_FAILED', 'bind and unixsocket are empty: no address to listen on',
+        ));
+      } else {
+        this.#opened(done);
+      }
+    });
+  }
+
+  /** A turn has ended: what was set in it is made true now. */
+  followSettings(): void {
+    if (!this.#isChangeWanted || !this.#isOpen || this.#isChanging) return;
+    this.#isChangeWanted = false;
+    const [port, bind] = this.#inForce;
+    const isSame = this.#settings.text('port') === port && this.#settings.text('bind') === bind;
+    if (!isSame) this.#listenAnew(port, bind);
   }
 
   /** Stops accepting everywhere. */
   close(): void {
+    this.#isClosed = true;
     this.#isOpen = false;
     this.#closeTcp();
     if (this.#unix >= 0) this.#engine.stopListening(this.#unix);
@@ -79,68 +106,114 @@ export class Listeners {
 
   #closeTcp(): void {
     for (const listener of this.#tcp.splice(0)) this.#engine.stopListening(listener);
-    this.host = '';
-    this.port = 0;
+    this.at = { host: '', port: 0, unixSocket: this.at.unixSocket };
   }
 
-  async #openTcp(): Promise<void> {
-    let port = this.#settings.number('port');
-    let failure: Error | null = null;
-    for (const { host, mayFail } of bindNames(this.#settings.text('bind'))) {
-      try {
-        const opened = await this.#listen({ host, port, backlog: this.#backlog });
-        this.#tcp.push(opened.listener);
-        port = opened.port;
-        if (this.host === '') this.host = host === '0.0.0.0' ? '127.0.0.1' : host;
-      } catch (cause) {
-        failure = cause instanceof Error ? cause : new Error(String(cause));
-        if (!mayFail) break;
+  #openUnix(path: string, done: Done): void {
+    const pathMode = this.#settings.number('unixsocketperm');
+    this.#listen({ path, pathMode, backlog: this.#backlog }, (error, listener) => {
+      if (error !== null) {
+        done(error);
+        return;
       }
-      if (this.host !== '' && mayFail) failure = null;
+      this.#unix = listener;
+      this.at = { ...this.at, unixSocket: path };
+      this.#opened(done);
+    });
+  }
+
+  #opened(done: Done): void {
+    if (this.#isClosed) {
+      this.close();
+      done(new Fault('ENGINE_CLOSED', 'the server was closed while it started'));
+      return;
     }
+    this.#isOpen = true;
+    this.#onMoved();
+    done(null);
+  }
+
+  /** Asks the engine; the answer comes when the listener's number is known, not before. */
+  #listen(
+    address: ListenAddress, done: (error: Error | null, listener: number, port: number) => void,
+  ): void {
+    const early: (() => void)[] = [];
+    let listener = -1;
+    listener = this.#engine.listen(address, (error, port) => {
+      const answer = (): void => {
+        done(error, listener, port);
+      };
+      if (listener < 0) early.push(answer);
+      else answer();
+    });
+    early[0]?.();
+  }
+
+  #openTcp(done: Done): void {
+    const names = bindNames(this.#settings.text('bind'));
+    this.#openNames(names, this.#settings.number('port'), null, done);
+  }
+
+  /** Listens on one name after the other. `lost` is the failure of those that may fail. */
+  #openNames(names: readonly BindName[], port: number, lost: Error | null, done: Done): void {
+    const [name, ...rest] = names;
+    if (name === undefined) {
+      this.#tcpOpened(port, this.at.host === '' ? lost : null, done);
+      return;
+    }
+    const { host, mayFail } = name;
+    this.#listen({ host, port, backlog: this.#backlog }, (error, listener, bound) => {
+      if (error !== null) {
+        if (mayFail) this.#openNames(rest, port, error, done);
+        else this.#tcpOpened(port, error, done);
+        return;
+      }
+      this.#tcp.push(listener);
+      if (this.at.host === '') {
+        this.at = { ...this.at, host: host === '0.0.0.0' ? '127.0.0.1' : host };
+      }
+      this.#openNames(rest, bound, lost, done);
+    });
+  }
+
+  #tcpOpened(port: number, failure: Error | null, done: Done): void {
     if (failure !== null) {
       this.#closeTcp();
-      throw failure;
+      done(failure);
+      return;
     }
-    this.port = this.host === '' ? 0 : port;
+    this.at = { ...this.at, port: this.at.host === '' ? 0 : port };
     // Port 0 shows as the port it became.
-    if (this.port !== 0) this.#settings.load([['port', String(this.port)]]);
+    if (this.at.port !== 0) this.#settings.load([['port', String(this.at.port)]]);
     this.#inForce = [this.#settings.text('port'), this.#settings.text('bind')];
+    done(null);
   }
 
   /** After CONFIG SET: the new addresses, or the old ones again. */
-  async #listenAnew(): Promise<void> {
-    const [port, bind] = this.#inForce;
-    const isSame = this.#settings.text('port') === port && this.#settings.text('bind') === bind;
-    if (!this.#isOpen || isSame) return;
+  #listenAnew(port: string, bind: string): void {
+    this.#isChanging = true;
     this.#closeTcp();
-    const refusal = await this.#tryTcp();
-    if (refusal === null) return;
-    this.#log('warning', `the addresses stay as they are: ${refusal}`);
-    this.#settings.load([['port', port], ['bind', bind]]);
-    const loss = await this.#tryTcp();
-    if (loss !== null) this.#log('warning', `no TCP address is listened on any more: ${loss}`);
-  }
-
-  /** Listens on TCP; the reason when it cannot. */
-  async #tryTcp(): Promise<string | null> {
-    try {
-      await this.#openTcp();
-    } catch (cause) {
-      return cause instanceof Error ? cause.message : String(cause);
-    }
-    // The server may have been closed meanwhile.
-    if (!this.#isOpen) this.#closeTcp();
-    return null;
-  }
-
-  #listen(address: ListenAddress): Promise<{ readonly listener: number; readonly port: number }> {
-    return new Promise((resolve, reject) => {
-      const listener = this.#engine.listen(address, (error, port) => {
-        if (error === null) resolve({ listener, port });
-        else reject(error);
+    this.#openTcp((refusal) => {
+      if (refusal === null) {
+        this.#changed();
+        return;
+      }
+      this.#log('warning', `the addresses stay as they are: ${refusal.message}`);
+      this.#settings.load([['port', port], ['bind', bind]]);
+      this.#openTcp((loss) => {
+        if (loss !== null) {
+          this.#log('warning', `no TCP address is listened on any more: ${loss.message}`);
+        }
+        this.#changed();
       });
     });
+  }
+
+  #changed(): void {
+    this.#isChanging = false;
+    // The server may have been closed meanwhile.
+    if (this.#isOpen) this.#onMoved();
+    else this.#closeTcp();
   }
 }
 

@@ -7,18 +7,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Settings } from '@kora/core';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { LOG_LEVELS, logLevelOf, openLog } from './log.ts';
+import { filterLog, LOG_LEVELS, logLevelOf, logWriter } from './log.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'kora-log-'));
 afterAll(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-describe('openLog', () => {
+describe('filterLog', () => {
   it('passes on what is at least as important as loglevel, and follows it', () => {
     const settings = new Settings();
     const seen: string[] = [];
-    const log = openLog(settings, (level) => seen.push(level));
+    const log = filterLog(settings, (level) => seen.push(level));
     for (const level of LOG_LEVELS) log(level, 'x');
     expect(seen.splice(0)).toEqual(['notice', 'warning']);
     expect(settings.change([['loglevel', 'debug']])).toBeNull();
@@ -29,13 +29,13 @@ describe('openLog', () => {
     expect(seen).toEqual(['warning']);
   });
 
-  it('appends lines with process, time and mark to logfile', () => {
+});
+
+describe('logWriter', () => {
+  it('appends lines with process, time and mark to its file', () => {
     const file = join(directory, 'kora.log');
-    const settings = new Settings();
-    settings.load([['logfile', file]]);
-    const log = openLog(settings);
+    const log = logWriter(file);
     log('notice', 'first');
-    log('debug', 'not shown');
     log('warning', 'second');
     const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
     const time = String.raw`\d{4}-\d\d-\d\dT[\d:.]+Z`;
@@ -45,10 +45,8 @@ describe('openLog', () => {
   });
 
   it('goes on when the file cannot be written', () => {
-    const settings = new Settings();
-    settings.load([['logfile', join(directory, 'no', 'such', 'folder')]]);
     const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-    openLog(settings)('warning', 'lost');
+    logWriter(join(directory, 'no', 'such', 'folder'))('warning', 'lost');
     expect(String(stderr.mock.calls[0]?.[0])).toContain('cannot write the log');
     stderr.mockRestore();
   });

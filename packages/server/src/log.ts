@@ -1,8 +1,9 @@
 /**
  * The server's log: lines with time and level on stdout or in `logfile`, from the configured level
- * up. Redis's four levels are the scale; Kora's words for them are accepted too: trace and debug
- * are debug, info is verbose or notice, warn and error are warning. Writing never throws: a full
- * disk must not end a server that can serve.
+ * up. Two halves, since the shard may run on a thread of its own: the filter follows `loglevel`
+ * where the settings live, the writer runs where the host program does. Redis's four levels are the
+ * scale; Kora's words for them are accepted too: trace and debug are debug, info is notice, warn
+ * and error are warning. Writing never throws: a full disk must not end a server that can serve.
  */
 import { appendFileSync } from 'node:fs';
 import type { Settings } from '@kora/core';
@@ -30,19 +31,20 @@ const MARKS: Readonly<Record<LogLevel, string>> = Object.freeze({
   debug: '.', verbose: '-', notice: '*', warning: '#',
 });
 
-/** A log that follows `loglevel`, and writes to `logfile` (stdout when it is empty). */
-export function openLog(settings: Settings, onLog?: Log): Log {
+/** Passes on what is at least as important as `loglevel` says at that moment. */
+export function filterLog(settings: Settings, log: Log): Log {
   let least = 0;
   settings.bind('loglevel', ({ number }) => {
     least = number;
   });
-  const file = settings.text('logfile');
   return (level, message) => {
-    if (LOG_LEVELS.indexOf(level) < least) return;
-    if (onLog !== undefined) {
-      onLog(level, message);
-      return;
-    }
+    if (LOG_LEVELS.indexOf(level) >= least) log(level, message);
+  };
+}
+
+/** Writes lines to the file, or to stdout when its name is empty. */
+export function logWriter(file: string): Log {
+  return (level, message) => {
     const line = `${process.pid}:M ${new Date().toISOString()} ${MARKS[level]} ${message}\n`;
     if (file === '') process.stdout.write(line);
     else appendLine(file, line);

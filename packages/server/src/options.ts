@@ -6,6 +6,8 @@
  */
 import type { ComposeOptions } from '@kora/core';
 import { Fault } from '@kora/core';
+import { MEMORY_ADVICES } from './io/native/memory-advisor.ts';
+import type { MemoryAdvice } from './io/native/memory-advisor.ts';
 import type { LogLevel } from './log.ts';
 
 /**
@@ -14,8 +16,9 @@ import type { LogLevel } from './log.ts';
  */
 export type SettingInput = string | number | boolean | readonly (string | number)[];
 
-/** The I/O engines that exist or are planned. `auto` takes the best that works here. */
-export type IoChoice = 'auto' | 'node' | 'epoll' | 'uring';
+/** The I/O engines. `auto` takes the best that works here: uring, else epoll, else node. */
+export const IO_CHOICES = Object.freeze(['auto', 'uring', 'epoll', 'node'] as const);
+export type IoChoice = (typeof IO_CHOICES)[number];
 
 /** How a server is made. All fields are optional. */
 export interface ServerOptions {
@@ -32,15 +35,27 @@ export interface ServerOptions {
   readonly configFile?: string;
   /** Threads that own a shard. Only 1 so far. */
   readonly workers?: number;
-  /** Default `auto`. */
+  /**
+   * Default `auto`. `uring` and `epoll` run the shard on a thread of its own and need Linux and
+   * koffi; where they cannot be had, `start` rejects with IO_UNAVAILABLE.
+   */
   readonly io?: IoChoice;
+  /**
+   * What the system is told about the memory of the data, default `off`: `huge-pages` makes reads
+   * of large data faster, `give-back` returns memory that lies free, `all` does both. Needs Linux
+   * and koffi; where it cannot be had, `start` rejects with ADVICE_UNAVAILABLE.
+   */
+  readonly memoryAdvice?: MemoryAdvice;
   /** Directory of the log and snapshots. Not built yet. */
   readonly dataDir?: string;
   /** When the log is written through. Not built yet. */
   readonly fsync?: 'always' | 'everysec' | 'no';
   /** Takes every log line instead of stdout or `logfile`. */
   readonly onLog?: (level: LogLevel, message: string) => void;
-  /** Commands beside those of the core and the server. */
+  /**
+   * Commands beside those of the core and the server. Functions cannot go to another thread: with
+   * them `auto` is `node`, and the other engines are refused.
+   */
   readonly extraCommands?: ComposeOptions['extraCommands'];
 }
 
@@ -56,14 +71,28 @@ export function checkOptions(options: ServerOptions): void {
   if (workers > 1) {
     throw new Fault('NOT_BUILT_YET', `workers ${workers}: more than one worker is not built yet`);
   }
-  const io = options.io ?? 'auto';
-  if (io === 'epoll' || io === 'uring') {
-    throw new Fault('NOT_BUILT_YET', `io ${io}: this engine is not built yet; use node or auto`);
-  }
+  checkIo(options);
+  checkAdvice(options);
   if (options.dataDir !== undefined || options.fsync !== undefined) {
     const name = options.dataDir === undefined ? 'fsync' : 'dir';
     throw new Fault('NOT_BUILT_YET', `${name}: persistence is not built yet; data lives in memory`);
   }
+}
+
+function checkIo(options: ServerOptions): void {
+  const io = options.io ?? 'auto';
+  if (!IO_CHOICES.includes(io)) {
+    throw new Fault('INVALID_OPTION', `io is ${String(io)}; allowed: ${IO_CHOICES.join(', ')}`);
+  }
+  if (options.extraCommands === undefined || io === 'auto' || io === 'node') return;
+  const reason = 'commands given as functions cannot go to its thread';
+  throw new Fault('INVALID_OPTION', `io ${io} with extraCommands: ${reason}; use node or auto`);
+}
+
+function checkAdvice({ memoryAdvice = 'off' }: ServerOptions): void {
+  if (MEMORY_ADVICES.includes(memoryAdvice)) return;
+  const allowed = MEMORY_ADVICES.join(', ');
+  throw new Fault('INVALID_OPTION', `memoryAdvice is ${String(memoryAdvice)}; allowed: ${allowed}`);
 }
 
 /** The settings as pairs of name and text. */

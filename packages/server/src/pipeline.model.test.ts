@@ -88,7 +88,7 @@ it.each(SEEDS)('replies do not depend on chunks (seed %i)', async (seed) => {
       expect(isSame, `seed ${seed}, stream ${stream}, command ${i}`).toBe(true);
     });
   });
-  const { worker } = server.server;
+  const { worker } = server.room;
   plain.destroy();
   await server.until(() => worker.sessions.all().length === 0);
   expect(worker.chunks.alive, `seed ${seed}`).toBe(2);

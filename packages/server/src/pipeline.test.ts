@@ -100,7 +100,7 @@ describe('requests', () => {
   it('leaves no memory behind when a peer goes in the middle of a big value', async () => {
     const watcher = await server.connect();
     await watcher.call('PING');
-    const { arenaAllocator, lowAllocator } = server.server.composed.memory;
+    const { arenaAllocator, lowAllocator } = server.room.composed.memory;
     const used = (): number => arenaAllocator.usedBytes() + lowAllocator.usedBytes();
     const before = used();
     const client = await server.connect();

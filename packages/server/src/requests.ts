@@ -1,15 +1,17 @@
 /**
  * How received bytes become commands: every complete request runs at once and in order, replies
  * leave in one send, the bytes of an unfinished request are kept (input.ts says where). A command
- * that has to wait holds its session: requests behind it stay in order, unread.
+ * that has to wait holds its session: requests behind it stay in order, unread. When several lie
+ * there, their keys are looked up together before they run (pipeline.hot.ts), and nobody can tell.
  */
-import type { Executor, Shard } from '@kora/core';
+import type { Command, Executor, Shard } from '@kora/core';
 import {
   ArgFrame, assert, ClientFlag, ClientState, isWord, Outcome, ReplyError, replyErrors, Stat,
 } from '@kora/core';
 import { PARSE_BIG, PARSE_ERROR, PARSE_MORE, PARSE_REQUEST, RequestParser } from '@kora/protocol';
 import type { Input } from './input.ts';
 import { isUnread } from './limits.ts';
+import { Pipeline } from './pipeline.hot.ts';
 import type { RespSink } from './resp-sink.ts';
 import type { Session } from './session.ts';
 import { Hold } from './session.ts';
@@ -36,13 +38,15 @@ export class Requests {
   readonly #sink: RespSink;
   readonly #input: Input;
   readonly #frame: ArgFrame;
+  readonly #pipeline: Pipeline;
   readonly #low: Uint8Array;
   /** Serves every session that has no frame in progress. */
   #parser: RequestParser;
   /** Parsers that sessions gave back, for the next unfinished frames. */
   readonly #spares: RequestParser[] = [];
 
-  constructor(worker: Worker, input: Input) {
+  /** @param aheadCountMax most requests that are found ahead of the running one; 1 = none */
+  constructor(worker: Worker, input: Input, aheadCountMax: number) {
     this.#worker = worker;
     this.#shard = worker.shard;
     this.#executor = worker.executor;
@@ -50,17 +54,33 @@ export class Requests {
     this.#input = input;
     this.#low = worker.shard.memory.low;
     this.#frame = new ArgFrame(worker.shard.memory, new ClientState(0));
+    this.#pipeline = new Pipeline(worker.shard, worker.executor.registry, aheadCountMax);
     this.#parser = new RequestParser(worker.limits.request);
   }
 
   /** Takes `bytes` received bytes at `at`; they are not needed there afterwards. */
   receive(session: Session, at: number, bytes: number): void {
+    if (session.landingRef !== 0 && this.#input.isLanding(session, at)) {
+      this.#takeLanded(session, bytes);
+    } else if (session.bigRoot !== 0 || session.inputRef !== 0 || session.hold !== Hold.None) {
+      this.#add(session, at, bytes);
+    } else {
+      this.#run(session, at, at + bytes);
+    }
+  }
+
+  /** Bytes that the engine put where it was asked to: the next of a big argument. */
+  #takeLanded(session: Session, bytes: number): void {
+    const { parser } = session;
+    assert(parser !== null, 'a session with a big argument under way has its parser');
+    if (this.#input.land(session, parser.pendingBytes, bytes)) this.#checkQueryLimit(session);
+    else this.#failMemory(session);
+  }
+
+  /** More bytes, anywhere in the memory, after those the session has kept. */
+  #add(session: Session, at: number, bytes: number): void {
     if (session.bigRoot !== 0) {
       this.#continueBig(session, at, at + bytes);
-      return;
-    }
-    if (session.inputRef === 0 && session.hold === Hold.None) {
-      this.#run(session, at, at + bytes);
       return;
     }
     if (!this.#input.append(session, at, bytes)) {
@@ -98,34 +118,79 @@ export class Requests {
 
   /** The loop of a turn; returns the parser's last word. */
   #runAll(session: Session, parser: RequestParser, end: number): number {
-    const executor = this.#executor;
     const frame = this.#frame;
-    const sink = this.#sink;
+    const pipeline = this.#pipeline;
     frame.client = session;
     let result = session.isRequestHeld ? PARSE_REQUEST : this.#next(session, parser, end);
     session.isRequestHeld = false;
     while (result === PARSE_REQUEST) {
+      let command: Command | undefined;
+      if (
+        pipeline.countMax > 1 && pipeline.seesMore(this.#low, parser.position, end) &&
+        session.isAuthenticated
+      ) {
+        pipeline.find(parser, this.#low, end, session.db);
+        if (pipeline.count > 0 && !this.#runAhead(session, parser)) return PARSE_MORE;
+        if (pipeline.hasLast === 0) {
+          result = this.#next(session, parser, end);
+          continue;
+        }
+        command = pipeline.lastCommand;
+      }
       frame.bind(parser.argAt, parser.argBytes, parser.argc);
-      if (this.#isHttp(frame)) {
+      if (command === undefined && this.#isHttp(frame)) {
         this.#refuseHttp(session);
         return PARSE_MORE;
       }
-      if (executor.execute(frame, sink) === Outcome.Parked) {
-        session.isRequestHeld = true;
-        this.#worker.park(session);
-        return PARSE_MORE;
-      }
-      session.lastCommand = executor.current;
-      session.bigHeldBytes = 0;
-      if (session.flags !== 0 || session.isSkippingNext) this.#applyFlags(session);
-      if (session.isClosing || session.hold !== Hold.None) return PARSE_MORE;
-      if (session.outputBytes !== 0 && isUnread(session)) {
-        session.hold = Hold.Unread;
-        return PARSE_MORE;
-      }
+      if (!this.#execute(session, command)) return PARSE_MORE;
       result = this.#next(session, parser, end);
     }
     return result;
+  }
+
+  /**
+   * Runs what was found ahead, in order. False when the session stopped on the way: the parser then
+   * stands as if nothing behind that request had been parsed.
+   */
+  #runAhead(session: Session, parser: RequestParser): boolean {
+    const pipeline = this.#pipeline;
+    const { commands, count, starts } = pipeline;
+    for (let i = 0; i < count; i++) {
+      pipeline.present(this.#frame, i);
+      if (this.#execute(session, commands[i])) continue;
+      parser.begin(starts[session.isRequestHeld ? i : i + 1] ?? 0);
+      if (session.isRequestHeld) {
+        const result = parser.parse(this.#low, starts[i + 1] ?? 0);
+        assert(result === PARSE_REQUEST, 'what was found ahead is found again');
+      }
+      return false;
+    }
+    return true;
+  }
+
+  /**
+   * Runs the request in the frame; `command` is what its name says, undefined when nobody looked.
+   * False when no other may run now: the request was parked, or the session is held or closing.
+   */
+  #execute(session: Session, command: Command | undefined): boolean {
+    const executor = this.#executor;
+    const outcome = command === undefined
+      ? executor.execute(this.#frame, this.#sink)
+      : executor.run(command, this.#frame, this.#sink);
+    if (outcome === Outcome.Parked) {
+      session.isRequestHeld = true;
+      this.#worker.park(session);
+      return false;
+    }
+    session.lastCommand = executor.current;
+    session.bigHeldBytes = 0;
+    if (session.flags !== 0 || session.isSkippingNext) this.#applyFlags(session);
+    if (session.isClosing || session.hold !== Hold.None) return false;
+    if (session.outputBytes !== 0 && isUnread(session)) {
+      session.hold = Hold.Unread;
+      return false;
+    }
+    return true;
   }
 
   /**
@@ -166,7 +231,7 @@ export class Requests {
   }
 
   /**
-   * More bytes of a big argument, in the receive region; the rest of the frame is in the session's
+   * More bytes of a big argument, where they arrived; the rest of the frame is in the session's
    * block.
    */
   #continueBig(session: Session, from: number, end: number): void {
@@ -179,6 +244,7 @@ export class Requests {
     }
     if (session.bigArrived < parser.pendingBytes) {
       this.#checkQueryLimit(session);
+      this.#input.askForBig(session, parser.pendingBytes);
       return;
     }
     parser.acceptBig(this.#input.giveBig(session));
@@ -226,6 +292,7 @@ export class Requests {
     }
     if (session.hold !== Hold.None) this.#boundHeld(session);
     if (session.inputRef !== 0) this.#checkQueryLimit(session);
+    if (session.bigRoot !== 0) this.#input.askForBig(session, parser.pendingBytes);
   }
 
   /** The session has no frame in progress any more: the shared parser serves it again. */

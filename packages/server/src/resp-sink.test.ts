@@ -1,15 +1,16 @@
 /**
  * Replies to bytes and back: whatever a command writes, in either protocol, however it lies across
  * chunks and however the engine takes it, the peer decodes the same reply; muting drops whole
- * replies; the bound on chunks ends the session that passes it and no other.
+ * replies; the bound on chunks ends the session that passes it and no other. Values in pieces are
+ * sent from where they lie, or copied, and read the same.
  */
-import { ReplyError, WorkerMemory } from '@kora/core';
+import { ReplyError, ROPE_PIECE_BYTES, Ropes, WorkerMemory } from '@kora/core';
 import { ReplyDecoder, replyNodes } from '@kora/protocol';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ReplyChunk } from './reply-chunks.ts';
 import { REPLY_CHUNK_BYTES, ReplyChunks } from './reply-chunks.ts';
 import type { ReplyTarget } from './resp-sink.ts';
-import { RespSink } from './resp-sink.ts';
+import { LENT_BYTES_MIN, LENT_RANGE_BYTES_MAX, RespSink } from './resp-sink.ts';
 import { shortText } from './testing/raw-client.ts';
 
 let memory: WorkerMemory;
@@ -21,6 +22,13 @@ beforeEach(() => {
   sink = new RespSink(memory, chunks, new Peer(2));
 });
 
+interface Held {
+  readonly at: number;
+  readonly bytes: number;
+  /** The range is free. */
+  readonly release: () => void;
+}
+
 /** A session that keeps what is sent, at once or when `read` says so. */
 class Peer implements ReplyTarget {
   resp: number;
@@ -28,7 +36,9 @@ class Peer implements ReplyTarget {
   isLost = false;
   readonly decoder = new ReplyDecoder(replyNodes);
   readonly replies: string[] = [];
-  readonly held: { readonly chunk: ReplyChunk; readonly at: number; readonly bytes: number }[] = [];
+  readonly held: Held[] = [];
+  /** Bytes of each range that lay in a rope. */
+  readonly lent: number[] = [];
 
   constructor(resp: number) {
     this.resp = resp;
@@ -37,11 +47,21 @@ class Peer implements ReplyTarget {
   sendRange(chunk: ReplyChunk, at: number, bytes: number): boolean {
     if (this.isSlow) {
       chunk.pins++;
-      this.held.push({ chunk, at, bytes });
+      this.held.push({ at, bytes, release: () => { sink.unpin(chunk); } });
       return false;
     }
     this.#take(at, bytes);
     return true;
+  }
+
+  lendRange(ropes: Ropes, root: number, at: number, bytes: number): void {
+    this.lent.push(bytes);
+    if (this.isSlow) {
+      ropes.pin(root);
+      this.held.push({ at, bytes, release: () => { ropes.unpin(root); } });
+    } else {
+      this.#take(at, bytes);
+    }
   }
 
   loseOutput(): void {
@@ -50,14 +70,14 @@ class Peer implements ReplyTarget {
 
   /** Reads everything held; the bytes must be as they were when they were sent. */
   read(): void {
-    for (const { chunk, at, bytes } of this.held.splice(0)) {
+    for (const { at, bytes, release } of this.held.splice(0)) {
       this.#take(at, bytes);
-      sink.unpin(chunk);
+      release();
     }
   }
 
   #take(at: number, bytes: number): void {
-    const nodes = this.decoder.feed(memory.low.slice(at, at + bytes));
+    const nodes = this.decoder.feed(new Uint8Array(memory.memory.buffer, at, bytes).slice());
     this.replies.push(...nodes.map(shortText));
   }
 }
@@ -197,11 +217,67 @@ describe('RespSink', () => {
     sink.bulkBytes(new Uint8Array(8 * 1024 * 1024));
     sink.flush();
     expect(greedy.isLost).toBe(true);
-    for (const { chunk } of greedy.held.splice(0)) sink.unpin(chunk);
+    for (const { release } of greedy.held.splice(0)) release();
     sink.begin(next);
     sink.integer(5);
     sink.flush();
     expect(next.replies).toEqual([':5']);
     expect(chunks.alive).toBe(2);
+  });
+});
+
+describe('RespSink, values in pieces', () => {
+  /** A rope and its text. */
+  function rope(ropes: Ropes, bytes: number): { readonly root: number; readonly text: string } {
+    const text = Array.from({ length: Math.ceil(bytes / 8) }, (_, i) => `${i}`.padStart(8, '.'))
+      .join('').slice(0, bytes);
+    const root = ropes.create(bytes);
+    for (let piece = 0; piece < ropes.pieceCount(root); piece++) {
+      const from = piece * ROPE_PIECE_BYTES;
+      const part = Buffer.from(text.slice(from, from + ROPE_PIECE_BYTES));
+      new Uint8Array(memory.memory.buffer).set(part, ropes.pieceAt(root, piece));
+    }
+    return { root, text };
+  }
+
+  it.each([false, true])('are lent whole and in part, in order (slow peer: %s)', (isSlow) => {
+    const ropes = new Ropes(memory, memory.arenaAllocator);
+    const { root, text } = rope(ropes, 1_000_000);
+    const peer = new Peer(3);
+    peer.isSlow = isSlow;
+    sink.begin(peer);
+    sink.array(2);
+    sink.integer(1);
+    sink.bulkRope(ropes, root, 0, text.length);
+    sink.bulkRope(ropes, root, 70_001, LENT_BYTES_MIN);
+    sink.bulkRope(ropes, root, 70_001, LENT_BYTES_MIN - 1);
+    sink.flush();
+    const lentBytes = peer.lent.reduce((sum, bytes) => sum + bytes, 0);
+    expect(lentBytes).toBe(text.length + LENT_BYTES_MIN);
+    expect(Math.max(...peer.lent)).toBe(LENT_RANGE_BYTES_MAX);
+    expect(ropes.pinCount).toBe(isSlow ? peer.lent.length : 0);
+    peer.read();
+    expect(ropes.pinCount).toBe(0);
+    expect(peer.replies).toEqual([
+      `[:1, "${text}"]`, `"${text.slice(70_001, 70_001 + LENT_BYTES_MIN)}"`,
+      `"${text.slice(70_001, 70_000 + LENT_BYTES_MIN)}"`,
+    ]);
+    expect(chunks.alive).toBe(2);
+  });
+
+  it('are neither lent nor copied while replies are muted', () => {
+    const ropes = new Ropes(memory, memory.arenaAllocator);
+    const { root, text } = rope(ropes, 300_000);
+    const peer = new Peer(2);
+    peer.isSlow = true;
+    sink.begin(peer);
+    sink.mute();
+    sink.bulkRope(ropes, root, 0, text.length);
+    sink.unmute();
+    sink.integer(7);
+    sink.flush();
+    peer.read();
+    expect(peer.lent).toEqual([]);
+    expect(peer.replies).toEqual([':7']);
   });
 });

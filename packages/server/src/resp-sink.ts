@@ -4,9 +4,11 @@
  * not fit goes out in several chunks, in order. When no chunk can be had the rest of the reply is
  * dropped and the session is marked as lost. Muting (CLIENT REPLY) drops whole replies; nothing is
  * allocated for a reply of numbers or bytes of the worker memory.
+ * Values of LENT_BYTES_MIN and more are not copied: what was written is sent, then the pieces of
+ * the rope from where they lie, and the chunk goes on behind them.
  */
-import { assert } from '@kora/core';
-import type { ReplyError, ReplySink, WorkerMemory } from '@kora/core';
+import { assert, ROPE_PIECE_BYTES, writeRopeBytes } from '@kora/core';
+import type { ReplyError, ReplySink, Ropes, WorkerMemory } from '@kora/core';
 import {
   DOUBLE_BULK_BYTES_MAX, HEADER_BYTES_MAX, INTEGER_BYTES_MAX, NULL_BYTES_MAX, bulkTextBytesMax,
   lineBytesMax, utf8Bytes, writeArrayHeader, writeBigInteger, writeBoolean3, writeBulkHeader,
@@ -23,6 +25,11 @@ export interface ReplyTarget {
    * Sends bytes of a chunk; true when the range is free again, false when the session pinned it.
    */
   sendRange(chunk: ReplyChunk, at: number, bytes: number): boolean;
+  /**
+   * Sends bytes of a rope from where they lie, anywhere in the worker memory; the session keeps the
+   * rope pinned while they are on their way.
+   */
+  lendRange(ropes: Ropes, root: number, at: number, bytes: number): void;
   /** A reply is lost, for this reason: the session has to end. */
   loseOutput(reason: string): void;
 }
@@ -31,6 +38,12 @@ export interface ReplyTarget {
 const BIG_NUMBER_TYPE = 0x28;
 const VERBATIM_TYPE = 0x3d;
 const OK_BYTES = 5;
+/** From here on bytes of a rope are lent; below, a copy costs less than two more sends. */
+export const LENT_BYTES_MIN = 65_536;
+/**
+ * Bytes of neighbouring pieces sent as one range: few sends, and what has left is free soon.
+ */
+export const LENT_RANGE_BYTES_MAX = 4 * ROPE_PIECE_BYTES;
 /**
  * Longest line of a reply, characters: a status or an error that echoes what a client sent is cut
  * there.
@@ -268,6 +281,41 @@ export class RespSink implements ReplySink {
   bulkEnd(): void {
     this.#room(2);
     this.#at = writeCrlf(this.#low, this.#at);
+  }
+
+  bulkRope(ropes: Ropes, root: number, from: number, bytes: number): void {
+    if (bytes < LENT_BYTES_MIN) {
+      writeRopeBytes(this, ropes, root, from, bytes);
+      return;
+    }
+    this.bulkStart(bytes);
+    if (this.#chunk !== this.#discard) {
+      this.flush();
+      this.#lend(ropes, root, from, bytes);
+    }
+    this.bulkEnd();
+  }
+
+  /** Sends the bytes where they lie; pieces that follow each other in memory go out together. */
+  #lend(ropes: Ropes, root: number, from: number, bytes: number): void {
+    let rangeAt = 0;
+    let rangeBytes = 0;
+    for (let done = 0; done < bytes;) {
+      const piece = Math.floor((from + done) / ROPE_PIECE_BYTES);
+      const inPiece = (from + done) % ROPE_PIECE_BYTES;
+      const step = Math.min(bytes - done, ROPE_PIECE_BYTES - inPiece);
+      const at = ropes.pieceAt(root, piece) + inPiece;
+      const isNext = rangeBytes !== 0 && at === rangeAt + rangeBytes;
+      if (isNext && rangeBytes + step <= LENT_RANGE_BYTES_MAX) {
+        rangeBytes += step;
+      } else {
+        if (rangeBytes !== 0) this.#target.lendRange(ropes, root, rangeAt, rangeBytes);
+        rangeAt = at;
+        rangeBytes = step;
+      }
+      done += step;
+    }
+    this.#target.lendRange(ropes, root, rangeAt, rangeBytes);
   }
 
   null(): void {

@@ -7,8 +7,18 @@ import type { InfoReader, InfoRegistry } from '@kora/core';
 import type { Session } from './session.ts';
 import type { Worker } from './worker.ts';
 
-/** Adds the server's fields. `configFile` is empty where there is none. */
-export function addServerInfo(info: InfoRegistry, worker: Worker, configFile: string): void {
+/** What the worker does not know of itself. */
+export interface ServerFacts {
+  /** Why this I/O engine. */
+  readonly ioReason: string;
+  /** Path of the configuration file, empty without. */
+  readonly configFile: string;
+  /** Path of the program. */
+  readonly executable: string;
+}
+
+/** Adds the server's fields. */
+export function addServerInfo(info: InfoRegistry, worker: Worker, facts: ServerFacts): void {
   const { engine, limits, sessions, traffic } = worker;
   info.addFields('server', {
     os: () => `${process.platform} ${process.arch}`,
@@ -17,9 +27,9 @@ export function addServerInfo(info: InfoRegistry, worker: Worker, configFile: st
     process_supervised: () => 'no',
     multiplexing_api: () => engine.name,
     io_engine: () => engine.name,
-    io_engine_reason: () => engine.reason,
-    executable: () => process.argv[1] ?? process.execPath,
-    config_file: () => configFile,
+    io_engine_reason: () => facts.ioReason,
+    executable: () => facts.executable,
+    config_file: () => facts.configFile,
   });
   info.addFields('clients', {
     connected_clients: () => sessions.count,

@@ -9,6 +9,7 @@ import { Fault } from '@kora/core';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { ServerOptions } from './options.ts';
 import { createServer } from './server.ts';
+import { TEST_IO } from './testing/polled-engine.ts';
 import { RawClient } from './testing/raw-client.ts';
 import { TestServer } from './testing/test-server.ts';
 
@@ -33,8 +34,9 @@ describe('options', () => {
     [{ workers: 2 }, 'NOT_BUILT_YET', 'workers 2'],
     [{ workers: 0 }, 'INVALID_OPTION', 'workers is 0'],
     [{ workers: 1.5 }, 'INVALID_OPTION', 'workers is 1.5'],
-    [{ io: 'uring' }, 'NOT_BUILT_YET', 'io uring'],
-    [{ io: 'epoll' }, 'NOT_BUILT_YET', 'io epoll'],
+    [{ io: 'uring', extraCommands: [] }, 'INVALID_OPTION', 'io uring with extraCommands'],
+    [{ io: 'epoll', extraCommands: [] }, 'INVALID_OPTION', 'io epoll with extraCommands'],
+    [JSON.parse('{"io": "fast"}') as ServerOptions, 'INVALID_OPTION', 'auto, uring, epoll, node'],
     [{ dataDir: '/data' }, 'NOT_BUILT_YET', 'dir'],
     [{ fsync: 'always' }, 'NOT_BUILT_YET', 'fsync'],
     [{ settings: { maxclients: 0 } }, 'INVALID_OPTION', 'maxclients'],
@@ -63,7 +65,7 @@ describe('options', () => {
 describe('addresses', () => {
   it('takes a free port for port 0 and says which', async () => {
     const server = await TestServer.start();
-    expect(server.address).toEqual({ host: '127.0.0.1', port: server.address.port, io: 'node' });
+    expect(server.address).toEqual({ host: '127.0.0.1', port: server.address.port, io: TEST_IO });
     const client = await server.connect();
     expect(await client.call('CONFIG', 'GET', 'port')).toBe(`["port", "${server.address.port}"]`);
     expect(await server.info(client, 'server', 'tcp_port')).toBe(String(server.address.port));
@@ -160,7 +162,7 @@ describe('addresses that are lost', () => {
   it('are logged, and those who are connected stay', async () => {
     const server = await TestServer.start();
     const client = await server.connect();
-    vi.spyOn(server.server.worker.engine, 'listen').mockImplementation((_address, done) => {
+    vi.spyOn(server.room.worker.engine, 'listen').mockImplementation((_address, done) => {
       done(new Error('nothing is free'), 0);
       return 0;
     });
@@ -207,7 +209,7 @@ describe('the end', () => {
   it('comes at once with a clear message when an invariant broke after a change', async () => {
     const server = await TestServer.start();
     const client = await server.connect();
-    server.server.composed.shard.failure = new Error('span sum equals length');
+    server.room.composed.shard.failure = new Error('span sum equals length');
     client.send('PING\r\n');
     await expect(server.server.closed).rejects.toMatchObject({
       code: 'ENGINE_FAILED', message: expect.stringContaining('span sum equals length') as string,

@@ -1,32 +1,22 @@
 /**
- * A server: one engine behind sockets. Composes the core, an I/O engine and a worker, listens,
- * keeps the settings acting while it runs, and ends in order. The only place of the package where
- * promises are used; sessions and commands never see one.
+ * A server: one engine behind sockets. Checks its options, finds a thread for the shard's room and
+ * stays in front of it: start, addresses, log lines, the end. With a loop engine (io_uring, epoll)
+ * the room has a thread of its own and this one never waits for it; on node:net both share this
+ * thread. The only place of the package where promises are used; rooms, sessions and commands never
+ * see one.
  */
-import { randomFillSync } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
-import type { Chance, Clock, ComposedShard } from '@kora/core';
-import { composeShard, Fault, Settings } from '@kora/core';
-import { serverCommands } from './commands/server-commands.ts';
-import { rewriteFile } from './config-rewrite.ts';
-import { chooseEngine } from './io/choose-engine.ts';
+import { Fault, Settings } from '@kora/core';
 import type { IoEngine } from './io/engine.ts';
-import { Limits } from './limits.ts';
-import { Listeners } from './listeners.ts';
+import { NodeEngine } from './io/node-engine.ts';
+import { InThreadRunner } from './in-thread-runner.ts';
+import type { ListeningAt } from './listeners.ts';
 import type { Log } from './log.ts';
-import { openLog } from './log.ts';
+import { logWriter } from './log.ts';
 import type { ServerOptions } from './options.ts';
 import { checkOptions, settingPairs } from './options.ts';
-import { addServerInfo } from './server-info.ts';
-import { Worker } from './worker.ts';
-
-/**
- * Buffers of clients lie in the first GiB, data above; the system gives pages as they are touched.
- */
-const LOW_BYTES = 1024 * 1024 * 1024;
-/** How long closing waits for clients to read their last replies. */
-const CLOSE_MS_MAX = 400;
-const CLOSE_POLL_MS = 5;
+import type { Runner, RunnerHost, Started } from './runner.ts';
+import type { RoomPlan, ShardRoom } from './shard-room.ts';
+import { ThreadRunner } from './thread-runner.ts';
 
 /** Where a started server can be reached. */
 export interface ServerAddress {
@@ -40,54 +30,47 @@ export interface ServerAddress {
   readonly io: string;
 }
 
-const platformClock: Clock = {
-  nowMs: () => Date.now(),
-  monotonicUs: () => performance.now() * 1000,
-};
+const NOWHERE: ListeningAt = Object.freeze({ host: '', port: 0, unixSocket: '' });
 
-/** Random numbers from the system, fetched a page at a time. */
-function systemChance(): Chance {
-  const words = new Int32Array(1024);
-  let next = words.length;
-  return {
-    next32: () => {
-      if (next === words.length) {
-        randomFillSync(words);
-        next = 0;
-      }
-      return words[next++] ?? 0;
-    },
-  };
-}
-
-/**
- * A server that was made, not started. @throws {Fault} INVALID_OPTION, NOT_BUILT_YET, OUT_OF_MEMORY
- */
+/** A server that was made, not started. @throws {Fault} INVALID_OPTION, NOT_BUILT_YET */
 export function createServer(options: ServerOptions = {}): KoraServer {
-  checkOptions(options);
-  const settings = new Settings();
-  const refusal = settings.load(settingPairs(options));
-  if (refusal !== null) throw new Fault('INVALID_OPTION', refusal);
-  return new KoraServer(options, settings);
+  return new KoraServer(options);
 }
 
 /** One server. Made by {@link createServer}; `start` once, `close` once. */
 export class KoraServer {
-  /** The engine behind it: command table, settings, shard. */
-  readonly composed: ComposedShard;
-  readonly worker: Worker;
   /** Settles when the server has ended: by close, by SHUTDOWN, or with the error that ended it. */
   readonly closed: Promise<void>;
-  readonly #log: Log;
-  readonly #engine: IoEngine;
-  readonly #listeners: Listeners;
+  readonly #options: ServerOptions;
+  readonly #plan: RoomPlan;
+  readonly #host: RunnerHost;
+  readonly #openEngine: (() => IoEngine) | undefined;
+  readonly #ended: Promise<void>;
+  #runner: Runner | undefined;
+  #started: Promise<ServerAddress> | undefined;
+  #at: ListeningAt = NOWHERE;
+  #isEnding = false;
   #settleClosed: (error?: Error) => void = () => undefined;
-  #ending: Promise<void> | undefined;
 
-  /** @internal */
-  constructor(options: ServerOptions, settings: Settings) {
-    this.#log = openLog(settings, options.onLog);
-    this.#engine = chooseEngine(options.io ?? 'auto');
+  /**
+   * @internal
+   * @param openEngine an engine for the room in this thread, whatever the options say; for tests
+   */
+  constructor(options: ServerOptions, openEngine?: () => IoEngine) {
+    checkOptions(options);
+    const pairs = settingPairs(options);
+    const settings = new Settings();
+    const refusal = settings.load(pairs);
+    if (refusal !== null) throw new Fault('INVALID_OPTION', refusal);
+    this.#options = options;
+    this.#openEngine = openEngine;
+    this.#plan = {
+      settings: pairs,
+      configFile: options.configFile ?? '',
+      executable: process.argv[1] ?? process.execPath,
+      memoryAdvice: options.memoryAdvice ?? 'off',
+    };
+    this.#host = this.#hostOf(options.onLog ?? logWriter(settings.text('logfile')));
     this.closed = new Promise((resolve, reject) => {
       this.#settleClosed = (error) => {
         if (error === undefined) resolve();
@@ -95,117 +78,111 @@ export class KoraServer {
       };
     });
     // Whoever does not look at `closed` is not to be ended by it.
-    this.closed.catch(() => undefined);
-    this.composed = this.#compose(options, settings);
-    const limits = new Limits(settings, this.composed.memory);
-    this.worker = new Worker(this.composed, this.#engine, limits, {
-      log: this.#log,
-      onFailure: (error) => {
-        this.#fail(error);
-      },
-      onShutdown: () => {
-        this.#log('notice', 'User requested shutdown...');
-        void this.close();
-      },
-    });
-    settings.bind('requirepass', ({ text }) => {
-      this.worker.letStrangersIn(text === '');
-    });
-    this.#listeners = new Listeners(settings, this.#engine, this.#log);
-    const { engine, info } = this.composed;
-    engine.isLocalClient = (id) => this.worker.sessions.byId(id)?.peer.isLoopback ?? false;
-    if (options.configFile !== undefined) {
-      const file = options.configFile;
-      engine.rewriteConfigFile = (transform) => rewriteFile(file, transform, this.#log);
-    }
-    addServerInfo(info, this.worker, options.configFile ?? '');
+    this.#ended = this.closed.catch(() => undefined);
   }
 
-  #compose(options: ServerOptions, settings: Settings): ComposedShard {
-    try {
-      return composeShard({
-        platform: {
-          clock: platformClock,
-          chance: systemChance(),
-          scheduler: {
-            requestTurn: () => {
-              this.#engine.requestTurn();
-            },
-          },
-        },
-        memoryOptions: { lowBytes: LOW_BYTES },
-        settings,
-        extraCommands: [...serverCommands, ...(options.extraCommands ?? [])],
-        onError: (message) => {
-          this.#log('warning', message);
-        },
-      });
-    } catch (cause) {
-      if (!(cause instanceof RangeError)) throw cause;
-      throw new Fault('OUT_OF_MEMORY', 'the system has no address space for the engine', { cause });
-    }
+  /** @internal The room, where it lives in this thread and the server has started. */
+  get room(): ShardRoom | undefined {
+    return this.#runner?.room;
   }
 
   /** TCP port in force, 0 without TCP; CONFIG SET may change it. */
   get port(): number {
-    return this.#listeners.port;
+    return this.#at.port;
   }
 
   /**
-   * Listens on the addresses of `bind`, `port` and `unixsocket`.
+   * Composes the engine and listens on the addresses of `bind`, `port` and `unixsocket`.
+   * Calling it again gives the same promise.
    * @returns where it can be reached
-   * @throws {Fault} (rejects) ADDRESS_IN_USE, LISTEN_FAILED; the server is closed then
+   * @throws {Fault} (rejects) ADDRESS_IN_USE, LISTEN_FAILED, IO_UNAVAILABLE, ADVICE_UNAVAILABLE,
+   *   OUT_OF_MEMORY, ENGINE_CLOSED when it was closed meanwhile; the server is closed then
    */
-  async start(): Promise<ServerAddress> {
-    try {
-      await this.#listeners.open();
-    } catch (cause) {
-      await this.close();
-      throw cause;
-    }
-    const { host, port, unixSocket } = this.#listeners;
-    const { name, reason } = this.#engine;
-    this.#log('verbose', `Ready to accept connections, io ${name} (${reason})`);
-    return {
-      host, port, io: this.#engine.name, ...(unixSocket === '' ? {} : { unixSocket }),
-    };
+  start(): Promise<ServerAddress> {
+    this.#started ??= this.#start();
+    return this.#started;
   }
 
   /**
    * Ends the server in less than a second: no new connections, what is answered leaves, then all is
-   * closed.
-   * Calling it again gives the same promise.
+   * closed. A command that runs on in a thread of its own is cut off with its thread; descriptors
+   * of that thread stay open until the process ends. Calling it again gives the same promise.
    */
   close(): Promise<void> {
-    this.#ending ??= this.#end();
-    return this.#ending;
+    if (!this.#isEnding) {
+      this.#isEnding = true;
+      if (this.#runner === undefined) this.#settleClosed();
+      else this.#runner.end();
+    }
+    return this.#ended;
   }
 
-  async #end(): Promise<void> {
-    this.#listeners.close();
-    const { sessions } = this.worker;
-    for (const session of sessions.open()) this.worker.end(session);
-    const endMs = performance.now() + CLOSE_MS_MAX;
-    while (sessions.closingCount > 0 && performance.now() < endMs) await pause(CLOSE_POLL_MS);
-    this.#engine.stop();
-    this.#log('verbose', 'Kora is now ready to exit, bye bye...');
-    this.#settleClosed();
+  async #start(): Promise<ServerAddress> {
+    try {
+      const io = await this.#run();
+      const { host, port, unixSocket } = this.#at;
+      return { host, port, io, ...(unixSocket === '' ? {} : { unixSocket }) };
+    } catch (cause) {
+      // Where nothing runs, nothing tells the end.
+      if (this.#runner === undefined) this.#settleClosed();
+      await this.close();
+      throw cause;
+    }
   }
 
-  /** An invariant broke: nothing may run or be answered any more. */
-  #fail(cause: Error): void {
-    if (this.#ending !== undefined) return;
-    this.#log('warning', `the engine failed and stops: ${cause.stack ?? cause.message}`);
-    this.#listeners.close();
-    this.#engine.stop();
-    const message = `the engine stopped because an invariant broke: ${cause.message}`;
-    this.#settleClosed(new Fault('ENGINE_FAILED', message, { cause }));
-    this.#ending = Promise.resolve();
+  /** Runs the room in the best place there is. @returns the name of its I/O engine */
+  async #run(): Promise<string> {
+    const choice = this.#options.io ?? 'auto';
+    if (this.#openEngine !== undefined) {
+      return this.#runHere(this.#openEngine(), 'given by a test');
+    }
+    if (choice === 'node') return this.#runHere(new NodeEngine(), 'asked for');
+    if (this.#options.extraCommands !== undefined) {
+      const reason = 'commands given as functions cannot go to another thread, so node';
+      return this.#runHere(new NodeEngine(), reason);
+    }
+    const started = await this.#runBy(new ThreadRunner(this.#plan, choice, this.#host));
+    if (started.kind === 'listening') return started.io;
+    if (started.kind === 'refused') throw started.error;
+    this.#runner = undefined;
+    if (choice !== 'auto') throw new Fault('IO_UNAVAILABLE', started.reasons);
+    return this.#runHere(new NodeEngine(), `${started.reasons}, so node`);
   }
-}
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
+  async #runHere(engine: IoEngine, reason: string): Promise<string> {
+    const { extraCommands } = this.#options;
+    const runner = new InThreadRunner(this.#plan, engine, reason, extraCommands, this.#host);
+    const started = await this.#runBy(runner);
+    if (started.kind === 'listening') return started.io;
+    if (started.kind === 'refused') throw started.error;
+    throw new Fault('IO_UNAVAILABLE', started.reasons);
+  }
+
+  #runBy(runner: Runner): Promise<Started> {
+    if (this.#isEnding) throw new Fault('ENGINE_CLOSED', 'the server was closed');
+    this.#runner = runner;
+    return new Promise((resolve) => {
+      runner.start(resolve);
+    });
+  }
+
+  #hostOf(log: Log): RunnerHost {
+    return {
+      log,
+      onMoved: (at) => {
+        this.#at = at;
+      },
+      onEnded: () => {
+        this.#isEnding = true;
+        this.#at = NOWHERE;
+        this.#settleClosed();
+      },
+      onFailure: (cause) => {
+        this.#isEnding = true;
+        this.#at = NOWHERE;
+        const message = `the engine stopped because an invariant broke: ${cause.message}`;
+        this.#settleClosed(new Fault('ENGINE_FAILED', message, { cause }));
+      },
+    };
+  }
 }

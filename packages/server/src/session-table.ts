@@ -54,6 +54,11 @@ export class SessionTable {
     return [...this.#byId.values()];
   }
 
+  /** As all, one after the other without a copy: sessions that go meanwhile may be left out. */
+  each(): Iterable<Session> {
+    return this.#byId.values();
+  }
+
   /** The sessions that run commands, oldest first. */
   open(): Session[] {
     return this.all().filter((session) => !session.isClosing);

@@ -3,15 +3,17 @@
  * replies that are still on their way, and the limits that guard all three. The worker drives it;
  * nothing here waits, so a session is the same on every I/O engine.
  *
- *   open --QUIT, error, limit, end of the peer--> closing (no more requests, replies leave) -->
- *   gone open --PAUSE, WAIT, unread replies--> held (bytes kept, up to a bound) --> open
+ *   open --QUIT, error, limit, end of the peer--> closing (no requests, replies leave) --> gone
+ *   open --PAUSE, WAIT, unread replies--> held (bytes kept, up to a bound) --> open
  *
  * Bytes of a partial request lie in `input`, a block of low memory of the session's own; when none
  * is partial there is no block and no parser, so an idle connection costs a small object.
  */
-import type { ArgFrame, Command } from '@kora/core';
-import { assert, ClientFlag, ClientState, Stat } from '@kora/core';
+import type { ArgFrame, Command, Ropes } from '@kora/core';
+import { assert, ClientFlag, ClientState, ROPE_PIECE_BYTES, Stat } from '@kora/core';
 import type { RequestParser } from '@kora/protocol';
+import type { HeldRanges } from './held-ranges.ts';
+import { HELD_RANGES_MAX } from './held-ranges.ts';
 import type { Peer } from './io/engine.ts';
 import type { ReplyChunk } from './reply-chunks.ts';
 import { REPLY_CHUNK_BYTES } from './reply-chunks.ts';
@@ -34,11 +36,6 @@ export const Hold = Object.freeze({
 
 /** Estimate of a session's JavaScript objects and socket, so that idle clients weigh something. */
 export const SESSION_OBJECT_BYTES = 1024;
-
-interface PinnedRange {
-  readonly chunk: ReplyChunk;
-  readonly bytes: number;
-}
 
 export class Session extends ClientState implements ReplyTarget {
   readonly worker: Worker;
@@ -76,12 +73,26 @@ export class Session extends ClientState implements ReplyTarget {
   bigArrived = 0;
   /** Bytes of big arguments of the frame in progress. */
   bigHeldBytes = 0;
+  /**
+   * Block of a piece into which the engine receives, 0 = none. Bytes [0, landingBytes) of it are
+   * in; those up to its end are the engine's until it gives them back (IoEngine.receiveInto).
+   */
+  landingRef = 0;
+  landingBytes = 0;
 
-  /** Bytes of replies that the engine holds. */
+  /** Bytes of replies that the engine holds: copied ones and those of lent values. */
   outputBytes = 0;
   /** Since when outputBytes is above the soft limit, 0 = not. */
   softLimitSinceMs = 0;
-  readonly #pinned: PinnedRange[] = [];
+  /** Ranges that the engine holds. The oldest is in these fields, the others in the ring. */
+  #heldCount = 0;
+  #firstChunk: ReplyChunk | null = null;
+  #firstRoot = 0;
+  #firstBytes = 0;
+  #more: HeldRanges | null = null;
+  /** Those of them that lie in reply chunks, and their bytes. */
+  #chunkRanges = 0;
+  #chunkBytes = 0;
 
   constructor(worker: Worker, id: number, slot: number, peer: Peer, nowMs: number) {
     super(id);
@@ -99,20 +110,22 @@ export class Session extends ClientState implements ReplyTarget {
 
   /** Memory of the session, bytes: blocks, held replies, and a flat estimate of its objects. */
   get memoryBytes(): number {
-    return SESSION_OBJECT_BYTES + this.inputCapacity + this.bigHeldBytes + this.outputBytes;
+    const landing = this.landingRef === 0 ? 0 : ROPE_PIECE_BYTES;
+    const received = this.inputCapacity + this.bigHeldBytes + landing;
+    return SESSION_OBJECT_BYTES + received + this.outputBytes;
   }
 
   /** Ranges of replies that the engine holds. */
   get pinnedCount(): number {
-    return this.#pinned.length;
+    return this.#heldCount;
   }
 
   /**
    * Bytes of chunks that its held replies may keep from others: a range of few bytes pins a whole
-   * chunk.
+   * chunk. Lent values take none.
    */
   get pinnedBytesMax(): number {
-    return Math.max(this.outputBytes, this.#pinned.length * REPLY_CHUNK_BYTES);
+    return Math.max(this.#chunkBytes, this.#chunkRanges * REPLY_CHUNK_BYTES);
   }
 
   /** True when the replies of its commands are dropped. */
@@ -125,19 +138,66 @@ export class Session extends ClientState implements ReplyTarget {
     worker.countMany(Stat.OutputBytes, bytes);
     if (worker.engine.send(this.slot, at, bytes)) return true;
     chunk.pins++;
-    this.outputBytes += bytes;
-    this.#pinned.push({ chunk, bytes });
-    if (!this.isClosing) worker.limits.checkOutput(worker, this);
+    this.#chunkRanges++;
+    this.#chunkBytes += bytes;
+    this.#hold(chunk, 0, bytes);
     if (worker.chunks.isScarce) worker.limits.relieveChunks(worker);
     return false;
   }
 
-  /** The oldest held range has left. */
-  releaseOldest(): ReplyChunk | undefined {
-    const range = this.#pinned.shift();
-    if (range === undefined) return undefined;
-    this.outputBytes -= range.bytes;
-    return range.chunk;
+  lendRange(ropes: Ropes, root: number, at: number, bytes: number): void {
+    const { worker } = this;
+    worker.countMany(Stat.OutputBytes, bytes);
+    if (worker.engine.send(this.slot, at, bytes)) return;
+    ropes.pin(root);
+    this.#hold(null, root, bytes);
+  }
+
+  #hold(chunk: ReplyChunk | null, root: number, bytes: number): void {
+    const { worker } = this;
+    if (this.#heldCount === 0) {
+      this.#firstChunk = chunk;
+      this.#firstRoot = root;
+      this.#firstBytes = bytes;
+    } else {
+      this.#more ??= worker.chunks.rings.take();
+      this.#more.push(chunk, root, bytes);
+    }
+    this.#heldCount++;
+    this.outputBytes += bytes;
+    if (this.isClosing) return;
+    worker.limits.checkOutput(worker, this);
+    if (this.#heldCount > HELD_RANGES_MAX) this.loseOutput('it holds too many replies');
+  }
+
+  /** The oldest held range has left: its chunk or rope is free of it. False: none is held. */
+  releaseOldest(): boolean {
+    if (this.#heldCount === 0) return false;
+    const { worker } = this;
+    const chunk = this.#firstChunk;
+    const root = this.#firstRoot;
+    this.outputBytes -= this.#firstBytes;
+    if (chunk !== null) {
+      this.#chunkRanges--;
+      this.#chunkBytes -= this.#firstBytes;
+    }
+    this.#heldCount--;
+    this.#firstChunk = null;
+    if (this.#more !== null) this.#advance(this.#more);
+    if (chunk === null) worker.shard.ropes.unpin(root);
+    else worker.sink.unpin(chunk);
+    return true;
+  }
+
+  /** The oldest range of the ring becomes the first one. */
+  #advance(ring: HeldRanges): void {
+    ring.take();
+    this.#firstChunk = ring.chunk;
+    this.#firstRoot = ring.root;
+    this.#firstBytes = ring.bytes;
+    if (ring.count > 0) return;
+    this.worker.chunks.rings.give(ring);
+    this.#more = null;
   }
 
   loseOutput(reason: string): void {

@@ -1,8 +1,9 @@
 /**
  * One worker: a shard, an I/O engine and the sessions of the sockets it accepted. All of it runs in
- * one thread, in turns: bytes arrive, every complete request in them runs at once and in order
- * (requests.ts), the replies leave in one send. Nothing here waits; what has to wait is held
- * (Session.hold) and taken up again by a later turn or tick.
+ * one thread, in turns: the clock is read once, bytes arrive, every complete request in them runs
+ * at once and in order (requests.ts), the replies leave in one send, and the turn ends with what
+ * its commands let go. Nothing here waits; what has to wait is held (Session.hold) and taken up
+ * again by a later turn or tick.
  * Bounds: maxclients, client-query-buffer-limit, client-output-buffer-limit, UNREAD_BYTES_MAX
  * before a slow reader is held, CLOSING_MS_MAX for the last replies of a closed session.
  */
@@ -14,6 +15,7 @@ import type { EngineHandler, IoEngine, Peer } from './io/engine.ts';
 import type { Limits } from './limits.ts';
 import { CLOSING_COUNT_MAX, isRead } from './limits.ts';
 import type { Log, LogLevel } from './log.ts';
+import { AHEAD_COUNT_MAX } from './pipeline.hot.ts';
 import { ReplyChunks } from './reply-chunks.ts';
 import { Requests } from './requests.ts';
 import { RespSink } from './resp-sink.ts';
@@ -31,6 +33,8 @@ export interface WorkerHost {
   onFailure(error: Error): void;
   /** SHUTDOWN was asked for. */
   onShutdown(): void;
+  /** All of a turn was done, at least one every 100 ms. */
+  onTurnEnd?(): void;
 }
 
 const clientUnblocked = new ReplyError('UNBLOCKED client unblocked via CLIENT UNBLOCK');
@@ -56,7 +60,11 @@ export class Worker implements EngineHandler {
   /** Sessions whose WAIT has ended and who have not been answered. */
   readonly #released: { readonly session: Session; readonly isError: boolean }[] = [];
 
-  constructor(composed: ComposedShard, engine: IoEngine, limits: Limits, host: WorkerHost) {
+  /** @param aheadCountMax most requests found ahead of the running one; 1 = none */
+  constructor(
+    composed: ComposedShard, engine: IoEngine, limits: Limits, host: WorkerHost,
+    aheadCountMax = AHEAD_COUNT_MAX,
+  ) {
     const { memory, shard } = composed;
     this.shard = shard;
     this.executor = composed.executor;
@@ -64,10 +72,12 @@ export class Worker implements EngineHandler {
     this.limits = limits;
     this.host = host;
     this.chunks = new ReplyChunks(memory.lowAllocator);
-    const nobody = { resp: 2, sendRange: () => true, loseOutput: () => undefined };
+    const nobody = {
+      resp: 2, sendRange: () => true, lendRange: () => undefined, loseOutput: () => undefined,
+    };
     this.sink = new RespSink(memory, this.chunks, nobody);
     this.#input = new Input(memory, shard.ropes);
-    this.#requests = new Requests(this, this.#input);
+    this.#requests = new Requests(this, this.#input, aheadCountMax);
     engine.start(memory, this);
   }
 
@@ -91,6 +101,22 @@ export class Worker implements EngineHandler {
 
   // ------------------------------------------------------------------ engine events
 
+  /** Deadlines, idle times and LRU of all events of the turn go by this one reading. */
+  onTurnStart(): void {
+    this.shard.refreshClock();
+  }
+
+  onTurnEnd(): void {
+    if (this.#wantsRetry) {
+      this.#wantsRetry = false;
+      this.#retryParked();
+    }
+    if (this.#released.length > 0) this.#answerReleased();
+    const { failure } = this.shard;
+    if (failure !== null) this.host.onFailure(failure);
+    this.host.onTurnEnd?.();
+  }
+
   onAccept(slot: number, peer: Peer): boolean {
     const refusal = this.limits.refusalOf(peer, this.sessions.count);
     if (refusal !== null) {
@@ -99,8 +125,7 @@ export class Worker implements EngineHandler {
       this.engine.send(slot, refusal.at, refusal.bytes);
       return false;
     }
-    const nowMs = this.shard.platform.clock.nowMs();
-    const session = new Session(this, this.#nextId++, slot, peer, nowMs);
+    const session = new Session(this, this.#nextId++, slot, peer, this.shard.nowMs);
     session.isAuthenticated = this.shard.settings.password === '';
     this.sessions.add(session);
     this.count(Stat.Connections);
@@ -128,10 +153,8 @@ export class Worker implements EngineHandler {
     const session = this.sessions.atSlot(slot);
     if (session === undefined || session.isClosing) return;
     this.countMany(Stat.InputBytes, bytes);
-    this.shard.refreshClock();
     session.lastActiveMs = this.shard.nowMs;
     this.#requests.receive(session, at, bytes);
-    this.#afterTurn();
   }
 
   onEnd(slot: number): void {
@@ -142,33 +165,26 @@ export class Worker implements EngineHandler {
   onSent(slot: number): void {
     const session = this.sessions.atSlot(slot);
     if (session === undefined) return;
-    const chunk = session.releaseOldest();
-    if (chunk !== undefined) this.sink.unpin(chunk);
-    this.shard.refreshClock();
+    session.releaseOldest();
     session.lastActiveMs = this.shard.nowMs;
     if (session.isClosing) {
       session.closingSinceMs = this.shard.nowMs;
     } else if (session.hold === Hold.Unread && isRead(session)) {
       this.#resume(session);
-      this.#afterTurn();
     }
   }
 
   onClosed(slot: number): void {
     const session = this.sessions.atSlot(slot);
     if (session === undefined) return;
-    let chunk = session.releaseOldest();
-    while (chunk !== undefined) {
-      this.sink.unpin(chunk);
-      chunk = session.releaseOldest();
-    }
+    while (session.releaseOldest());
     this.beginClosing(session);
     this.#input.drop(session, session.parser);
+    this.#input.closeLanding(session);
     this.sessions.remove(session);
   }
 
   onTick(): void {
-    this.shard.refreshClock();
     this.#retryParked();
     this.#endWaits();
     this.limits.onTick(this);
@@ -178,17 +194,11 @@ export class Worker implements EngineHandler {
 
   onTurn(): void {
     if (this.shard.maintain()) this.engine.requestTurn();
-    this.#afterTurn();
   }
 
-  #afterTurn(): void {
-    if (this.#wantsRetry) {
-      this.#wantsRetry = false;
-      this.#retryParked();
-    }
-    if (this.#released.length > 0) this.#answerReleased();
-    const { failure } = this.shard;
-    if (failure !== null) this.host.onFailure(failure);
+  /** The wait is over, which is all: what is asked of a thread is looked at after every turn. */
+  onWake(): void {
+    return;
   }
 
   // ------------------------------------------------------------------ holds
@@ -249,7 +259,6 @@ export class Worker implements EngineHandler {
 
   #resume(session: Session): void {
     if (session.isClosing) return;
-    this.shard.refreshClock();
     session.hold = Hold.None;
     this.#parked.delete(session);
     this.#requests.resume(session);

@@ -17,6 +17,7 @@ target (one; default --kora)
   --differential [SEED] [ROUNDS] [REPORTS]  alone: the same random commands on Kora and on
                  redis-server, until they part REPORTS times (default 1)
 choice and output
+  --io NAME           I/O engine of the server started here: uring, epoll or node
   --resp 2|3|both     protocols, default both
   --grep RE           cases whose title matches
   --list-failures     request, wanted and received reply of each failed case
@@ -32,6 +33,8 @@ export interface Options {
   readonly target: Target;
   readonly host: string;
   readonly port: number;
+  /** I/O engine of a Kora server started here; undefined: its own choice. */
+  readonly io: string | undefined;
   readonly subjects: readonly string[];
   readonly protocols: readonly Protocol[];
   readonly titles: RegExp | undefined;
@@ -77,6 +80,7 @@ export function parseCommandLine(words: readonly string[]): Options {
     target,
     host: values.get('--host') ?? '127.0.0.1',
     port: numberOf(values, '--port', 0),
+    io: values.get('--io'),
     subjects,
     protocols: protocolsOf(values.get('--resp') ?? 'both'),
     titles: titles === undefined ? undefined : new RegExp(titles, 'i'),
@@ -92,6 +96,7 @@ export function parseCommandLine(words: readonly string[]): Options {
 const VALUED: ReadonlySet<string> = new Set([
   '--grep',
   '--host',
+  '--io',
   '--port',
   '--record-gaps',
   '--resp',

@@ -25,16 +25,19 @@ export interface SuiteParts {
   readonly player: () => Player;
 }
 
-/** Registers the tests of one server in both protocols. It is started before them and ended after,
- * and plays everything, one case after the other. */
-export function describeServerCorpus(gaps: KnownGaps, start: () => Promise<RunningServer>): void {
+/** Registers the tests of one server. It is started before them and ended after, and plays
+ * everything, one case after the other, in one protocol after the other. */
+export function describeServerCorpus(
+  gaps: KnownGaps, start: () => Promise<RunningServer>, protocols: readonly Protocol[] = ['2', '3'],
+): void {
   const corpus = loadCorpus();
   const players = new Map<Protocol, Player>();
   let server: RunningServer | undefined;
   beforeAll(async () => {
     server = await start();
-    players.set('2', new Player(socketDriver(server, '2')));
-    players.set('3', new Player(socketDriver(server, '3')));
+    for (const protocol of protocols) {
+      players.set(protocol, new Player(socketDriver(server, protocol)));
+    }
   });
   afterAll(async () => {
     for (const player of players.values()) player.close();
@@ -45,8 +48,10 @@ export function describeServerCorpus(gaps: KnownGaps, start: () => Promise<Runni
     if (found === undefined) throw new Error('the server of this corpus has not started');
     return found;
   };
-  describeCorpus({ corpus, driver: 'resp2', gaps, player: () => player('2') });
-  describeCorpus({ corpus, driver: 'resp3', gaps, player: () => player('3') });
+  for (const protocol of protocols) {
+    const driver = protocol === '2' ? 'resp2' : 'resp3';
+    describeCorpus({ corpus, driver, gaps, player: () => player(protocol) });
+  }
 }
 
 /** Registers the tests of one driver. */

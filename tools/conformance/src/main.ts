@@ -78,7 +78,8 @@ async function openStage(options: Options): Promise<Stage> {
       return { drivers: [embeddedDriver(engine)], stop: () => engine.close() };
     }
     case 'kora': {
-      const server = await startKora(KORA_CORPUS_FLAGS);
+      const io = options.io === undefined ? [] : ['--io', options.io];
+      const server = await startKora([...KORA_CORPUS_FLAGS, ...io]);
       return { drivers: socketDrivers(options, server), stop: () => server.stop() };
     }
     case 'reference': {

@@ -11,3 +11,4 @@ export { offencesOf, formatOffences } from './offence.ts';
 export type { Exception, Offence, Rule } from './offence.ts';
 export { textRules } from './text-rules.ts';
 export { hotFilesWithoutTest } from './hot-siblings.ts';
+export { koffiOutsideItsDoor } from './native-fence.ts';

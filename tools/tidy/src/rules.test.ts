@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { architecturePaths, pathExists, singleTitle } from './document-rules.ts';
 import { functionSizes } from './function-size.ts';
 import { hotFilesWithoutTest } from './hot-siblings.ts';
+import { koffiOutsideItsDoor } from './native-fence.ts';
 import { formatOffences, offencesOf } from './offence.ts';
 import { textRules } from './text-rules.ts';
 import type { Tree } from './tree.ts';
@@ -86,6 +87,18 @@ describe('hot siblings', () => {
     const tree = treeOf('a/x.hot.ts', 'a/y.hot.ts', 'a/y.test.ts', 'a/z.hot.ts', 'b/z.test.ts');
     expect(hotFilesWithoutTest(tree).map((offence) => offence.path)).toEqual([
       'a/x.hot.ts', 'a/z.hot.ts',
+    ]);
+  });
+});
+
+describe('the native fence', () => {
+  it('lets one file load koffi', () => {
+    const door = 'packages/server/src/io/native/libc.ts';
+    const load = `const koffi = require('koffi');\n`;
+    const files = [door, 'packages/server/src/worker.ts', 'packages/cli/bin/kora.js', 'a.md']
+      .map((path) => ({ path, text: load }));
+    expect(koffiOutsideItsDoor({ files }).map(({ path, line }) => `${path}:${line}`)).toEqual([
+      'packages/server/src/worker.ts:1', 'packages/cli/bin/kora.js:1',
     ]);
   });
 });

@@ -9,6 +9,7 @@ import { architecturePaths, pathExists, singleTitle } from './document-rules.ts'
 import { exceptions } from './exceptions.ts';
 import { functionSizes } from './function-size.ts';
 import { hotFilesWithoutTest } from './hot-siblings.ts';
+import { koffiOutsideItsDoor } from './native-fence.ts';
 import { formatOffences, offencesOf } from './offence.ts';
 import type { Offence } from './offence.ts';
 import { textRules } from './text-rules.ts';
@@ -40,6 +41,10 @@ describe('the tree is tidy', () => {
 
   it('hot-sibling', () => {
     expectTidy('hot-sibling', hotFilesWithoutTest(tree));
+  });
+
+  it('native-fence', () => {
+    expectTidy('native-fence', koffiOutsideItsDoor(tree));
   });
 
   it('single-title', () => {

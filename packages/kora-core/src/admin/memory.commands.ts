@@ -126,8 +126,8 @@ export const memoryMallocStats = defineCommand({
 
 export const memoryPurge = defineCommand({
   name: 'MEMORY|PURGE', group: 'server', since: '4.0.0',
-  summary: 'Frees in full what waits to be freed.',
-  complexity: 'O(n); n = entries that wait.',
+  summary: 'Frees in full what waits to be freed, and gives free pages back to the system.',
+  complexity: 'O(n); n = entries that wait and free pages.',
   arity: 2,
   flags: 0,
   acl: [],
@@ -138,6 +138,7 @@ export const memoryPurge = defineCommand({
   examples: [['MEMORY PURGE', '+"OK"']],
   apply(shard, _frame, out) {
     while (shard.lazyFree.pending > 0) shard.lazyFree.step();
+    shard.maintenance.giveBack.purge();
     out.ok();
   },
 });
@@ -150,7 +151,7 @@ export const memoryHelp = defineHelp({
     'MALLOC-STATS',
     '    Returns the figures of the allocators.',
     'PURGE',
-    '    Frees in full what waits to be freed.',
+    '    Frees in full what waits to be freed; free pages go back to the system.',
     'STATS',
     '    Returns what the memory is used for.',
     'USAGE <key> [SAMPLES <count>]',

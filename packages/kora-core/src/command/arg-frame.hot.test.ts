@@ -40,11 +40,10 @@ describe('ArgFrame', () => {
     const [first, second] = shard.keyspace.databases;
     expect(first!.dict.epoch(), 'two databases of one age').toBe(second!.dict.epoch());
     bindArgumentTexts(frame, shard.scratchAt, ['GET', 'a']);
-    frame.warmed = 1;
-    frame.keyHash = first!.dict.hashOf(frame.at[1]!, 1);
-    frame.keySlot = first!.dict.find(frame.at[1]!, 1, frame.keyHash);
-    frame.keyEpoch = first!.dict.epoch();
-    frame.keyGeneration = shard.keyspace.generation;
+    const hash = first!.dict.hashOf(frame.at[1]!, 1);
+    const slot = first!.dict.find(frame.at[1]!, 1, hash);
+    const { generation } = shard.keyspace;
+    frame.bindFound(frame.at, frame.bytes, 2, hash, slot, first!.dict.epoch(), generation, 0);
     expect(shard.keyspace.peek(frame, 1)).toBe(0);
     driver.client.db = 0;
     expect(shard.keyspace.peek(frame, 1)).not.toBe(0);

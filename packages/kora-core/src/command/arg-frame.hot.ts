@@ -75,6 +75,26 @@ export class ArgFrame {
     this.warmed = 0;
   }
 
+  /**
+   * As bind, with what a batch found for the first key: its hash and slot (0 = absent) in database
+   * `db`, when the dict had this epoch and the key space this generation.
+   */
+  bindFound(
+    at: Int32Array, bytes: Int32Array, count: number, hash: number, slot: number, epoch: number,
+    generation: number, db: number,
+  ): void {
+    this.at = at;
+    this.bytes = bytes;
+    this.count = count;
+    this.madeRopes = 0;
+    this.warmed = 1;
+    this.keyHash = hash;
+    this.keySlot = slot;
+    this.keyEpoch = epoch;
+    this.keyGeneration = generation;
+    this.keyDb = db;
+  }
+
   /** Forgets the grammar results of the previous command; `slots` = slots its entry uses. */
   clear(slots: number): void {
     for (let i = 0; i < slots; i++) {

@@ -2,9 +2,12 @@
  * Where a command writes its reply. A sink knows RESP's types, not its bytes: the server's sink
  * encodes RESP2 or RESP3, the embedded engine's builds JavaScript values, a test's records nodes.
  * Exactly one complete value is written per command; aggregates announce their length first.
- * Addresses are byte offsets in the worker memory and are read before the call returns, never kept.
+ * Addresses are byte offsets in the worker memory and are read before the call returns, never kept;
+ * only a rope may be kept, pinned, until its bytes have left.
  */
 import type { ReplyError } from '../errors/reply-error.ts';
+import type { Ropes } from '../structs/rope.ts';
+import { ROPE_PIECE_BYTES } from '../structs/rope.ts';
 
 /** Receiver of one reply value per command. */
 export interface ReplySink {
@@ -38,6 +41,11 @@ export interface ReplySink {
   bulkStart(bytes: number): void;
   bulkPiece(at: number, bytes: number): void;
   bulkEnd(): void;
+  /**
+   * A bulk string of `bytes` bytes of a rope from `from` on. A sink may go on reading them after
+   * the call while it has the rope pinned; others copy them (writeRopeBytes).
+   */
+  bulkRope(ropes: Ropes, root: number, from: number, bytes: number): void;
   /** Null: `$-1` in RESP2, `_` in RESP3. */
   null(): void;
   /** Null array: `*-1` in RESP2, `_` in RESP3. */
@@ -57,4 +65,19 @@ export interface ReplySink {
   set(length: number): void;
   /** Out-of-band data; an array in RESP2. */
   push(length: number): void;
+}
+
+/** The plain way to answer bulkRope: announces the bytes and writes them piece by piece. */
+export function writeRopeBytes(
+  out: ReplySink, ropes: Ropes, root: number, from: number, bytes: number,
+): void {
+  out.bulkStart(bytes);
+  for (let done = 0; done < bytes;) {
+    const piece = Math.floor((from + done) / ROPE_PIECE_BYTES);
+    const inPiece = (from + done) % ROPE_PIECE_BYTES;
+    const step = Math.min(bytes - done, ROPE_PIECE_BYTES - inPiece);
+    out.bulkPiece(ropes.pieceAt(root, piece) + inPiece, step);
+    done += step;
+  }
+  out.bulkEnd();
 }

@@ -116,11 +116,8 @@ export function defineCommand<const Args extends Readonly<Record<string, Leaf>>>
   // The slot object has one number per argument name: exactly SlotsOf<Args>, which buildGrammar
   // cannot infer.
   const at = grammar.slots as SlotsOf<Args>;
-  const parseByHand = definition.parse;
   const check = definition.check;
-  const parseByGrammar = (frame: ArgFrame): ReplyError | null => grammar.match(frame);
-  const parse =
-    parseByHand === undefined ? parseByGrammar : (frame: ArgFrame) => parseByHand(frame, at);
+  const parse = parserOf(definition, grammar, at);
   return {
     // Erases the argument names; the functions above keep their own typed copy.
     definition: definition as unknown as CommandDefinition<Readonly<Record<string, Leaf>>>,
@@ -138,8 +135,28 @@ export function defineCommand<const Args extends Readonly<Record<string, Leaf>>>
             const error = parse(frame);
             return error === null ? check(frame, at) : error;
           },
-    apply: (shard, frame, out) => {
-      definition.apply(shard, frame, out, at);
-    },
+    apply: applierOf(definition, at),
+  };
+}
+
+/** How the arguments are read. A parser that does not ask for the slots is called directly. */
+function parserOf<Args extends Readonly<Record<string, Leaf>>>(
+  definition: CommandDefinition<Args>, grammar: Grammar, at: SlotsOf<Args>,
+): Command['parse'] {
+  const { parse } = definition;
+  if (parse === undefined) return (frame) => grammar.match(frame);
+  // Its length says that it takes the frame alone.
+  return parse.length === 1 ? (parse as Command['parse']) : (frame) => parse(frame, at);
+}
+
+/** How it runs, as above. */
+function applierOf<Args extends Readonly<Record<string, Leaf>>>(
+  definition: CommandDefinition<Args>, at: SlotsOf<Args>,
+): Command['apply'] {
+  const { apply } = definition;
+  // Its length says that it takes no slots.
+  if (apply.length === 3) return apply as Command['apply'];
+  return (shard, frame, out) => {
+    apply(shard, frame, out, at);
   };
 }

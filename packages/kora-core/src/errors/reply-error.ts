@@ -3,7 +3,7 @@
  * to the sink, never thrown by a command; texts are byte-equal to redis-server's. Constants are
  * frozen; texts with a part that depends on the request come from the functions at the end. Client
  * bytes that are echoed are bounded and their control characters removed, so a reply line cannot be
- * split (W-05).
+ * split.
  */
 
 /** One error reply. `text` is what follows '-' on the wire, without CR or LF. */

@@ -1,12 +1,14 @@
 /**
  * The background work of a shard, cut into slices: what is due is expired first, then memory is
- * brought under its limit, then flushed databases are freed, then sparse slabs are evacuated. One
- * `step` does at most one slice of each, about a millisecond in all, and says whether more waits.
+ * brought under its limit, then flushed databases are freed, then sparse slabs are evacuated, then
+ * free pages go back to the system. One `step` does at most one slice of each, about a millisecond
+ * in all, and says whether more waits.
  */
 import type { Shard } from '../shard/shard.ts';
 import { Evacuation } from './evacuation.ts';
 import { Evictor } from './eviction.ts';
 import { ActiveExpiry } from './expiry.ts';
+import { GiveBack } from './give-back.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { Stat } from './statistics.ts';
 
@@ -14,6 +16,7 @@ export class Maintenance {
   readonly expiry: ActiveExpiry;
   readonly evictor: Evictor;
   readonly evacuation: Evacuation;
+  readonly giveBack: GiveBack;
   readonly #shard: Shard;
 
   constructor(shard: Shard, budget: MemoryBudget) {
@@ -21,6 +24,7 @@ export class Maintenance {
     this.expiry = new ActiveExpiry(shard);
     this.evictor = new Evictor(shard, budget);
     this.evacuation = new Evacuation(shard);
+    this.giveBack = new GiveBack(shard);
   }
 
   /** One slice of each kind of work; true when more waits. */
@@ -31,6 +35,7 @@ export class Maintenance {
     if (!isPaused && shard.settings.maxmemoryBytes !== 0) this.evictor.ensureRoom();
     hasMore = shard.lazyFree.step() || hasMore;
     hasMore = this.evacuation.step() || hasMore;
+    hasMore = this.giveBack.step() || hasMore;
     const used = shard.usedBytes();
     const { counts } = shard.stats;
     if (used > (counts[Stat.PeakUsedBytes] ?? 0)) counts[Stat.PeakUsedBytes] = used;

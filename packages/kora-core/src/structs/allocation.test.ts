@@ -125,5 +125,33 @@ for (const kernel of ['wasm', 'twin'] as const) {
       expect(bytesPerCall(meter, takeOne)).toBeLessThan(1);
       for (const ref of refs) if (ref !== 0) allocator.free(ref);
     });
+
+    it('keeps account of the free pages that the system holds', () => {
+      const { runs } = allocator;
+      const refs = new Int32Array(8);
+      let at = 0;
+      let calls = 0;
+      let shrunk = 0;
+      const takeOne = (): void => {
+        at = (at + 3) & 7;
+        if (refs[at] === 0) {
+          refs[at] = allocator.alloc(1_100_000 + at * 400_000);
+        } else {
+          allocator.free(refs[at]!);
+          refs[at] = 0;
+        }
+        calls++;
+        if (calls % 5 !== 0) return;
+        runs.startPeriod();
+        if (runs.dirty.count === 0) return;
+        const run = runs.dirty.runAt(0);
+        runs.dirty.shrink(run, runs.dirty.endOf(run));
+        shrunk++;
+      };
+      for (let i = 0; i < 100_000; i++) takeOne();
+      expect(bytesPerCall(meter, takeOne)).toBeLessThan(1);
+      expect(shrunk).toBeGreaterThan(0);
+      for (const ref of refs) if (ref !== 0) allocator.free(ref);
+    });
   });
 }

@@ -77,7 +77,8 @@ export class Allocator {
   /** Where marking goes on: the slab of each class, and the class. */
   readonly #resumeSlab: Int32Array;
   #resumeClass: number;
-  readonly #runs: FreeRuns;
+  /** Free pages; for whoever gives them back to the system. @internal */
+  readonly runs: FreeRuns;
   /** Pages of the last reserve: how much of it is still open, nobody counts. */
   #promisedPages: number;
   /** The last reserve counts on whole pages: open no slab. */
@@ -97,7 +98,7 @@ export class Allocator {
     this.#fillSlabs = new Int32Array(FILL_BUCKETS);
     this.#resumeSlab = new Int32Array(CLASS_COUNT);
     this.#resumeClass = 0;
-    this.#runs = new FreeRuns(memory, firstPage, limitPage);
+    this.runs = new FreeRuns(memory, firstPage, limitPage);
     this.#promisedPages = 0;
     this.#isTight = false;
     this.counts[ALLOC_TOP_PAGE] = firstPage;
@@ -222,7 +223,7 @@ export class Allocator {
 
   /** Bytes between the first page and the top, less the free runs: what the blocks keep busy. */
   heldBytes(): number {
-    const pages = this.#runs.topPage - this.firstPage - this.counts[ALLOC_FREE_RUN_PAGES]!;
+    const pages = this.runs.topPage - this.firstPage - this.counts[ALLOC_FREE_RUN_PAGES]!;
     return pages * PAGE_BYTES;
   }
 
@@ -269,11 +270,11 @@ export class Allocator {
   }
 
   #hasRoom(pages: number): boolean {
-    const wantedTop = this.#runs.topPage + pages;
+    const wantedTop = this.runs.topPage + pages;
     if (wantedTop <= this.limitPage) {
       if (wantedTop <= this.memory.pages || this.memory.ensurePages(wantedTop)) return true;
     }
-    return this.#runs.hasRun(pages);
+    return this.runs.hasRun(pages);
   }
 
   /** Slabs of one class: emptiest first by bucket, while the rest has room for their blocks. */
@@ -331,14 +332,14 @@ export class Allocator {
     this.counts[ALLOC_SLAB_BYTES]! -= pages * PAGE_BYTES;
     const mapWord = this.memory.pageMapWord + slab;
     i32.fill(0, mapWord, mapWord + pages);
-    this.#runs.put(slab, pages);
+    this.runs.put(slab, pages);
     this.#runsChanged();
   }
 
   /** A fresh slab at the head of its class's list; 0 when none is to be had. */
   #newSlab(sizeClass: number): number {
     const pages = CLASS_SLAB_PAGES[sizeClass]!;
-    const slab = this.#isTight ? 0 : this.#runs.take(pages);
+    const slab = this.#isTight ? 0 : this.runs.take(pages);
     if (slab === 0) return this.#unmarkOne(sizeClass);
     this.#runsChanged();
     const i32 = this.memory.i32;
@@ -390,7 +391,7 @@ export class Allocator {
 
   #allocRun(bytes: number): number {
     const pages = Math.ceil(bytes / PAGE_BYTES);
-    const page = this.#runs.take(pages);
+    const page = this.runs.take(pages);
     if (page === 0) return 0;
     this.#runsChanged();
     this.memory.i32[this.memory.pageMapWord + page] = (KIND_LARGE << 30) | pages;
@@ -403,12 +404,12 @@ export class Allocator {
     this.counts[ALLOC_LARGE_BYTES]! -= pages * PAGE_BYTES;
     this.counts[ALLOC_USED_BYTES]! -= pages * PAGE_BYTES;
     this.memory.i32[this.memory.pageMapWord + page] = 0;
-    this.#runs.put(page, pages);
+    this.runs.put(page, pages);
     this.#runsChanged();
   }
 
   #runsChanged(): void {
-    const runs = this.#runs;
+    const runs = this.runs;
     const counts = this.counts;
     counts[ALLOC_FREE_RUN_PAGES] = runs.freePages;
     counts[ALLOC_TOP_PAGE] = runs.topPage;
@@ -419,7 +420,7 @@ export class Allocator {
   #verifyFree(ref: number): void {
     const i32 = this.memory.i32;
     const page = ref >>> PAGE_REF_SHIFT;
-    assert(page >= this.firstPage && page < this.#runs.topPage, 'a freed ref is of this allocator');
+    assert(page >= this.firstPage && page < this.runs.topPage, 'a freed ref is of this allocator');
     const mapped = i32[this.memory.pageMapWord + page]!;
     if (mapped >>> 30 === KIND_LARGE) {
       assert(ref === page << PAGE_REF_SHIFT, 'a freed run is named by its first ref');

@@ -70,6 +70,13 @@ export function entryHasTtl(i32: Int32Array, ref: number): boolean {
   return ((i32[ref << 1]! >>> HAS_TTL_SHIFT) & 1) !== 0;
 }
 
+/**
+ * True when the value has blocks of its own: a rope or a collection. An inline string owns nothing.
+ */
+export function ownsBlocks(flags: number): boolean {
+  return (flags & (ENTRY_IS_ROPE | ENTRY_TYPE_MASK)) !== 0;
+}
+
 /** First word of the optional parts' end: the key's first word. */
 function keyWord(i32: Int32Array, ref: number): number {
   const word0 = i32[ref << 1]!;
@@ -104,8 +111,7 @@ export function entryValueBytes(i32: Int32Array, ref: number): number {
 
 /** Bytes of the value area inside the entry: 4 for a root ref, else the value's own length. */
 export function entryValueInlineBytes(i32: Int32Array, ref: number): number {
-  const flags = i32[ref << 1]! >>> 16;
-  if ((flags & (ENTRY_IS_ROPE | ENTRY_TYPE_MASK)) !== 0) return 4;
+  if (ownsBlocks(i32[ref << 1]! >>> 16)) return 4;
   return i32[(ref << 1) + 2]! >>> 0;
 }
 
@@ -179,6 +185,19 @@ export function entryBytesFor(keyBytes: number, valueBytes: number, hasTtl: bool
   const longKeyBytes = keyBytes >= ENTRY_LONG_KEY_BYTES ? 4 : 0;
   const ttlBytes = hasTtl ? 8 : 0;
   return ENTRY_HEADER_BYTES + longKeyBytes + ttlBytes + ((keyBytes + 3) & ~3) + valueBytes;
+}
+
+/**
+ * Makes the header that of another value of the same key, whose place stays: flags with the same
+ * ENTRY_HAS_TTL as before.
+ */
+export function rewriteEntryHeader(
+  i32: Int32Array, ref: number, flags: number, valueBytes: number, access: number,
+): void {
+  const word = ref << 1;
+  i32[word] = (i32[word]! & 0xffff) | (flags << 16);
+  i32[word + 1] = access & ACCESS_MASK;
+  i32[word + 2] = valueBytes;
 }
 
 /**

@@ -7,7 +7,7 @@ import {
   ENTRY_HAS_TTL, ENTRY_IS_ROPE, ENTRY_RAW, ENTRY_STREAM, ENTRY_ZSET, entryAccess, entryBytesFor,
   entryEncoding, entryExpireHigh, entryExpireLow, entryExpireMs, entryFlags, entryHasTtl,
   entryIsDue, entryKeyAt, entryKeyBytes, entryRoot, entryType, entryValueAt, entryValueBytes,
-  setEntryAccess,
+  entryValueInlineBytes, ownsBlocks, rewriteEntryHeader, setEntryAccess,
   setEntryExpire, setEntryFlags, setEntryRoot, setEntryValueBytes, writeEntryHeader,
 } from './entry.hot.ts';
 import { randomSource } from '../testing/random-source.ts';
@@ -89,6 +89,36 @@ describe('entry', () => {
     }
     writeEntryHeader(i32, REF, 0, 3, 0);
     expect(entryIsDue(i32, REF, -1, 0x7fffffff)).toBe(false);
+  });
+
+  it('has after a rewrite the header that writing it anew gives, and its key and expiry', () => {
+    const seed = 11;
+    const random = randomSource(seed);
+    const { i32 } = shared;
+    for (let round = 0; round < 500; round++) {
+      const keyBytes = random.chance(0.02) ? 65_530 + random.below(20) : random.below(40);
+      const before = random.below(65_536);
+      const flags = (random.below(65_536) & ~ENTRY_HAS_TTL) | (before & ENTRY_HAS_TTL);
+      const valueBytes = random.below(100);
+      const access = random.below(1 << 24);
+      writeEntryHeader(i32, REF, flags, keyBytes, valueBytes);
+      setEntryAccess(i32, REF, access);
+      const words = entryKeyAt(i32, REF) / 4;
+      const anew = i32.slice(REF * 2, words);
+      writeEntryHeader(i32, REF, before, keyBytes, random.below(100));
+      rewriteEntryHeader(i32, REF, flags, valueBytes, access);
+      expect(i32.slice(REF * 2, words), `seed ${seed} round ${round}`).toEqual(anew);
+    }
+  });
+
+  it('owns blocks as a rope or a collection, and then holds a root', () => {
+    const { i32 } = shared;
+    for (const flags of [0, ENTRY_RAW, ENTRY_HAS_TTL, ENTRY_IS_ROPE, ENTRY_ZSET, ENTRY_STREAM]) {
+      const isOwner = flags === ENTRY_IS_ROPE || flags === ENTRY_ZSET || flags === ENTRY_STREAM;
+      writeEntryHeader(i32, REF, flags, 3, 77);
+      expect(ownsBlocks(flags), `flags ${flags}`).toBe(isOwner);
+      expect(entryValueInlineBytes(i32, REF), `flags ${flags}`).toBe(isOwner ? 4 : 77);
+    }
   });
 
   it('changes flags, value length and root in place', () => {

@@ -18,6 +18,7 @@ import { ALLOC_PEAK_PAGE, Allocator } from './allocator.hot.ts';
 import { instantiateKernel } from './kernel.ts';
 import type { Kernel } from './kernel.ts';
 import { KernelTwin } from './kernel-twin.hot.ts';
+import type { MemoryAdvisor } from './memory-advisor.ts';
 import {
   GROW_BYTES_MIN, LOW_BYTES_DEFAULT, LOW_BYTES_MAX, LOW_FIRST_BYTE, MEMORY_BYTES_MAX, PAGE_BYTES,
   WASM_PAGE_BYTES,
@@ -59,6 +60,7 @@ export class WorkerMemory {
   readonly arenaAllocator: Allocator;
   /** Allocator of buffers, in the low region. */
   readonly lowAllocator: Allocator;
+  #advisor: MemoryAdvisor | null = null;
 
   private constructor(options: WorkerMemoryOptions) {
     const lowBytes = options.lowBytes ?? LOW_BYTES_DEFAULT;
@@ -110,6 +112,20 @@ export class WorkerMemory {
     return this.#growBy(step) || this.#growBy(needed);
   }
 
+  /** Who tells the system about the arena's pages, null when nobody does. */
+  get advisor(): MemoryAdvisor | null {
+    return this.#advisor;
+  }
+
+  /** Tells the advisor of the arena's pages so far, and from now on of every growth. Once. */
+  attachAdvisor(advisor: MemoryAdvisor): void {
+    assert(this.#advisor === null, 'a memory has one advisor');
+    this.#advisor = advisor;
+    const arenaFirstByte = this.arenaFirstPage * PAGE_BYTES;
+    const endByte = this.pages * PAGE_BYTES;
+    if (endByte > arenaFirstByte) advisor.onGrow(arenaFirstByte, endByte);
+  }
+
   /** Bytes in blocks of both allocators. */
   usedBytes(): number {
     return this.arenaAllocator.usedBytes() + this.lowAllocator.usedBytes();
@@ -132,10 +148,12 @@ export class WorkerMemory {
       if (!(error instanceof RangeError)) throw error;
       return false; // The maximum, or no address space: out of memory is a value here.
     }
+    const pagesBefore = this.pages;
     const buffer = this.memory.buffer;
     this.i32 = new Int32Array(buffer);
     this.f64 = new Float64Array(buffer);
     this.pages = buffer.byteLength / PAGE_BYTES;
+    this.#advisor?.onGrow(pagesBefore * PAGE_BYTES, this.pages * PAGE_BYTES);
     return true;
   }
 }

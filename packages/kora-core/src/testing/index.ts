@@ -2,6 +2,7 @@
  * The door of @kora/core/testing: what tests of this and other packages share. Nothing of it is
  * meant for production use, and nothing in the engine imports it.
  */
+export { verify } from '../assert.ts';
 export { bytesPerCall } from './allocation.ts';
 export type { HeapMeter } from './allocation.ts';
 export { CommandDriver } from './command-driver.ts';
@@ -10,7 +11,12 @@ export { splitCommandLine } from './command-line.ts';
 export { KeyspaceFixture } from './keyspace-fixture.ts';
 export type { KeyspaceFixtureOptions } from './keyspace-fixture.ts';
 export { replayEffect } from '../keyspace/effect-codec.ts';
+export { GarbageAdvisor } from './garbage-advisor.ts';
+export type { Offer } from './garbage-advisor.ts';
 export { JournalRecorder } from './journal-recorder.ts';
+export { NaiveStrings } from './naive-strings.ts';
+export { randomSource } from './random-source.ts';
+export type { RandomSource } from './random-source.ts';
 export { notationOf } from './recorded-reply.ts';
 export type {
   RecordedAggregate, RecordedNull, RecordedReply, RecordedText,

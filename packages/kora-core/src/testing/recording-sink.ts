@@ -6,7 +6,9 @@
 import { assert } from '../assert.ts';
 import { doubleToText17 } from '../bytes/number-text.ts';
 import type { ReplySink } from '../command/sink.ts';
+import { writeRopeBytes } from '../command/sink.ts';
 import type { ReplyError } from '../errors/reply-error.ts';
+import type { Ropes } from '../structs/rope.ts';
 import type { WorkerMemory } from '../structs/worker-memory.ts';
 import type { RecordedAggregate, RecordedReply } from './recorded-reply.ts';
 
@@ -101,6 +103,9 @@ export class RecordingSink implements ReplySink {
     assert(this.#piecesLeft === 0, 'pieces fill the announced length');
     this.#piecesLeft = -1;
     this.#add({ kind: 'bulk', text: this.#pieces });
+  }
+  bulkRope(ropes: Ropes, root: number, from: number, bytes: number): void {
+    writeRopeBytes(this, ropes, root, from, bytes);
   }
   null(): void {
     this.#add({ kind: 'null' });

@@ -4,6 +4,10 @@
  * checked and then accepted only with the value that leaves the thing switched off, so nobody
  * believes it runs.
  */
+import { MEMORY_ADVICES } from '../io/native/memory-advisor.ts';
+import type { MemoryAdvice } from '../io/native/memory-advisor.ts';
+import type { IoChoice } from '../options.ts';
+import { IO_CHOICES } from '../options.ts';
 import { quoted, refused } from './config-entry.ts';
 import type { ConfigEntry, ValueForm } from './config-entry.ts';
 
@@ -62,7 +66,7 @@ export const UNBUILT_OPTIONS: ReadonlyMap<string, UnbuiltOption> = new Map([
 
 /** Names that no parameter of CONFIG has. */
 export const OWN_OPTION_NAMES: readonly string[] = [
-  'workers', 'io', ...PARAMETER_ALIASES.keys(), ...UNBUILT_OPTIONS.keys(),
+  'workers', 'io', 'memory-advice', ...PARAMETER_ALIASES.keys(), ...UNBUILT_OPTIONS.keys(),
 ];
 
 /** Accepts an option of something to come when it asks for nothing.
@@ -82,15 +86,22 @@ function allowed(option: UnbuiltOption): string {
   return values.length === 0 ? '; leave it out' : `; leave it out or say ${values.join(' or ')}`;
 }
 
-/** `auto` or the one engine there is.
+/** The I/O engine asked for.
  * @throws {Fault} INVALID_CONFIG */
-export function readIo(entry: ConfigEntry): 'auto' | 'node' {
+export function readIo(entry: ConfigEntry): IoChoice {
   const word = oneWord(entry).toLowerCase();
-  if (word === 'auto' || word === 'node') return word;
-  if (word === 'uring' || word === 'epoll') {
-    throw refused(entry, `the I/O engine ${word} is not built yet; there is auto and node`);
-  }
-  throw refused(entry, `${quoted(word)} is none of auto, uring, epoll, node`);
+  const choice = IO_CHOICES.find((name) => name === word);
+  if (choice !== undefined) return choice;
+  throw refused(entry, `${quoted(word)} is none of ${IO_CHOICES.join(', ')}`);
+}
+
+/** What the system is to be told about memory.
+ * @throws {Fault} INVALID_CONFIG */
+export function readMemoryAdvice(entry: ConfigEntry): MemoryAdvice {
+  const word = oneWord(entry).toLowerCase();
+  const advice = MEMORY_ADVICES.find((name) => name === word);
+  if (advice !== undefined) return advice;
+  throw refused(entry, `${quoted(word)} is none of ${MEMORY_ADVICES.join(', ')}`);
 }
 
 /** The number of workers, which is 1 until there can be more.

@@ -52,6 +52,7 @@ describe('files', () => {
       'maxmemory = "100mb"',
       'maxmemory-policy = "allkeys-lru"',
       'protected_mode = false',
+      'memory_advice = "huge-pages"',
       'timeout = 30',
       '"client-output-buffer-limit" = "normal 1mb 0 0"',
       'save = ""',
@@ -60,7 +61,7 @@ describe('files', () => {
       'wal_max_bytes = 67_108_864',
       'snapshot_retain = 24',
     ].join('\n'));
-    expect(options).toMatchObject({ workers: 1, io: 'node' });
+    expect(options).toMatchObject({ workers: 1, io: 'node', memoryAdvice: 'huge-pages' });
     expect(options.settings).toMatchObject({
       bind: '127.0.0.1 ::1', port: '7000', loglevel: 'warning', requirepass: 'a "word"',
       unixsocket: '/run/kora.sock', maxmemory: '104857600', 'maxmemory-policy': 'allkeys-lru',
@@ -108,7 +109,7 @@ describe('files', () => {
 
   it('need not be there when they are not named', () => {
     expect(resolveOptions({ flags: [], directory: join(directory, 'nowhere') })).toEqual({
-      settings: { bind: '127.0.0.1' }, workers: 1, io: 'auto',
+      settings: { bind: '127.0.0.1' }, workers: 1, io: 'auto', memoryAdvice: 'off',
     });
     writeFileSync(join(directory, 'kora.toml'), 'port = 7777');
     expect(resolveOptions({ flags: [], directory }).settings).toMatchObject({ port: '7777' });
@@ -138,8 +139,8 @@ describe('bad TOML', () => {
     ['workers = 2', '1: workers: more than one worker is not built yet', 'there is 1'],
     ['workers = 0', '1: workers: "0" is no number from 1 up', ''],
     ['workers = "1"', '1: workers: wrong type: it is text, wanted an integer', ''],
-    ['io = "epoll"', '1: io: the I/O engine epoll is not built yet', 'auto and node'],
     ['io = "fast"', '1: io: "fast" is none of auto, uring, epoll, node', ''],
+    ['memory_advice = "yes"', '1: memory_advice: "yes" is none of off, huge-pages, ', 'all'],
     ['cdc_capacity = 10', '1: cdc_capacity: change data capture is not built yet', 'say 0'],
     ['metrics_port = 9100', '1: metrics_port: the metrics port is not built yet', ''],
     ['[storage]\ndata_dir = "/data"', '2: storage.data_dir: persistence is not built yet', ''],

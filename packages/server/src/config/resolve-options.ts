@@ -8,13 +8,14 @@ import { resolve } from 'node:path';
 import { Fault, Settings } from '@kora/core';
 import type { Setting } from '@kora/core';
 import { logLevelOf } from '../log.ts';
-import type { ServerOptions } from '../options.ts';
+import type { MemoryAdvice } from '../io/native/memory-advisor.ts';
+import type { IoChoice, ServerOptions } from '../options.ts';
 import { quoted, refused } from './config-entry.ts';
 import type { ConfigEntry } from './config-entry.ts';
 import { nearestName } from './nearest-name.ts';
 import {
   NAME_OF_FORM, OWN_OPTION_NAMES, PARAMETER_ALIASES, UNBUILT_OPTIONS, checkUnbuilt, oneWord,
-  readIo, readWorkers,
+  readIo, readMemoryAdvice, readWorkers,
 } from './own-options.ts';
 import { readRedisConf } from './redis-conf.ts';
 import { readToml } from './toml.ts';
@@ -58,6 +59,7 @@ export function resolveOptions(sources: ConfigSources): ServerOptions {
     settings: { bind: DEFAULT_BIND, ...Object.fromEntries(draft.settings()) },
     workers: draft.workers,
     io: draft.io,
+    memoryAdvice: draft.memoryAdvice,
     ...(file?.isRedisConf === true ? { configFile: file.path } : {}),
   };
 }
@@ -77,7 +79,8 @@ export function optionNames(): string[] {
 /** Collects entries; later ones win. */
 class Draft {
   workers = 1;
-  io: 'auto' | 'node' = 'auto';
+  io: IoChoice = 'auto';
+  memoryAdvice: MemoryAdvice = 'off';
   readonly #table = new Settings();
   readonly #texts = new Map<Setting, string>();
   /** Parameters given in the source that is being read: repeated `save` lines add up within one. */
@@ -100,6 +103,10 @@ class Draft {
     }
     if (entry.name === 'io') {
       this.io = readIo(entry);
+      return;
+    }
+    if (entry.name === 'memory-advice') {
+      this.memoryAdvice = readMemoryAdvice(entry);
       return;
     }
     const name = PARAMETER_ALIASES.get(entry.name) ?? entry.name;

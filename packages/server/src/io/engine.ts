@@ -2,8 +2,11 @@
  * What a worker asks of an I/O engine, and what an engine tells it: numbers only. Connections are
  * slots, bytes are ranges of the worker memory, nothing is a promise or a stream, so that the same
  * sessions run on node:net, epoll and io_uring. Rules:
- *   - bytes of onReceive lie in low memory of the engine's own and are valid during the call only;
- *   - a range given to `send` belongs to the engine until `send` returned true or onSent named it;
+ *   - events come in turns: onTurnStart, any number of events, onTurnEnd;
+ *   - bytes of onReceive lie in low memory of the engine's own, valid during the call only, or at
+ *     the place that receiveInto gave;
+ *   - a range given to `send` or `receiveInto` belongs to the engine until it is named back
+ *     (true from send, onSent, onReceive there) or onClosed;
  *   - no method calls the handler back before it returns;
  *   - after onClosed the slot may be given to another connection.
  */
@@ -34,9 +37,16 @@ export interface ListenAddress {
 
 /** What the engine calls. Implemented by the worker; must not throw. */
 export interface EngineHandler {
+  /** Events follow: the clock is read here, once for all of them. */
+  onTurnStart(): void;
+  /** All events of the turn were delivered. */
+  onTurnEnd(): void;
   /** False refuses the connection: it is closed at once, after what the worker sent. */
   onAccept(slot: number, peer: Peer): boolean;
-  /** `bytes` bytes of the slot lie at `at`, in the engine's receive region of the worker memory. */
+  /**
+   * `bytes` bytes of the slot lie at `at`: in the engine's receive region, or where receiveInto
+   * asked for them. Also after pauseReceive, for what had arrived before.
+   */
   onReceive(slot: number, at: number, bytes: number): void;
   /** The peer will send nothing more; it may still read. */
   onEnd(slot: number): void;
@@ -48,6 +58,30 @@ export interface EngineHandler {
   onTick(): void;
   /** The turn asked for by requestTurn. */
   onTurn(): void;
+  /** Somebody wrote to the descriptor of a LoopEngine: control messages are waiting. */
+  onWake(): void;
+  /**
+   * An operation on a file has ended: bytes written (perhaps fewer than asked for), 0 for a sync,
+   * or the negative number of an error.
+   */
+  onFile?(token: number, result: number): void;
+}
+
+/** Largest token of an operation on a file. */
+export const FILE_TOKEN_MAX = 2 ** 28 - 1;
+
+/** Operations on open files that end by EngineHandler.onFile with their token. */
+export interface FileOperations {
+  /**
+   * Writes [at, at + bytes) of the worker memory at `offset` of the file. The range belongs to the
+   * engine until the end.
+   */
+  write(token: number, descriptor: number, at: number, bytes: number, offset: number): void;
+  /**
+   * Makes what was written before durable (fdatasync). Not ordered after writes that are still
+   * under way: ask for it when they have ended.
+   */
+  sync(token: number, descriptor: number): void;
 }
 
 /** Most bytes that an engine delivers at once. */
@@ -57,8 +91,8 @@ export const RECEIVE_BYTES_MAX = 65_536;
 export interface IoEngine {
   /** `node`, `epoll` or `uring`. */
   readonly name: string;
-  /** Why this engine was chosen, for INFO and the log. */
-  readonly reason: string;
+  /** Operations on files, after start; absent where the engine has none. */
+  readonly files?: FileOperations | undefined;
   start(memory: WorkerMemory, handler: EngineHandler): void;
   /**
    * Calls back with the bound port (0 for a unix socket), or the reason it could not.
@@ -67,6 +101,14 @@ export interface IoEngine {
   listen(address: ListenAddress, done: (error: Error | null, port: number) => void): number;
   /** True when the bytes are out and the range is free; false when it stays in use until onSent. */
   send(slot: number, at: number, bytes: number): boolean;
+  /**
+   * Asks for the connection's next bytes in [at, at + bytes) instead of the receive region. One
+   * range at a time: it belongs to the engine until the next onReceive of the slot or onClosed.
+   * That onReceive names `at`, with as many bytes as there were (ask again for more), or bytes in
+   * the receive region that had arrived before: the range is untouched and free then.
+   * @returns false when the engine does not do this: bytes come as ever, the range is not touched
+   */
+  receiveInto(slot: number, at: number, bytes: number): boolean;
   pauseReceive(slot: number): void;
   resumeReceive(slot: number): void;
   /**
@@ -83,4 +125,19 @@ export interface IoEngine {
   stopListening(listener: number): void;
   /** Ends all; nothing is called afterwards. */
   stop(): void;
+}
+
+/** An engine with a loop of its own, for a thread that never returns to Node's. */
+export interface LoopEngine extends IoEngine {
+  /**
+   * Eight bytes written to this eventfd (a 64-bit 1 in the machine's order) end a wait in the
+   * kernel and lead to onWake. Valid after start; any thread may write.
+   */
+  readonly wakeDescriptor: number;
+  /**
+   * One turn: waits for events, no longer than until the next tick, and delivers them.
+   * @param mayWait false: only what is there already
+   * @returns false once the engine was stopped
+   */
+  turn(mayWait: boolean): boolean;
 }

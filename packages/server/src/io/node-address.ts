@@ -1,7 +1,7 @@
 /**
  * Addresses as node:net knows them: what to listen on, who connected, and what went wrong in one
- * line. A unix socket's file is removed before listening, as Redis does, also when another process
- * still listens on it; other files stay.
+ * line; the native engines say the same with the same functions. A unix socket's file is removed
+ * before listening, as Redis does, also when another process still listens on it; other files stay.
  */
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import type { ListenOptions, Socket } from 'node:net';
@@ -62,23 +62,30 @@ export function peerOf(socket: Socket, address: ListenAddress): Peer {
   // The descriptor is shown by CLIENT LIST only; Node keeps it on the handle, which has no type.
   const { _handle: handle } = socket as unknown as { _handle: { fd?: number } | null };
   const descriptor = handle?.fd ?? -1;
-  if (address.path !== undefined) {
-    const local = `${address.path}:0`;
-    return {
-      address: local, localAddress: local, isLoopback: true, isUnixSocket: true, descriptor,
-    };
-  }
+  if (address.path !== undefined) return unixPeer(address.path, descriptor);
   const remote = socket.remoteAddress ?? '?';
   return {
     address: hostPort(remote, socket.remotePort),
     localAddress: hostPort(socket.localAddress ?? '?', socket.localPort),
-    isLoopback: /^(::ffff:)?127\.|^::1$/.test(remote),
+    isLoopback: isLoopbackHost(remote),
     isUnixSocket: false,
     descriptor,
   };
 }
 
-function hostPort(host: string, port: number | undefined): string {
+/** The peer of a connection over a unix socket: shown as the socket's own path. */
+export function unixPeer(path: string, descriptor: number): Peer {
+  const local = `${path}:0`;
+  return { address: local, localAddress: local, isLoopback: true, isUnixSocket: true, descriptor };
+}
+
+/** True for addresses of this machine only. */
+export function isLoopbackHost(host: string): boolean {
+  return /^(::ffff:)?127\.|^::1$/.test(host);
+}
+
+/** `host:port` for people: IPv6 in brackets, mapped IPv4 as IPv4. */
+export function hostPort(host: string, port: number | undefined): string {
   const plain = host.startsWith('::ffff:') ? host.slice(7) : host;
   return plain.includes(':') ? `[${plain}]:${port ?? 0}` : `${plain}:${port ?? 0}`;
 }

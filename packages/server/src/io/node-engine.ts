@@ -3,7 +3,8 @@
  * into one region of the worker memory (node-socket.ts); a send is one socket.write, and when the
  * kernel took all of it at once the range is free when send returns. When descriptors run out
  * (EMFILE) libuv accepts and drops the newcomer, so nothing spins and accepting goes on when one is
- * free (W-52). All callbacks run on the thread's event loop.
+ * free. All callbacks run on the thread's event loop, and each of them is a turn of its own:
+ * libuv does not say which was the last.
  */
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
@@ -46,12 +47,12 @@ class Connection {
 
 export class NodeEngine implements IoEngine {
   readonly name = 'node';
-  readonly reason: string;
   readonly #connections: (Connection | undefined)[] = [];
   readonly #freeSlots: number[] = [];
   readonly #servers: (Server | undefined)[] = [];
   readonly #refused = new Set<Socket>();
   #handler: EngineHandler | undefined;
+  #memory: WorkerMemory | undefined;
   #buffer: ArrayBufferLike = new ArrayBuffer(0);
   /** Where all sockets read into. */
   #receiveAt = 0;
@@ -60,12 +61,9 @@ export class NodeEngine implements IoEngine {
   #isTurnRequested = false;
   #isStopped = false;
 
-  constructor(reason = 'asked for') {
-    this.reason = reason;
-  }
-
   start(memory: WorkerMemory, handler: EngineHandler): void {
     this.#handler = handler;
+    this.#memory = memory;
     this.#buffer = memory.low.buffer;
     this.#receiveAt = memory.lowAllocator.alloc(RECEIVE_BYTES_MAX) * 8;
     assert(this.#receiveAt !== 0, 'low memory holds a receive region');
@@ -73,7 +71,9 @@ export class NodeEngine implements IoEngine {
     let tick = 0;
     this.#ticker = setInterval(() => {
       if (++tick % REFUSED_TICKS === 0 && this.#refused.size > 0) this.#dropRefused();
+      handler.onTurnStart();
       handler.onTick();
+      this.#endTurn();
     }, TICK_MS);
     // Listeners and sockets keep the process alive; a server that was never started does not.
     this.#ticker.unref();
@@ -118,6 +118,10 @@ export class NodeEngine implements IoEngine {
     if (connection === undefined || connection.isClosing) return true;
     const { socket } = connection;
     if (socket.destroyed) return true;
+    // The memory has grown since its last buffer was taken when a range lies beyond that.
+    if (at + bytes > this.#buffer.byteLength && this.#memory !== undefined) {
+      this.#buffer = this.#memory.i32.buffer;
+    }
     socket.write(Buffer.from(this.#buffer, at, bytes), connection.onWritten);
     // A stream that holds nothing has given everything to the kernel; one that held a range before
     // holds this too.
@@ -128,8 +132,14 @@ export class NodeEngine implements IoEngine {
     return false;
   }
 
+  receiveInto(): boolean {
+    return false;
+  }
+
   pauseReceive(slot: number): void {
-    this.#connections[slot]?.socket.pause();
+    const connection = this.#connections[slot];
+    // Once it is closing, what comes is dropped, paused or not.
+    if (connection?.isClosing === false) connection.socket.pause();
   }
 
   resumeReceive(slot: number): void {
@@ -154,7 +164,10 @@ export class NodeEngine implements IoEngine {
     this.#isTurnRequested = true;
     setImmediate(() => {
       this.#isTurnRequested = false;
-      if (!this.#isStopped) this.#handler?.onTurn();
+      if (this.#isStopped) return;
+      this.#handler?.onTurnStart();
+      this.#handler?.onTurn();
+      this.#endTurn();
     });
   }
 
@@ -171,6 +184,11 @@ export class NodeEngine implements IoEngine {
     for (const connection of this.#connections) connection?.socket.destroy();
   }
 
+  /** Unless the handler has stopped the engine within the turn. */
+  #endTurn(): void {
+    if (!this.#isStopped) this.#handler?.onTurnEnd();
+  }
+
   #accept(accepted: Socket, address: ListenAddress): void {
     const handler = this.#handler;
     assert(handler !== undefined, 'an engine listens after it was started');
@@ -180,10 +198,16 @@ export class NodeEngine implements IoEngine {
     }
     const slot = this.#freeSlots.pop() ?? this.#connections.length;
     const socket = readInto(accepted, this.#receive, (bytes) => {
-      if (!connection.isClosing) handler.onReceive(slot, this.#receiveAt, bytes);
+      if (connection.isClosing) return;
+      handler.onTurnStart();
+      handler.onReceive(slot, this.#receiveAt, bytes);
+      this.#endTurn();
     });
     const connection = new Connection(socket, () => {
-      if (!this.#isStopped && this.#connections[slot] === connection) handler.onSent(slot);
+      if (this.#isStopped || this.#connections[slot] !== connection) return;
+      handler.onTurnStart();
+      handler.onSent(slot);
+      this.#endTurn();
     });
     this.#connections[slot] = connection;
     // Resets end in 'close' as well; without a listener they would end the process.
@@ -192,13 +216,23 @@ export class NodeEngine implements IoEngine {
       this.#connections[slot] = undefined;
       this.#freeSlots.push(slot);
       this.#refused.delete(socket);
-      if (!this.#isStopped) handler.onClosed(slot);
+      if (this.#isStopped) return;
+      handler.onTurnStart();
+      handler.onClosed(slot);
+      this.#endTurn();
     });
     socket.on('end', () => {
-      if (connection.isClosing) socket.end();
-      else handler.onEnd(slot);
+      if (connection.isClosing) {
+        socket.end();
+        return;
+      }
+      handler.onTurnStart();
+      handler.onEnd(slot);
+      this.#endTurn();
     });
+    handler.onTurnStart();
     const isWelcome = handler.onAccept(slot, peerOf(socket, address));
+    this.#endTurn();
     if (isWelcome) {
       socket.resume();
       return;

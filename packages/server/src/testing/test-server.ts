@@ -1,21 +1,27 @@
 /**
- * A server on a free port of 127.0.0.1 for one test file, with its clients and its log. `close`
- * ends all of them, so that a test leaves nothing behind.
+ * A server on a free port of 127.0.0.1 for one test file, with its clients and its log. Its room is
+ * in the test's own thread, on the engine that KORA_TEST_IO names, so that a test can look into it.
+ * `close` ends all of them, so that a test leaves nothing behind.
  */
 import type { ServerOptions, SettingInput } from '../options.ts';
-import type { KoraServer, ServerAddress } from '../server.ts';
-import { createServer } from '../server.ts';
+import type { ServerAddress } from '../server.ts';
+import { KoraServer } from '../server.ts';
+import type { ShardRoom } from '../shard-room.ts';
+import { openTestEngine } from './polled-engine.ts';
 import { RawClient } from './raw-client.ts';
 
 export class TestServer {
   readonly server: KoraServer;
+  readonly room: ShardRoom;
   readonly address: ServerAddress;
   /** Every line logged, with its level before it. */
   readonly log: string[];
   readonly #clients: RawClient[] = [];
 
   private constructor(server: KoraServer, address: ServerAddress, log: string[]) {
+    if (server.room === undefined) throw new Error('the room of a test is in its thread');
     this.server = server;
+    this.room = server.room;
     this.address = address;
     this.log = log;
   }
@@ -25,13 +31,13 @@ export class TestServer {
     settings: Readonly<Record<string, SettingInput>> = {}, options: ServerOptions = {},
   ): Promise<TestServer> {
     const log: string[] = [];
-    const server = createServer({
+    const server = new KoraServer({
       settings: { port: 0, bind: '127.0.0.1', loglevel: 'debug', ...settings },
       onLog: (level, message) => {
         log.push(`${level} ${message}`);
       },
       ...options,
-    });
+    }, openTestEngine);
     return new TestServer(server, await server.start(), log);
   }
 

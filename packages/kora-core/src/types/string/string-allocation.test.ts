@@ -32,6 +32,7 @@ class NullSink implements ReplySink {
   bulkStart(): void {}
   bulkPiece(): void {}
   bulkEnd(): void {}
+  bulkRope(): void {}
   null(): void {}
   nullArray(): void {}
   boolean(): void {}

@@ -67,8 +67,8 @@ function writeBatch(
   shard: Shard, frame: ArgFrame, from: number, end: number, out: ReplySink,
 ): void {
   const { keyspace, memory, scratchAt } = shard;
-  const dict = keyspace.databases[frame.client.db]?.dict;
-  if (dict === undefined || dict.header === 0) {
+  const db = keyspace.databases[frame.client.db];
+  if (db === undefined || db.dict.header === 0) {
     for (let i = from; i < end; i++) writeText(shard, keyspace.read(frame, i), out);
     return;
   }
@@ -78,7 +78,8 @@ function writeBatch(
     memory.i32[record] = frame.at[i] ?? 0;
     memory.i32[record + 1] = frame.bytes[i] ?? 0;
   }
-  dict.findBatch(scratchAt, end - from);
+  keyspace.findMany(db, scratchAt, end - from);
+  const { dict } = db;
   const epoch = dict.epoch();
   for (let i = from; i < end; i++) {
     const record = list + (i - from) * 4;

@@ -9,7 +9,8 @@
  * Every function works on the key looked up last (keyspace.db, slot and hash). The ones that store
  * answer 0 when memory is short: then nothing has changed and nothing has leaked. Refs may move:
  * use what comes back.
- * Cost: one copy of the bytes; a rope argument is adopted without a copy. Nothing is allocated on
+ * Cost: one copy of the bytes; a rope argument is adopted without a copy, and a sink may send a
+ * rope without one: then it is pinned, and a change makes a copy first. Nothing is allocated on
  * the heap.
  */
 import { assert } from '../../assert.ts';
@@ -73,17 +74,7 @@ export function writeStringRange(
 function writeRopeRange(
   shard: Shard, ref: number, from: number, bytes: number, out: ReplySink,
 ): void {
-  const { ropes } = shard;
-  const root = entryRoot(shard.memory.i32, ref);
-  out.bulkStart(bytes);
-  for (let done = 0; done < bytes;) {
-    const piece = Math.floor((from + done) / ROPE_PIECE_BYTES);
-    const inPiece = (from + done) % ROPE_PIECE_BYTES;
-    const step = Math.min(bytes - done, ROPE_PIECE_BYTES - inPiece);
-    out.bulkPiece(ropes.pieceAt(root, piece) + inPiece, step);
-    done += step;
-  }
-  out.bulkEnd();
+  out.bulkRope(shard.ropes, entryRoot(shard.memory.i32, ref), from, bytes);
 }
 
 /** Copies `bytes` bytes of the value from `from` on to byte offset `to` of the worker memory. */
@@ -296,14 +287,16 @@ export function replaceText(
 
 /**
  * Makes the value of entry `ref` at least `bytes` long, with zeros after what it has, and marks it
- * raw.
+ * raw. A value that is being sent gets a copy in its place: what comes back may be changed.
  * @returns the entry, 0 when memory is short
  */
 export function growString(shard: Shard, ref: number, bytes: number): number {
   const { i32 } = shard.memory;
   const before = entryValueBytes(i32, ref);
   let entry = ref;
-  if (bytes > before) {
+  if (isRope(shard, ref) && shard.ropes.isPinned(entryRoot(i32, ref))) {
+    if (!replacePinned(shard, ref, Math.max(before, bytes))) return 0;
+  } else if (bytes > before) {
     if (isRope(shard, ref)) entry = growRope(shard, ref, bytes);
     else if (bytes < ROPE_BYTES_MIN) entry = growInline(shard, ref, before, bytes);
     else entry = turnIntoRope(shard, ref, before, bytes);
@@ -331,6 +324,19 @@ function growRope(shard: Shard, ref: number, bytes: number): number {
   setEntryRoot(memory.i32, ref, root);
   setEntryValueBytes(memory.i32, ref, bytes);
   return ref;
+}
+
+/** Puts a copy of `bytes` bytes in the place of a pinned rope; false when memory is short. */
+function replacePinned(shard: Shard, ref: number, bytes: number): boolean {
+  const { memory, ropes } = shard;
+  const pinned = entryRoot(memory.i32, ref);
+  const root = ropes.copyGrown(pinned, bytes);
+  if (root === 0) return false;
+  shard.noteMutation();
+  setEntryRoot(memory.i32, ref, root);
+  setEntryValueBytes(memory.i32, ref, bytes);
+  ropes.free(pinned);
+  return true;
 }
 
 function turnIntoRope(shard: Shard, ref: number, before: number, bytes: number): number {
@@ -379,7 +385,8 @@ export function putZeros(shard: Shard, keyAt: number, keyBytes: number, bytes: n
 }
 
 /**
- * Overwrites `bytes` bytes of the value at `offset` with those at byte offset `from` of the memory.
+ * Overwrites `bytes` bytes of the value at `offset` with those at byte offset `from` of the memory;
+ * after growString, which takes care of values that are being sent.
  */
 export function patchString(
   shard: Shard, ref: number, offset: number, from: number, bytes: number,

@@ -1,0 +1,58 @@
+/**
+ * Numbers of the io_uring interface that the engine uses, by the kernel's names without their
+ * prefix. They are part of the kernel's ABI: they never change. Source: linux/io_uring.h (MIT).
+ */
+
+// Operations.
+export const OP_FSYNC = 3;
+export const OP_SENDMSG = 9;
+export const OP_TIMEOUT = 11;
+export const OP_ACCEPT = 13;
+export const OP_ASYNC_CANCEL = 14;
+export const OP_READ = 22;
+export const OP_WRITE = 23;
+export const OP_SEND = 26;
+export const OP_RECV = 27;
+/** Operations that a probe asks about. */
+export const OP_COUNT = 64;
+
+// Flags of a submission.
+export const SQE_BUFFER_SELECT = 1 << 5;
+/** In ioprio of RECV and of ACCEPT. */
+export const RECV_MULTISHOT = 1 << 1;
+export const ACCEPT_MULTISHOT = 1 << 0;
+export const TIMEOUT_MULTISHOT = 1 << 6;
+export const FSYNC_DATASYNC = 1 << 0;
+/** Flags that no kernel knows: they answer EINVAL, as a refused flag does (for tests). */
+export const PRIORITY_UNKNOWN = 1 << 15;
+export const TIMEOUT_FLAG_UNKNOWN = 1 << 30;
+
+// Flags of a completion.
+export const CQE_BUFFER = 1 << 0;
+export const CQE_MORE = 1 << 1;
+export const CQE_BUFFER_SHIFT = 16;
+
+// Set-up and registration.
+export const SETUP_CQSIZE = 1 << 3;
+export const SETUP_CLAMP = 1 << 4;
+export const SETUP_COOP_TASKRUN = 1 << 8;
+export const SETUP_SINGLE_ISSUER = 1 << 12;
+export const SETUP_DEFER_TASKRUN = 1 << 13;
+export const FEAT_SINGLE_MMAP = 1 << 0;
+export const FEAT_NODROP = 1 << 1;
+export const ENTER_GETEVENTS = 1 << 0;
+export const REGISTER_PROBE = 8;
+export const REGISTER_BUFFER_RING = 22;
+export const UNREGISTER_BUFFER_RING = 23;
+export const OFFSET_RING = 0;
+export const OFFSET_SQES = 0x10000000;
+export const OP_SUPPORTED = 1;
+
+// Of the socket interface.
+export const MSG_PEEK = 0x2;
+export const MSG_DONTWAIT = 0x40;
+export const MSG_NOSIGNAL = 0x4000;
+export const SOCK_CLOEXEC = 0x80000;
+export const SHUT_WR = 1;
+export const SHUT_RDWR = 2;
+export const EFD_CLOEXEC = 0x80000;

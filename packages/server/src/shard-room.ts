@@ -1,0 +1,209 @@
+/**
+ * Everything that lives on the thread of one shard: the settings in force, the shard, its worker
+ * and the addresses it listens on, from the first to an orderly end. Knows neither promises nor
+ * timers nor in which thread it is: whoever made it gave it an I/O engine, drives that engine, and
+ * is told what happens by plain calls.
+ *   serving --end()--> ending --no session left, or END_MS_MAX passed--> over (onEnded)
+ *   serving, ending --an invariant broke--> over (onFailure)
+ * Invariants: the engine is stopped exactly once; of onEnded and onFailure one comes, once; what
+ *   SET of `port` and `bind` asks for is done when its turn has ended.
+ */
+import type { ComposedShard, ComposeOptions } from '@kora/core';
+import { assert, composeShard, Fault, Settings } from '@kora/core';
+import { serverCommands } from './commands/server-commands.ts';
+import { rewriteFile } from './config-rewrite.ts';
+import type { IoEngine } from './io/engine.ts';
+import { openMemoryAdvisor } from './io/native/memory-advisor.ts';
+import type { MemoryAdvice } from './io/native/memory-advisor.ts';
+import { Limits } from './limits.ts';
+import type { ListeningAt } from './listeners.ts';
+import { Listeners } from './listeners.ts';
+import type { Log } from './log.ts';
+import { filterLog } from './log.ts';
+import { systemChance, systemClock } from './platform.ts';
+import { addServerInfo } from './server-info.ts';
+import { Worker } from './worker.ts';
+
+/**
+ * Buffers of clients lie in the first GiB, data above; the system gives pages as they are touched.
+ */
+const LOW_BYTES = 1024 * 1024 * 1024;
+/** How long an orderly end waits for clients to read their last replies. */
+export const END_MS_MAX = 400;
+
+/** What a room is made from: plain data, so that it can go to another thread. */
+export interface RoomPlan {
+  /** Names and texts, checked before. */
+  readonly settings: readonly (readonly [string, string])[];
+  /** Path of the configuration file, empty without. */
+  readonly configFile: string;
+  /** Path of the program, for INFO. */
+  readonly executable: string;
+  /** What the system is told about the arena's pages. */
+  readonly memoryAdvice: MemoryAdvice;
+}
+
+/** What a room tells whoever runs it. */
+export interface RoomHost {
+  /** Takes the lines that `loglevel` lets pass. */
+  readonly log: Log;
+  /** It listens elsewhere than before. */
+  onMoved(at: ListeningAt): void;
+  /** The engine is about to be stopped: its wake descriptor is closed next. */
+  onStopping(): void;
+  /** An invariant broke; all is stopped. */
+  onFailure(cause: Error): void;
+  /** All has ended in order. */
+  onEnded(): void;
+}
+
+const RoomState = Object.freeze({ Serving: 0, Ending: 1, Over: 2 } as const);
+
+export class ShardRoom {
+  /** The engine behind it: command table, settings, shard. */
+  readonly composed: ComposedShard;
+  readonly worker: Worker;
+  /** Why this I/O engine, for INFO and the log. */
+  readonly ioReason: string;
+  readonly #engine: IoEngine;
+  readonly #host: RoomHost;
+  readonly #log: Log;
+  readonly #listeners: Listeners;
+  #state: (typeof RoomState)[keyof typeof RoomState] = RoomState.Serving;
+  #endAtUs = 0;
+
+  /** @throws {Fault} OUT_OF_MEMORY, ADVICE_UNAVAILABLE */
+  constructor(
+    plan: RoomPlan, engine: IoEngine, ioReason: string, host: RoomHost,
+    extraCommands: ComposeOptions['extraCommands'] = [],
+  ) {
+    const settings = new Settings();
+    const refusal = settings.load(plan.settings);
+    assert(refusal === null, 'the settings were checked before');
+    this.ioReason = ioReason;
+    this.#engine = engine;
+    this.#host = host;
+    this.#log = filterLog(settings, host.log);
+    this.composed = this.#compose(settings, extraCommands);
+    this.#advise(plan.memoryAdvice);
+    this.worker = new Worker(this.composed, engine, new Limits(settings, this.composed.memory), {
+      log: this.#log,
+      onFailure: (error) => {
+        this.fail(error);
+      },
+      onShutdown: () => {
+        this.#log('notice', 'User requested shutdown...');
+        this.end();
+      },
+      onTurnEnd: () => {
+        this.#onTurnEnd();
+      },
+    });
+    settings.bind('requirepass', ({ text }) => {
+      this.worker.letStrangersIn(text === '');
+    });
+    this.#listeners = new Listeners(settings, engine, this.#log, () => {
+      host.onMoved(this.#listeners.at);
+    });
+    this.#attach(plan);
+  }
+
+  /**
+   * Listens on the addresses of `bind`, `port` and `unixsocket`. `done` gets null when onMoved has
+   * said where, or the Fault: ADDRESS_IN_USE, LISTEN_FAILED, ENGINE_CLOSED.
+   */
+  listen(done: (error: Error | null) => void): void {
+    this.#listeners.open((error) => {
+      const io = `io ${this.#engine.name} (${this.ioReason})`;
+      if (error === null) this.#log('verbose', `Ready to accept connections, ${io}`);
+      done(error);
+    });
+  }
+
+  /** Ends in order: no new connections, what is answered leaves, then all is closed. */
+  end(): void {
+    if (this.#state !== RoomState.Serving) return;
+    this.#state = RoomState.Ending;
+    this.#endAtUs = systemClock.monotonicUs() + END_MS_MAX * 1000;
+    this.#listeners.close();
+    for (const session of this.worker.sessions.open()) this.worker.end(session);
+    this.#engine.requestTurn();
+  }
+
+  /** Ends at once. */
+  stop(): void {
+    if (this.#state === RoomState.Over) return;
+    this.#log('verbose', 'Kora is now ready to exit, bye bye...');
+    this.#stopEngine();
+    this.#host.onEnded();
+  }
+
+  /** An invariant broke: nothing may run or be answered any more. */
+  fail(cause: Error): void {
+    if (this.#state === RoomState.Over) return;
+    this.#log('warning', `the engine failed and stops: ${cause.stack ?? cause.message}`);
+    this.#stopEngine();
+    this.#host.onFailure(cause);
+  }
+
+  #stopEngine(): void {
+    this.#state = RoomState.Over;
+    this.#listeners.close();
+    this.#host.onStopping();
+    this.#engine.stop();
+  }
+
+  #onTurnEnd(): void {
+    if (this.#state === RoomState.Serving) {
+      this.#listeners.followSettings();
+    } else if (this.#state === RoomState.Ending) {
+      const isLate = systemClock.monotonicUs() >= this.#endAtUs;
+      if (isLate || this.worker.sessions.closingCount === 0) this.stop();
+    }
+  }
+
+  #compose(settings: Settings, extraCommands: ComposeOptions['extraCommands']): ComposedShard {
+    try {
+      return composeShard({
+        platform: {
+          clock: systemClock,
+          chance: systemChance(),
+          scheduler: {
+            requestTurn: () => {
+              this.#engine.requestTurn();
+            },
+          },
+        },
+        memoryOptions: { lowBytes: LOW_BYTES },
+        settings,
+        extraCommands: [...serverCommands, ...(extraCommands ?? [])],
+        onError: (message) => {
+          this.#log('warning', message);
+        },
+      });
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new Fault('OUT_OF_MEMORY', 'the system has no address space for the engine', { cause });
+    }
+  }
+
+  #advise(advice: MemoryAdvice): void {
+    if (advice === 'off') return;
+    const { memory } = this.composed;
+    const advisor = openMemoryAdvisor(advice, memory);
+    if (typeof advisor === 'string') {
+      throw new Fault('ADVICE_UNAVAILABLE', `memory advice ${advice}: ${advisor}; say off`);
+    }
+    memory.attachAdvisor(advisor);
+  }
+
+  #attach(plan: RoomPlan): void {
+    const { engine, info } = this.composed;
+    engine.isLocalClient = (id) => this.worker.sessions.byId(id)?.peer.isLoopback ?? false;
+    const file = plan.configFile;
+    if (file !== '') {
+      engine.rewriteConfigFile = (transform) => rewriteFile(file, transform, this.#log);
+    }
+    addServerInfo(info, this.worker, { ...plan, ioReason: this.ioReason });
+  }
+}

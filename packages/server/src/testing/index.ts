@@ -1,0 +1,9 @@
+/**
+ * The door of @kora/server/testing: what tests and benchmarks of this and other packages share.
+ * Nothing of it is meant for production use, and nothing in the server imports it.
+ */
+export { Limits } from '../limits.ts';
+export { Pipeline } from '../pipeline.hot.ts';
+export { Worker } from '../worker.ts';
+export { MemoryEngine, WorkerRig } from './worker-rig.ts';
+export type { WorkerRigOptions } from './worker-rig.ts';

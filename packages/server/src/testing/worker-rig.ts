@@ -1,0 +1,200 @@
+/**
+ * A worker without sockets: bytes go in by a call and replies come out as bytes, in the same turn
+ * and the same thread. For tests that need every byte and every turn in their hands, for allocation
+ * tests and for benchmarks: with replies dropped, the rig itself allocates nothing per turn.
+ * The clock stands still unless the caller moves it.
+ */
+import type { Command, ComposedShard, WorkerMemory } from '@kora/core';
+import { composeShard, SeededChance, Settings, VirtualClock } from '@kora/core';
+import { serverCommands } from '../commands/server-commands.ts';
+import type { EngineHandler, IoEngine, Peer } from '../io/engine.ts';
+import { RECEIVE_BYTES_MAX } from '../io/engine.ts';
+import { Limits } from '../limits.ts';
+import { Worker } from '../worker.ts';
+
+const PEER: Peer = Object.freeze({
+  address: '127.0.0.1:1', localAddress: '127.0.0.1:2', isLoopback: true, isUnixSocket: false,
+  descriptor: -1,
+});
+
+/** Room for requests and replies; address space only. */
+const LOW_BYTES = 256 * 1024 * 1024;
+
+/** An engine whose only peer is the program: every send is taken at once, or held. */
+export class MemoryEngine implements IoEngine {
+  readonly name = 'memory';
+  /** Replies of each slot since it was opened, when `keepsReplies`. */
+  readonly replies: Uint8Array[][] = [];
+  /** False drops them. */
+  keepsReplies = true;
+  /** True: sends stay with the engine until `release`. */
+  holdsSends = false;
+  /** Sends of each slot that it still holds. */
+  readonly heldCounts: number[] = [];
+  /** Slots that the worker asked to close. */
+  readonly closing = new Set<number>();
+  /** Slots that are not to be read. */
+  readonly paused = new Set<number>();
+  isTurnRequested = false;
+  /** Where received bytes lie. */
+  receiveAt = 0;
+  #memory: WorkerMemory | null = null;
+
+  start(memory: WorkerMemory, _handler: EngineHandler): void {
+    this.#memory = memory;
+    this.receiveAt = memory.lowAllocator.alloc(RECEIVE_BYTES_MAX) * 8;
+  }
+
+  send(slot: number, at: number, bytes: number): boolean {
+    if (this.keepsReplies) {
+      // Replies lie in low memory, lent pieces of values in the arena.
+      const { buffer } = this.#memory!.i32;
+      this.replies[slot]?.push(new Uint8Array(buffer, at, bytes).slice());
+    }
+    if (!this.holdsSends) return true;
+    this.heldCounts[slot] = (this.heldCounts[slot] ?? 0) + 1;
+    return false;
+  }
+
+  close(slot: number): void {
+    this.closing.add(slot);
+  }
+
+  requestTurn(): void {
+    this.isTurnRequested = true;
+  }
+
+  pauseReceive(slot: number): void {
+    this.paused.add(slot);
+  }
+
+  resumeReceive(slot: number): void {
+    this.paused.delete(slot);
+  }
+
+  receiveInto(): boolean {
+    return false;
+  }
+
+  listen(): number {
+    return 0;
+  }
+
+  setKeepAlive(): void {}
+  stopListening(): void {}
+  stop(): void {}
+}
+
+/** What a rig is made of; by default Redis's settings, look-ahead as in production. */
+export interface WorkerRigOptions {
+  /** Settings by Redis's names. */
+  readonly settings?: readonly (readonly [string, string])[];
+  readonly extraCommands?: readonly Command[];
+  /** Most requests found ahead; 1 = none. */
+  readonly aheadCountMax?: number;
+  readonly seed?: number;
+}
+
+export class WorkerRig {
+  readonly clock = new VirtualClock();
+  readonly engine = new MemoryEngine();
+  readonly composed: ComposedShard;
+  readonly worker: Worker;
+  /** Lines of the log. */
+  readonly log: string[] = [];
+  #slots = 0;
+
+  constructor(options: WorkerRigOptions = {}) {
+    const settings = new Settings();
+    const refusal = settings.load([...(options.settings ?? [])]);
+    if (refusal !== null) throw new Error(refusal);
+    this.composed = composeShard({
+      platform: {
+        clock: this.clock, chance: new SeededChance(options.seed ?? 1), scheduler: this.engine,
+      },
+      memoryOptions: { lowBytes: LOW_BYTES },
+      settings,
+      extraCommands: [...serverCommands, ...(options.extraCommands ?? [])],
+    });
+    const limits = new Limits(settings, this.composed.memory);
+    this.worker = new Worker(this.composed, this.engine, limits, {
+      log: (level, message) => {
+        this.log.push(`${level} ${message}`);
+      },
+      onFailure: (error) => {
+        throw error;
+      },
+      onShutdown: () => undefined,
+    }, options.aheadCountMax);
+    settings.bind('requirepass', ({ text }) => {
+      this.worker.letStrangersIn(text === '');
+    });
+  }
+
+  /** A new connection. @returns its slot */
+  connect(): number {
+    const slot = this.#slots++;
+    this.engine.replies[slot] = [];
+    this.worker.onTurnStart();
+    this.worker.onAccept(slot, PEER);
+    this.worker.onTurnEnd();
+    return slot;
+  }
+
+  /** Puts bytes where the engine receives and delivers them, in as many turns as they need. */
+  receive(slot: number, bytes: Uint8Array): void {
+    for (let from = 0; from < bytes.length; from += RECEIVE_BYTES_MAX) {
+      const piece = bytes.subarray(from, from + RECEIVE_BYTES_MAX);
+      this.composed.memory.low.set(piece, this.engine.receiveAt);
+      this.deliver(slot, this.engine.receiveAt, piece.length);
+    }
+  }
+
+  /** One turn with bytes that lie in low memory. */
+  deliver(slot: number, at: number, bytes: number): void {
+    this.worker.onTurnStart();
+    this.worker.onReceive(slot, at, bytes);
+    this.worker.onTurnEnd();
+  }
+
+  /** The turn that the worker asked for, if it did. */
+  turn(): void {
+    if (!this.engine.isTurnRequested) return;
+    this.engine.isTurnRequested = false;
+    this.worker.onTurnStart();
+    this.worker.onTurn();
+    this.worker.onTurnEnd();
+  }
+
+  /** Moves the clock and ticks. */
+  tick(ms: number): void {
+    this.clock.advance(ms);
+    this.worker.onTurnStart();
+    this.worker.onTick();
+    this.worker.onTurnEnd();
+  }
+
+  /** The oldest sends of this slot that the engine holds leave, at most so many. */
+  release(slot: number, countMax = Infinity): void {
+    for (let count = 0; count < countMax; count++) {
+      const held = this.engine.heldCounts[slot] ?? 0;
+      if (held === 0) return;
+      this.engine.heldCounts[slot] = held - 1;
+      this.worker.onTurnStart();
+      this.worker.onSent(slot);
+      this.worker.onTurnEnd();
+    }
+  }
+
+  /** The peer is gone. */
+  disconnect(slot: number): void {
+    this.worker.onTurnStart();
+    this.worker.onClosed(slot);
+    this.worker.onTurnEnd();
+  }
+
+  /** All reply bytes of the slot so far, one byte a character. */
+  repliesOf(slot: number): string {
+    return Buffer.concat(this.engine.replies[slot] ?? []).toString('latin1');
+  }
+}
