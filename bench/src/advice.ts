@@ -19,6 +19,7 @@ import {
 import { encodeRequest } from '@kora/protocol';
 import type { MemoryAdvice } from '@kora/server';
 import { MEMORY_ADVICES, openMemoryAdvisor } from '@kora/server';
+import { fill } from './fill.ts';
 import { runLoad } from './load.ts';
 import type { ServerProcess } from './processes.ts';
 import { isInstalled, LOAD_CORE, pinTo, startKora } from './processes.ts';
@@ -180,30 +181,6 @@ function gets(counts: readonly number[], rounds: number): void {
   process.stdout.write(`${markdownTable(heads, rows)}\n\n`);
 }
 
-/** Writes `count` keys as redis-benchmark names them, through one connection. */
-async function fill(server: ServerProcess, count: number): Promise<void> {
-  const value = 'v'.repeat(VALUE_BYTES);
-  const socket = connect(server.port, '127.0.0.1');
-  await once(socket, 'connect');
-  let answered = 0;
-  const finished = new Promise<void>((resolve, reject) => {
-    socket.on('error', reject);
-    socket.on('data', (chunk: Buffer) => {
-      for (const byte of chunk) if (byte === 0x0a) answered++;
-      if (answered >= count) resolve();
-    });
-  });
-  for (let i = 0; i < count;) {
-    const batch: Uint8Array[] = [];
-    for (let k = 0; k < 1000 && i < count; k++, i++) {
-      batch.push(encodeRequest(['SET', `key:${String(i).padStart(12, '0')}`, value]));
-    }
-    if (!socket.write(Buffer.concat(batch))) await once(socket, 'drain');
-  }
-  await finished;
-  socket.destroy();
-}
-
 /** Sends one command and waits for its answer of one line. */
 async function command(server: ServerProcess, ...words: readonly string[]): Promise<void> {
   const socket = connect(server.port, '127.0.0.1');
@@ -221,7 +198,7 @@ async function servers(keys: number, rounds: number): Promise<void> {
     for (const advice of MEMORY_ADVICES) {
       const server = await startKora(['--memory-advice', advice]);
       const atStart = server.residentBytes();
-      await fill(server, keys);
+      await fill(server, keys, 'v'.repeat(VALUE_BYTES));
       const full = server.residentBytes();
       if (isInstalled('redis-benchmark')) {
         const load = { connections: 50, pipeline: 16, valueBytes: VALUE_BYTES, keys } as const;

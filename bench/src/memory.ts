@@ -7,15 +7,12 @@
  * not depend on the data.
  * Options: --keys 1000000 --heap-keys 5000000 --pause-keys 10000000 (0 leaves a part out)
  */
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { PerformanceObserver, constants } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { openSync } from '@kora/embedded';
-import { encodeRequest } from '@kora/protocol';
-import type { ServerProcess } from './processes.ts';
+import { fill, keyText } from './fill.ts';
 import { isInstalled, startKora, startRedis } from './processes.ts';
 import { markdownTable } from './table.ts';
 
@@ -29,30 +26,6 @@ const { values } = parseArgs({
 const VALUE = 'v'.repeat(64);
 const ZERO = 0x30;
 const NINE = 0x39;
-const keyText = (i: number): string => `key:${String(i).padStart(12, '0')}`;
-
-/** Writes `count` keys through one connection and waits until all are answered. */
-async function fill(server: ServerProcess, count: number): Promise<void> {
-  const socket = connect(server.port, '127.0.0.1');
-  await once(socket, 'connect');
-  let answered = 0;
-  const finished = new Promise<void>((resolve, reject) => {
-    socket.on('error', reject);
-    socket.on('data', (chunk: Buffer) => {
-      for (const byte of chunk) if (byte === 0x0a) answered++;
-      if (answered >= count) resolve();
-    });
-  });
-  for (let i = 0; i < count; ) {
-    const batch: Uint8Array[] = [];
-    for (let k = 0; k < 1000 && i < count; k++, i++) {
-      batch.push(encodeRequest(['SET', keyText(i), VALUE]));
-    }
-    if (!socket.write(Buffer.concat(batch))) await once(socket, 'drain');
-  }
-  await finished;
-  socket.destroy();
-}
 
 async function bytesPerKey(): Promise<void> {
   const count = Number(values.keys);
@@ -62,9 +35,9 @@ async function bytesPerKey(): Promise<void> {
   let reference = NaN;
   for (const make of makers) {
     const server = await make();
-    await fill(server, 1000);
+    await fill(server, 1000, VALUE);
     const before = server.residentBytes();
-    await fill(server, count);
+    await fill(server, count, VALUE);
     const perKey = (server.residentBytes() - before) / count;
     if (server.name === 'redis-server') reference = perKey;
     const ratio = Number.isNaN(reference) ? '-' : (perKey / reference).toFixed(2);

@@ -113,7 +113,7 @@ function mapRing(
   }
   fillIndices(queues, arrayAt, submitEntries);
   const layout: RingLayout = {
-    submitHead: word(40) / 4, submitTail: word(44) / 4, submitEntries,
+    submitTail: word(44) / 4, submitEntries,
     completeHead: word(80) / 4, completeTail: word(84) / 4, completeEntries,
     completions: completionsAt / 4,
   };

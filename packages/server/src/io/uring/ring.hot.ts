@@ -21,7 +21,6 @@ import { ENTER_GETEVENTS } from './uring-constants.ts';
 /** Where the parts of the queues lie, in words of the ring's mapping. */
 export interface RingLayout {
   readonly submitTail: number;
-  readonly submitHead: number;
   readonly submitEntries: number;
   readonly completeHead: number;
   readonly completeTail: number;
@@ -36,7 +35,7 @@ const ENTER_TRIES_MAX = 3;
 
 export class Ring {
   readonly descriptor: number;
-  /** Names of the set-up flags in force, for INFO. */
+  /** Name of the set-up in force. */
   readonly mode: string;
   /** Submissions that are filled and not taken by the kernel. */
   pending: number;
