@@ -11,6 +11,9 @@
  *
  *   none --ask--> landing --full--> adopted, ask again    rope + landing = what has arrived
  *                    '--bytes in the receive region--> what it holds moves to the rope --> none
+ *
+ * A session that has just sent a big argument is likely to send another: the head of its next
+ * request is received alone into a small block, so that hardly a byte of the argument needs a copy.
  */
 import type { Allocator, Ropes, WorkerMemory } from '@kora/core';
 import { assert, BIG_ARGUMENT_BYTES_MIN, ROPE_PIECE_BYTES } from '@kora/core';
@@ -18,6 +21,8 @@ import type { RequestParser } from '@kora/protocol';
 import { CRLF_BYTES } from '@kora/protocol';
 import type { Session } from './session.ts';
 
+/** Bytes received alone after a big argument: its end, or the head of the next request. */
+export const HEAD_BYTES = 512;
 /** Smallest block of a session. */
 const BLOCK_BYTES_MIN = 1024;
 /**
@@ -135,6 +140,8 @@ export class Input {
     const root = session.bigRoot;
     session.bigRoot = 0;
     session.bigArrived = 0;
+    session.hasSentBig = true;
+    session.expectsBig = true;
     return root;
   }
 
@@ -146,16 +153,18 @@ export class Input {
   }
 
   /**
-   * Asks the engine to receive the next piece of the big argument where it will stay. Only while at
-   * least a piece is missing, and as much has arrived as is taken in advance.
+   * Asks the engine to receive the next piece of the big argument where it will stay. Only while as
+   * much is missing as fills the piece, and when as much has arrived as is taken in advance, or
+   * the peer has sent a big argument to its end before.
    */
   askForBig(session: Session, announced: number): void {
     const { bigArrived, bigRoot } = session;
-    if (bigRoot === 0 || session.landingRef !== 0 || session.isClosing) return;
-    if (bigArrived < ROPE_PIECE_BYTES || announced - bigArrived < ROPE_PIECE_BYTES) return;
+    if (bigRoot === 0 || session.landingRef !== 0 || session.isHeadAsked) return;
+    if (session.isClosing || (bigArrived < ROPE_PIECE_BYTES && !session.hasSentBig)) return;
+    const tail = bigArrived % ROPE_PIECE_BYTES;
+    if (announced - bigArrived < ROPE_PIECE_BYTES - tail) return;
     const piece = this.#ropes.takePiece();
     if (piece === 0) return;
-    const tail = bigArrived % ROPE_PIECE_BYTES;
     const { engine } = session.worker;
     if (!engine.receiveInto(session.slot, piece * 8 + tail, ROPE_PIECE_BYTES - tail)) {
       this.#ropes.givePiece(piece);
@@ -167,6 +176,29 @@ export class Input {
     }
     session.landingRef = piece;
     session.landingBytes = tail;
+  }
+
+  /**
+   * Asks the engine to receive a few bytes alone: what follows them may be a big argument. The block
+   * is the engine's until the session's next bytes, wherever they lie.
+   */
+  askForHead(session: Session): void {
+    if (session.isHeadAsked || session.landingRef !== 0 || session.isClosing) return;
+    if (session.headRef === 0) {
+      session.headRef = this.#allocator.alloc(HEAD_BYTES);
+      if (session.headRef === 0) return;
+    }
+    const { engine } = session.worker;
+    session.isHeadAsked = engine.receiveInto(session.slot, session.headRef * 8, HEAD_BYTES);
+    if (!session.isHeadAsked) this.closeHead(session);
+  }
+
+  /** Frees the block of a head: the connection is gone, or the range is not the engine's. */
+  closeHead(session: Session): void {
+    session.isHeadAsked = false;
+    if (session.headRef === 0) return;
+    this.#allocator.free(session.headRef);
+    session.headRef = 0;
   }
 
   /** True when bytes that arrive at `at` are in the session's landing. */
@@ -201,7 +233,8 @@ export class Input {
     session.bigRoot = root;
     session.landingRef = 0;
     session.landingBytes = 0;
-    this.askForBig(session, announced);
+    if (session.bigArrived === announced) this.askForHead(session);
+    else this.askForBig(session, announced);
     return true;
   }
 

@@ -60,6 +60,7 @@ export class Requests {
 
   /** Takes `bytes` received bytes at `at`; they are not needed there afterwards. */
   receive(session: Session, at: number, bytes: number): void {
+    session.isHeadAsked = false;
     if (session.landingRef !== 0 && this.#input.isLanding(session, at)) {
       this.#takeLanded(session, bytes);
     } else if (session.bigRoot !== 0 || session.inputRef !== 0 || session.hold !== Hold.None) {
@@ -293,6 +294,15 @@ export class Requests {
     if (session.hold !== Hold.None) this.#boundHeld(session);
     if (session.inputRef !== 0) this.#checkQueryLimit(session);
     if (session.bigRoot !== 0) this.#input.askForBig(session, parser.pendingBytes);
+    else if (session.headRef !== 0 || session.expectsBig) this.#keepHead(session);
+  }
+
+  /** After a big request the head of the next comes alone; one that was not big ends that. */
+  #keepHead(session: Session): void {
+    if (session.parser !== null || session.inputRef !== 0) return;
+    if (session.expectsBig && session.hold === Hold.None) this.#input.askForHead(session);
+    else this.#input.closeHead(session);
+    session.expectsBig = false;
   }
 
   /** The session has no frame in progress any more: the shared parser serves it again. */

@@ -14,6 +14,7 @@ import { assert, ClientFlag, ClientState, ROPE_PIECE_BYTES, Stat } from '@kora/c
 import type { RequestParser } from '@kora/protocol';
 import type { HeldRanges } from './held-ranges.ts';
 import { HELD_RANGES_MAX } from './held-ranges.ts';
+import { HEAD_BYTES } from './input.ts';
 import type { Peer } from './io/engine.ts';
 import type { ReplyChunk } from './reply-chunks.ts';
 import { REPLY_CHUNK_BYTES } from './reply-chunks.ts';
@@ -79,6 +80,12 @@ export class Session extends ClientState implements ReplyTarget {
    */
   landingRef = 0;
   landingBytes = 0;
+  /** A big argument has come to its end before; and: one has since the session was idle. */
+  hasSentBig = false;
+  expectsBig = false;
+  /** Block for the head of the next request, 0 = none, and whether the engine has it. */
+  headRef = 0;
+  isHeadAsked = false;
 
   /** Bytes of replies that the engine holds: copied ones and those of lent values. */
   outputBytes = 0;
@@ -111,7 +118,8 @@ export class Session extends ClientState implements ReplyTarget {
   /** Memory of the session, bytes: blocks, held replies, and a flat estimate of its objects. */
   get memoryBytes(): number {
     const landing = this.landingRef === 0 ? 0 : ROPE_PIECE_BYTES;
-    const received = this.inputCapacity + this.bigHeldBytes + landing;
+    const head = this.headRef === 0 ? 0 : HEAD_BYTES;
+    const received = this.inputCapacity + this.bigHeldBytes + landing + head;
     return SESSION_OBJECT_BYTES + received + this.outputBytes;
   }
 

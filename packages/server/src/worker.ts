@@ -181,6 +181,7 @@ export class Worker implements EngineHandler {
     this.beginClosing(session);
     this.#input.drop(session, session.parser);
     this.#input.closeLanding(session);
+    this.#input.closeHead(session);
     this.sessions.remove(session);
   }
 
