@@ -19,7 +19,7 @@ const testRunner = 'node_modules/vitest/vitest.mjs';
 const linter = 'node_modules/eslint/bin/eslint.js';
 const benchmarks = [
   'server', 'open-loop', 'idle', 'soak', 'memory', 'micro', 'stages', 'eviction', 'expiry',
-  'advice', 'code',
+  'advice', 'types', 'types-memory', 'code',
 ];
 
 /** Runs a program in the root and leaves with its status when it fails. */

@@ -32,14 +32,40 @@ export interface Load {
   readonly operations: number;
 }
 
+/** A command of the caller's own; `__rand_int__` in it is a number of 12 digits below `keys`. */
+export interface CommandLoad {
+  readonly words: readonly string[];
+  readonly connections: number;
+  readonly pipeline: number;
+  readonly keys: number;
+  readonly operations: number;
+}
+
 /** Runs the load once. */
 export async function runLoad(server: ServerProcess, load: Load): Promise<LoadResult> {
+  return measure(server, load, [
+    '-t', load.test, '-d', String(load.valueBytes), '-r', String(load.keys),
+  ]);
+}
+
+/** Runs the command as often as the load says. */
+export async function runCommandLoad(
+  server: ServerProcess, load: CommandLoad,
+): Promise<LoadResult> {
+  return measure(server, load, ['-r', String(load.keys), ...load.words]);
+}
+
+/** Runs the generator with the arguments given, and reads the server's CPU time around it. */
+async function measure(
+  server: ServerProcess, load: Pick<Load, 'connections' | 'pipeline' | 'operations'>,
+  more: readonly string[],
+): Promise<LoadResult> {
   const before = server.cpuSeconds();
   const report = await output([
     ...withDescriptors(load.connections + OTHER_DESCRIPTORS), ...pinTo(LOAD_CORE),
     'redis-benchmark', '-h', '127.0.0.1', '-p', String(server.port),
-    '-t', load.test, '-n', String(load.operations), '-c', String(load.connections),
-    '-P', String(load.pipeline), '-d', String(load.valueBytes), '-r', String(load.keys),
+    '-n', String(load.operations), '-c', String(load.connections), '-P', String(load.pipeline),
+    ...more,
   ]);
   const after = server.cpuSeconds();
   const toUs = 1e6 / load.operations;

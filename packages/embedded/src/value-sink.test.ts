@@ -65,6 +65,32 @@ describe('ValueSink', () => {
     expect(error).toMatchObject({ code: 'WRONGTYPE', message: 'WRONGTYPE no' });
   });
 
+  it('takes many bulk strings at once, short and long ones, wherever they lie', () => {
+    const memory = WorkerMemory.create({ lowBytes: 1024 * 1024, bytesMax: 64 * 1024 * 1024 });
+    const texts = ['', 'a', 'é', 'x'.repeat(300_000)];
+    const at = memory.arenaAllocator.alloc(400_000) * 8;
+    const list = memory.lowAllocator.alloc(texts.length * 8) * 8;
+    let next = at + 3;
+    for (const [i, text] of texts.entries()) {
+      const bytes = Buffer.from(text);
+      new Uint8Array(memory.memory.buffer).set(bytes, next);
+      memory.i32[list / 4 + i * 2] = next;
+      memory.i32[list / 4 + i * 2 + 1] = bytes.length;
+      next += bytes.length;
+    }
+    for (const form of [BulkForm.Text, BulkForm.Bytes]) {
+      const sink = new ValueSink(memory, new MemoryWindow(memory));
+      sink.begin(form);
+      sink.array(texts.length + 1);
+      sink.bulkMany(list, texts.length);
+      sink.bulkMany(list, 0);
+      sink.integer(7);
+      const wanted = texts.map((text) => form === BulkForm.Text
+        ? text : new Uint8Array(Buffer.from(text)));
+      expect(sink.take()).toEqual([...wanted, 7]);
+    }
+  });
+
   it('keeps a reply that is an error apart, and one that broke off', () => {
     const sink = newSink();
     sink.begin(BulkForm.Text);

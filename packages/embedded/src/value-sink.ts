@@ -8,7 +8,7 @@
  * Invariant: a sink never throws while a command runs; what cannot be shown is kept in `fault`.
  */
 import { constants } from 'node:buffer';
-import { assert, Fault, writeRopeBytes } from '@kora/core';
+import { assert, Fault, writeBulks, writeRopeBytes } from '@kora/core';
 import type { ReplyError, ReplySink, Ropes, WorkerMemory } from '@kora/core';
 import { KoraReplyError } from './kora-reply-error.ts';
 import { WINDOW_BYTES } from './memory-window.ts';
@@ -158,6 +158,10 @@ export class ValueSink implements ReplySink {
 
   bulkRope(ropes: Ropes, root: number, from: number, bytes: number): void {
     writeRopeBytes(this, ropes, root, from, bytes);
+  }
+
+  bulkMany(list: number, count: number): void {
+    writeBulks(this, this.memory.i32, list, count);
   }
 
   null(): void {

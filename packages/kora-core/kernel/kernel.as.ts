@@ -3,7 +3,8 @@
  * worker's own shared memory. memory.copy takes 15 ns for 64 bytes (copyWithin 42), SIMD compares
  * twelve fingerprints at once, and a batched find lets the cache misses of many keys overlap.
  * Every address is a byte offset (u32): all 4 GiB cost the same. Slots come back as word indexes.
- * Layouts read here: dict header, line and directory (structs/dict.hot.ts), entry (entry.hot.ts).
+ * Layouts read here: dict header, line and directory (structs/dict.hot.ts), entry (entry.hot.ts),
+ *   members (member.hot.ts), packs (packs.hot.ts).
  * Invariants: no static data (a data segment would be written over the shared memory by every new
  *   instance); no load touches a byte outside the given ranges, so nothing traps at the end.
  * Twin and oracle: src/structs/kernel-twin.hot.ts. Language: AssemblyScript, not TypeScript.
@@ -146,10 +147,12 @@ function fingerprint(hash: u32): i8 {
 @inline
 function isKeyOf(entry: usize, key: usize, keyBytes: u32): bool {
   const word0 = load<u32>(entry);
-  let at = entry + 12 + ((word0 >>> 24) & 1) * 8;
+  // Bytes of the header by its kind, a byte each (entry.hot.ts).
+  const head = entry + ((0x1008040c >>> ((word0 >>> 30) << 3)) & 0xff);
+  let at = head + ((word0 >>> 24) & 1) * 8;
   if (keyBytes >= 0xffff) {
     if ((word0 & 0xffff) != 0xffff) return false;
-    if (load<u32>(entry + 12) != keyBytes) return false;
+    if (load<u32>(head) != keyBytes) return false;
     at += 4;
   } else if ((word0 & 0xffff) != keyBytes) {
     return false;
@@ -206,4 +209,224 @@ export function findBatch(list: u32, count: u32, dict: u32): void {
     const slot = findFrom(line, load<u32>(at), load<u32>(at + 4), load<u32>(at + 8));
     store<u32>(at + 12, slot);
   }
+}
+
+// Packs (structs/packs.hot.ts): `pack` is a ref, positions are byte offsets inside the pack.
+// @ts-ignore: decorator
+@inline const PACK_COUNT: usize = 4;
+
+// @ts-ignore: decorator
+@inline
+function lengthBytes(bytes: u32): u32 {
+  return bytes < 0x80 ? 1 : bytes < 0x4000 ? 2 : 5;
+}
+
+// @ts-ignore: decorator
+@inline
+function lengthAt(at: usize): u32 {
+  const first: u32 = load<u8>(at);
+  if (first < 0x80) return first;
+  if (first != 0xff) return ((first & 0x3f) << 8) | <u32>load<u8>(at + 1);
+  return load<u32>(at + 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function lengthBefore(end: usize): u32 {
+  const last: u32 = load<u8>(end - 1);
+  if (last < 0x80) return last;
+  if (last != 0xff) return ((last & 0x3f) << 8) | <u32>load<u8>(end - 2);
+  return load<u32>(end - 5);
+}
+
+// @ts-ignore: decorator
+@inline
+function entryRoom(bytes: u32): u32 {
+  return bytes + (lengthBytes(bytes) << 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function entryEnd(at: usize): usize {
+  return at + entryRoom(lengthAt(at));
+}
+
+/** Short copies by loads and stores: memory.copy leaves the generated code. */
+// @ts-ignore: decorator
+@inline
+function copyShort(to: usize, from: usize, bytes: usize): void {
+  if (bytes > 64) {
+    memory.copy(to, from, bytes);
+  } else if (bytes >= 8) {
+    const last = bytes - 8;
+    const tail = load<u64>(from + last);
+    for (let i: usize = 0; i < last; i += 8) store<u64>(to + i, load<u64>(from + i));
+    store<u64>(to + last, tail);
+  } else if (bytes >= 4) {
+    const tail = load<u32>(from + bytes - 4);
+    store<u32>(to, load<u32>(from));
+    store<u32>(to + bytes - 4, tail);
+  } else {
+    for (let i: usize = 0; i < bytes; i++) store<u8>(to + i, load<u8>(from + i));
+  }
+}
+
+/** Writes an entry; the bytes come from outside the pack. */
+// @ts-ignore: decorator
+@inline
+function writeEntry(at: usize, from: usize, bytes: u32): void {
+  if (bytes < 0x80) {
+    store<u8>(at, <u8>bytes);
+    store<u8>(at + 1 + bytes, <u8>bytes);
+    copyShort(at + 1, from, bytes);
+  } else if (bytes < 0x4000) {
+    const high = <u8>(0x80 | (bytes >>> 8));
+    const end = at + 2 + bytes;
+    store<u8>(at, high);
+    store<u8>(at + 1, <u8>bytes);
+    store<u8>(end, <u8>bytes);
+    store<u8>(end + 1, high);
+    memory.copy(at + 2, from, bytes);
+  } else {
+    const end = at + 5 + bytes;
+    store<u8>(at, 0xff);
+    store<u32>(at + 1, bytes);
+    store<u32>(end, bytes);
+    store<u8>(end + 4, 0xff);
+    memory.copy(at + 5, from, bytes);
+  }
+}
+
+export function packFind(pack: u32, from: u32, key: u32, bytes: u32, stride: u32): u32 {
+  if (from == 0) return 0;
+  const base = <usize>pack << 3;
+  const end = base + load<u32>(base);
+  let at = base + from;
+  while (at < end) {
+    const length = lengthAt(at);
+    if (length == bytes && sameBytes(at + lengthBytes(length), key, bytes)) return <u32>(at - base);
+    at += entryRoom(length);
+    for (let skip: u32 = 1; skip < stride && at < end; skip++) at = entryEnd(at);
+  }
+  return 0;
+}
+
+export function packForward(pack: u32, pos: u32, steps: u32): u32 {
+  const base = <usize>pack << 3;
+  const end = base + load<u32>(base);
+  let at = base + pos;
+  for (; steps != 0 && at < end; steps--) at = entryEnd(at);
+  return at < end ? <u32>(at - base) : 0;
+}
+
+export function packBack(pack: u32, pos: u32, steps: u32): u32 {
+  let at = (<usize>pack << 3) + pos;
+  for (; steps != 0; steps--) at -= entryRoom(lengthBefore(at));
+  return <u32>(at - (<usize>pack << 3));
+}
+
+export function packCount(pack: u32, pos: u32): u32 {
+  const base = <usize>pack << 3;
+  const end = base + load<u32>(base);
+  let count: u32 = 0;
+  for (let at = base + pos; at < end; count++) at = entryEnd(at);
+  return count;
+}
+
+export function packList(pack: u32, pos: u32, entries: u32, out: u32): u32 {
+  const base = <usize>pack << 3;
+  const end = base + load<u32>(base);
+  let at = base + pos;
+  let pair: usize = out;
+  for (; entries != 0 && at < end; entries--) {
+    const bytes = lengthAt(at);
+    store<u32>(pair, <u32>(at + lengthBytes(bytes)));
+    store<u32>(pair + 4, bytes);
+    pair += 8;
+    at += entryRoom(bytes);
+  }
+  return at < end ? <u32>(at - base) : 0;
+}
+
+export function packInsert(pack: u32, pos: u32, from: u32, bytes: u32): void {
+  const base = <usize>pack << 3;
+  const used = load<u32>(base);
+  const room = entryRoom(bytes);
+  let at = base + used;
+  if (pos != 0) {
+    at = base + pos;
+    memory.copy(at + room, at, used - pos);
+  }
+  writeEntry(at, from, bytes);
+  store<u32>(base, used + room);
+  store<u32>(base + PACK_COUNT, load<u32>(base + PACK_COUNT) + 1);
+}
+
+export function packReplace(pack: u32, pos: u32, from: u32, bytes: u32): void {
+  const base = <usize>pack << 3;
+  const used = load<u32>(base);
+  const at = base + pos;
+  const old = entryRoom(lengthAt(at));
+  const room = entryRoom(bytes);
+  if (room != old) {
+    memory.copy(at + room, at + old, used - pos - old);
+    store<u32>(base, used + room - old);
+  }
+  writeEntry(at, from, bytes);
+}
+
+export function packRemove(pack: u32, pos: u32, entries: u32): void {
+  const base = <usize>pack << 3;
+  const used = load<u32>(base);
+  const at = base + pos;
+  let end = at;
+  for (let left = entries; left != 0; left--) end = entryEnd(end);
+  const rest = base + used - end;
+  if (rest != 0) memory.copy(at, end, rest);
+  store<u32>(base, used - <u32>(end - at));
+  store<u32>(base + PACK_COUNT, load<u32>(base + PACK_COUNT) - entries);
+}
+
+// @ts-ignore: decorator
+@inline
+function digitsOf(value: u32): u32 {
+  if (value < 10) return 1;
+  if (value < 100) return 2;
+  if (value < 1000) return 3;
+  let digits: u32 = 4;
+  for (let rest = value / 10000; rest != 0; rest /= 10) digits++;
+  return digits;
+}
+
+/** Pairs of words: byte offset, bytes. `$<length>\r\n<bytes>\r\n` for each. */
+export function bulksBytes(list: u32, count: u32): u32 {
+  let sum: u64 = 0;
+  const end: usize = <usize>list + (<usize>count << 3);
+  for (let at: usize = list; at < end; at += 8) {
+    const bytes = load<u32>(at + 4);
+    sum += <u64>bytes + digitsOf(bytes) + 5;
+  }
+  return sum > 0x7fffffff ? 0x7fffffff : <u32>sum;
+}
+
+export function encodeBulks(list: u32, count: u32, to: u32): u32 {
+  const end: usize = <usize>list + (<usize>count << 3);
+  let out: usize = to;
+  for (let at: usize = list; at < end; at += 8) {
+    const bytes = load<u32>(at + 4);
+    store<u8>(out, 0x24);
+    const digits = digitsOf(bytes);
+    let rest = bytes;
+    for (let digit = out + digits; digit > out; digit--) {
+      store<u8>(digit, <u8>(0x30 + (rest % 10)));
+      rest /= 10;
+    }
+    out += digits + 1;
+    store<u16>(out, 0x0a0d);
+    copyShort(out + 2, load<u32>(at), bytes);
+    out += bytes + 2;
+    store<u16>(out, 0x0a0d);
+    out += 2;
+  }
+  return <u32>(out - to);
 }

@@ -24,7 +24,7 @@ export { keysAt, keysCounted } from './command/key-spec.ts';
 export { CommandRegistry } from './command/registry.ts';
 export { oneReplyOf, reply } from './command/reply-schema.ts';
 export type { ReplySchema, ReplyShape } from './command/reply-schema.ts';
-export { writeRopeBytes } from './command/sink.ts';
+export { writeBulks, writeRopeBytes } from './command/sink.ts';
 export type { ReplySink } from './command/sink.ts';
 export { defineCommand, Flag } from './command/spec.ts';
 export type { Command, CommandDefinition } from './command/spec.ts';

@@ -10,7 +10,8 @@ import { expect, it } from 'vitest';
 import { TEST_IO } from './testing/polled-engine.ts';
 import { RawClient } from './testing/raw-client.ts';
 
-const DESCRIPTORS = 100;
+/** More than Node wants at once while it loads the modules. */
+const DESCRIPTORS = 512;
 const BUILT = fileURLToPath(new URL('../dist/index.js', import.meta.url));
 const PROGRAM = `
   const { createServer } = await import(process.argv[1]);
@@ -24,7 +25,10 @@ it('goes on when descriptors run out, and recovers', async () => {
     '-c', `ulimit -n ${DESCRIPTORS}; exec "$0" --input-type=module -e "$1" "$2" "$3"`,
     process.execPath, PROGRAM, BUILT, TEST_IO,
   ]);
-  const listening = new Promise<number>((resolve) => {
+  const listening = new Promise<number>((resolve, reject) => {
+    child.on('exit', (code) => {
+      reject(new Error(`the server ended with ${code} before it listened`));
+    });
     child.stdout.on('data', (text: Buffer) => {
       resolve(Number(/port (\d+)/.exec(text.toString())?.[1]));
     });

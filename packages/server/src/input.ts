@@ -179,8 +179,8 @@ export class Input {
   }
 
   /**
-   * Asks the engine to receive a few bytes alone: what follows them may be a big argument. The block
-   * is the engine's until the session's next bytes, wherever they lie.
+   * Asks the engine to receive a few bytes alone: what follows them may be a big argument. The
+   * block is the engine's until the session's next bytes, wherever they lie.
    */
   askForHead(session: Session): void {
     if (session.isHeadAsked || session.landingRef !== 0 || session.isClosing) return;

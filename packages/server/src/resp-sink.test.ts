@@ -104,6 +104,7 @@ function writeAll(): void {
   sink.nullArray();
   sink.boolean(true);
   sink.double(1.5);
+  sink.double(0.1, '0.10000000000000001');
   sink.bigNumber('123456789012345678901234567890');
   sink.verbatim('txt', 'hello');
   sink.array(2);
@@ -120,12 +121,12 @@ function writeAll(): void {
 
 const RESP2 = [
   '+OK', '+PONG', '-ERR bad', ':-42', ':9223372036854775807', '"in memory"', '"text"', '"a\\r\\n"',
-  '_', '_', ':1', '"1.5"', '"123456789012345678901234567890"', '"hello"', '[:1, :2]', '[+k, :3]',
-  '[:4]', '[+p]',
+  '_', '_', ':1', '"1.5"', '"0.10000000000000001"', '"123456789012345678901234567890"', '"hello"',
+  '[:1, :2]', '[+k, :3]', '[:4]', '[+p]',
 ];
 const RESP3 = [
   '+OK', '+PONG', '-ERR bad', ':-42', ':9223372036854775807', '"in memory"', '"text"', '"a\\r\\n"',
-  '_', '_', '#t', ',1.5', '(123456789012345678901234567890', '=txt:hello', '[:1, :2]',
+  '_', '_', '#t', ',1.5', ',0.1', '(123456789012345678901234567890', '=txt:hello', '[:1, :2]',
   '{+k: :3}', '~[:4]', '>[+p]',
 ];
 
@@ -223,6 +224,78 @@ describe('RespSink', () => {
     sink.flush();
     expect(next.replies).toEqual([':5']);
     expect(chunks.alive).toBe(2);
+  });
+});
+
+describe('RespSink, many bulk strings at once', () => {
+  const LISTED_MAX = 400;
+
+  /** Texts in low memory and the list that names them. */
+  function listOf(
+    lengths: readonly number[],
+  ): { readonly list: number; readonly wanted: string[] } {
+    const list = memory.lowAllocator.alloc(LISTED_MAX * 8) * 8;
+    const wanted = lengths.map((length, i) => {
+      const text = String.fromCharCode(97 + (i % 26)).repeat(length);
+      const { at, bytes } = place(text);
+      memory.i32[list / 4 + i * 2] = at;
+      memory.i32[list / 4 + i * 2 + 1] = bytes;
+      return `"${text}"`;
+    });
+    return { list, wanted };
+  }
+
+  it('reads as one after the other, wherever the chunk ends, read at once or late', () => {
+    // 20 strings of 10 bytes are 340 bytes; `before` leaves room for all, none, or a part of them.
+    const { list, wanted } = listOf(Array.from({ length: 20 }, () => 10));
+    for (const isSlow of [false, true]) {
+      for (const left of [0, 1, 16, 17, 100, 339, 340, 341]) {
+        const peer = new Peer(3);
+        peer.isSlow = isSlow;
+        sink.begin(peer);
+        sink.flush();
+        const filler = 'f'.repeat(REPLY_CHUNK_BYTES - left - '$65536\r\n\r\n'.length);
+        sink.bulkText(filler);
+        const before = sink.progress;
+        sink.bulkMany(list, 20);
+        expect(sink.progress).not.toBe(before);
+        sink.integer(7);
+        sink.flush();
+        peer.read();
+        expect(peer.replies.slice(1), `left ${left}`).toEqual([...wanted, ':7']);
+        expect(peer.replies[0]?.length).toBe(filler.length + 2);
+        expect(chunks.alive).toBe(2);
+      }
+    }
+  });
+
+  it.each([
+    ['nothing', []], ['one that is empty', [0]], ['all lengths', [0, 1, 9, 10, 99, 100, 999, 1000]],
+    ['a whole chunk', [REPLY_CHUNK_BYTES - 10]], ['a byte more', [REPLY_CHUNK_BYTES - 9]],
+    ['two that pass a chunk together', [40_000, 40_000]],
+    ['some far beyond a chunk', [200_000, 3, 100_000, 0]],
+    ['as many as a list has', Array.from({ length: LISTED_MAX }, (_, i) => i)],
+  ])('writes %s', (_, lengths) => {
+    const { list, wanted } = listOf(lengths);
+    const peer = new Peer(2);
+    sink.begin(peer);
+    sink.integer(1);
+    sink.bulkMany(list, lengths.length);
+    sink.integer(2);
+    sink.flush();
+    expect(peer.replies).toEqual([':1', ...wanted, ':2']);
+  });
+
+  it('are dropped while replies are muted', () => {
+    const { list } = listOf([10, 20, 30]);
+    const peer = new Peer(2);
+    sink.begin(peer);
+    sink.mute();
+    for (let i = 0; i < 3000; i++) sink.bulkMany(list, 3);
+    sink.unmute();
+    sink.integer(7);
+    sink.flush();
+    expect(peer.replies).toEqual([':7']);
   });
 });
 

@@ -7,7 +7,7 @@
  * Values of LENT_BYTES_MIN and more are not copied: what was written is sent, then the pieces of
  * the rope from where they lie, and the chunk goes on behind them.
  */
-import { assert, ROPE_PIECE_BYTES, writeRopeBytes } from '@kora/core';
+import { assert, ROPE_PIECE_BYTES, writeBulks, writeRopeBytes } from '@kora/core';
 import type { ReplyError, ReplySink, Ropes, WorkerMemory } from '@kora/core';
 import {
   DOUBLE_BULK_BYTES_MAX, HEADER_BYTES_MAX, INTEGER_BYTES_MAX, NULL_BYTES_MAX, bulkTextBytesMax,
@@ -36,6 +36,7 @@ export interface ReplyTarget {
 
 /** Type bytes that replace those of a simple string and of a bulk string. */
 const BIG_NUMBER_TYPE = 0x28;
+const DOUBLE_TYPE = 0x2c;
 const VERBATIM_TYPE = 0x3d;
 const OK_BYTES = 5;
 /** From here on bytes of a rope are lent; below, a copy costs less than two more sends. */
@@ -234,6 +235,18 @@ export class RespSink implements ReplySink {
     this.#at = writeCrlf(this.#low, to + bytes);
   }
 
+  /** All by one call of the kernel where they fit a chunk together, else one by one. */
+  bulkMany(list: number, count: number): void {
+    const { kernel } = this.#memory;
+    const bytes = kernel.bulksBytes(list, count);
+    if (bytes > REPLY_CHUNK_BYTES) {
+      writeBulks(this, this.#memory.i32, list, count);
+      return;
+    }
+    this.#room(bytes);
+    this.#at += kernel.encodeBulks(list, count, this.#at);
+  }
+
   bulkText(text: string): void {
     if (bulkTextBytesMax(text) > REPLY_CHUNK_BYTES) {
       this.bulkBytes(encoder.encode(text));
@@ -341,7 +354,11 @@ export class RespSink implements ReplySink {
     this.#at = writeBoolean3(this.#low, this.#at, value);
   }
 
-  double(value: number): void {
+  double(value: number, text?: string): void {
+    if (text !== undefined) {
+      this.#typedLine(DOUBLE_TYPE, text);
+      return;
+    }
     this.#room(DOUBLE_BULK_BYTES_MAX);
     this.#at =
       this.#target.resp === 3
@@ -350,14 +367,19 @@ export class RespSink implements ReplySink {
   }
 
   bigNumber(text: string): void {
+    this.#typedLine(BIG_NUMBER_TYPE, text);
+  }
+
+  /** A line of RESP3 that starts with `type`; a bulk string in RESP2. */
+  #typedLine(type: number, text: string): void {
     if (this.#target.resp !== 3) {
       this.bulkText(text);
       return;
     }
-    assert(text.length <= LINE_CHARACTERS_MAX, 'a big number fits a line');
+    assert(text.length <= LINE_CHARACTERS_MAX, 'a number fits a line');
     this.#room(lineBytesMax(text));
     this.#at = writeSimple(this.#low, this.#at, text);
-    this.#low[this.#at - text.length - 3] = BIG_NUMBER_TYPE;
+    this.#low[this.#at - text.length - 3] = type;
   }
 
   verbatim(format: string, text: string): void {

@@ -16,6 +16,8 @@ target (one; default --kora)
   --port N       a server that runs already; it is flushed  [--host H, default 127.0.0.1]
   --differential [SEED] [ROUNDS] [REPORTS]  alone: the same random commands on Kora and on
                  redis-server, until they part REPORTS times (default 1)
+  --differential-types [SEED] [SECONDS] [REPORTS] [KIND ...] [embedded]  alone: the same with
+                 commands on all types, or on keys of these kinds
 choice and output
   --io NAME           I/O engine of the server started here: uring, epoll or node
   --resp 2|3|both     protocols, default both

@@ -10,6 +10,7 @@ import { parseCommandLine, USAGE, type Options } from './command-line.ts';
 import { chooseCases, loadCorpus } from './corpus.ts';
 import type { Driver } from './drivers/driver.ts';
 import { differentialMain } from './differential/differential-main.ts';
+import { typeHuntMain } from './differential/types/type-hunt-main.ts';
 import { embeddedDriver } from './drivers/embedded-driver.ts';
 import { socketDriver, type SocketTarget } from './drivers/socket-driver.ts';
 import { openEmbeddedEngine } from './embedded-engine.ts';
@@ -50,6 +51,7 @@ async function main(words: readonly string[]): Promise<number> {
     return 0;
   }
   if (words[0] === '--differential') return differentialMain(words.slice(1));
+  if (words[0] === '--differential-types') return typeHuntMain(words.slice(1));
   let options: Options;
   try {
     options = parseCommandLine(words);

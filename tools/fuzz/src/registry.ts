@@ -6,9 +6,10 @@ import { canary } from './targets/canary.ts';
 import { commandStream } from './targets/command-stream.ts';
 import { journalRecord } from './targets/journal-record.ts';
 import { requestBytes } from './targets/request-bytes.ts';
+import { typeStream } from './targets/type-stream.ts';
 
 export const fuzzTargets: readonly FuzzTarget[] = [
-  requestBytes, commandStream, journalRecord, canary,
+  requestBytes, commandStream, typeStream, journalRecord, canary,
 ];
 
 /** What rounds from a first seed found: the seed and error of the first failure, or null. */

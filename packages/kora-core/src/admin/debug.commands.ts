@@ -14,7 +14,8 @@ import { ReplyError, replyErrors } from '../errors/reply-error.ts';
 import { idleSeconds } from '../keyspace/access.hot.ts';
 import { randomHex40 } from '../platform/random-hex.ts';
 import type { Shard } from '../shard/shard.ts';
-import { entryAccess, entryValueBytes } from '../structs/entry.hot.ts';
+import { entryAccess } from '../structs/entry.hot.ts';
+import { reloadValues } from './reload-values.ts';
 import { checkShard } from './shard-check.ts';
 
 /** One word of DEBUG: how many arguments follow it, and what it does. */
@@ -42,6 +43,8 @@ const needsResp3 = new ReplyError('ERR RESP2 is not supported by this command');
 const WORD_ECHO_MAX = 128;
 /** Longest DEBUG SLEEP. */
 const SLEEP_SECONDS_MAX = 3600;
+/** Bytes of the type before a value in the RDB format. */
+const TYPE_BYTES = 1;
 /** Word of the null page that nobody writes: waiting on it is sleeping. */
 const SLEEP_WORD = 0;
 
@@ -57,7 +60,8 @@ const HELP = [
   '    Answers a value of a type: string, integer, double, bignum, null, array, set, map,',
   '    attrib, push, verbatim, true, false.',
   'RELOAD [MERGE] [NOFLUSH] [NOSAVE]',
-  '    Checks that every key can be found and is whole.',
+  '    Checks that every key can be found and is whole, and reads each value back from',
+  '    the form in which it is saved.',
   'SET-ACTIVE-EXPIRE <0|1>',
   '    Stops or starts the freeing of keys that are due.',
   'SLEEP <seconds>',
@@ -139,10 +143,13 @@ function describeKey(shard: Shard, frame: ArgFrame, out: ReplySink): void {
   const access = entryAccess(i32, ref);
   const { access: clock } = shard.keyspace;
   const idle = clock.isLfu === 0 ? idleSeconds(access, clock) : 0;
-  const encoding = shard.handlerOf(ref).encodingName(shard, ref);
+  const handler = shard.handlerOf(ref);
+  const encoding = handler.encodingName(shard, ref);
+  shard.rdb.begin();
+  handler.save(shard, ref, shard.rdb);
   out.simple(
     `Value at:0x${(ref * 8).toString(16)} refcount:1 encoding:${encoding} ` +
-      `serializedlength:${entryValueBytes(i32, ref) + 1} lru:${access} lru_seconds_idle:${idle}`,
+      `serializedlength:${shard.rdb.length - TYPE_BYTES} lru:${access} lru_seconds_idle:${idle}`,
   );
 }
 
@@ -157,6 +164,8 @@ function reload(shard: Shard, frame: ArgFrame, out: ReplySink): void {
     out.error(badReloadOption);
     return;
   }
+  checkShard(shard);
+  reloadValues(shard);
   checkShard(shard);
   out.ok();
 }

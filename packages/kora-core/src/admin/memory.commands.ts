@@ -155,7 +155,7 @@ export const memoryHelp = defineHelp({
     'STATS',
     '    Returns what the memory is used for.',
     'USAGE <key> [SAMPLES <count>]',
-    '    Returns the bytes of a key and its value; they are counted, never sampled.',
+    '    Returns the bytes of a key and its value; those of big collections are estimated.',
   ],
 });
 

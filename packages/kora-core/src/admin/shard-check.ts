@@ -36,6 +36,7 @@ function checkDatabase(shard: Shard, database: Database): void {
       const handler = shard.handlerOf(ref);
       assert(handler.encodingName(shard, ref) !== '', 'an entry has an encoding');
       assert(handler.ownedBytes(shard, ref) >= 0, 'a value can be weighed');
+      handler.check(shard, ref);
       count++;
       if (entryHasTtl(i32, ref)) expiringCount++;
     }

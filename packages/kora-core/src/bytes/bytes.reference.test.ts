@@ -16,7 +16,7 @@ import { incrByFloat } from './long-double.ts';
 import { INTEGER_TEXT_BYTES_MAX, parseInteger, parsed, writeInteger64 } from './number-text.hot.ts';
 import { doubleToText17, parseDoubleStrict } from './number-text.ts';
 import {
-  RdbReader, decodeDump, dumpStringBytesMax, encodeDumpString, writeDumpFooter,
+  RdbCursor, decodeDump, dumpStringBytesMax, encodeDumpString, writeDumpFooter,
 } from './rdb-string.ts';
 
 type Reply = string | number | null | Error | Reply[];
@@ -328,7 +328,7 @@ describe('payloads against DUMP and RESTORE', () => {
         const found = decodeDump(bytes, 0, bytes.length, STRING_BYTES_MAX);
         const shownValue = typeof found === 'string' ? 'refused' : `value ${textOf(found.value)}`;
         // Redis lets a body run on into the footer; read like that, ours must say the same.
-        const reader = new RdbReader(bytes, 1, bytes.length);
+        const reader = new RdbCursor(bytes, 1, bytes.length);
         const value = reader.readString(STRING_BYTES_MAX);
         const isInside = value === undefined || reader.position <= bytes.length - 10;
         if (isInside || isPacked(bytes)) return shownValue;

@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { SeededChance } from '../platform/platform.ts';
 import {
-  RDB_TYPE_STRING, RdbReader, decodeDump, dumpStringBytesMax, encodeDumpString, openDump,
+  RDB_TYPE_STRING, RdbCursor, decodeDump, dumpStringBytesMax, encodeDumpString, openDump,
   writeRdbLength,
 } from './rdb-string.ts';
 
@@ -98,8 +98,8 @@ describe('every form there and back', () => {
     lengths.forEach((length, i) => {
       const end = writeRdbLength(u8, 0, length);
       expect(end).toBe(sizes[i]);
-      expect(new RdbReader(u8, 0, end).readLength()).toBe(length);
-      expect(new RdbReader(u8, 0, end - 1).readLength()).toBeUndefined();
+      expect(new RdbCursor(u8, 0, end).readLength()).toBe(length);
+      expect(new RdbCursor(u8, 0, end - 1).readLength()).toBeUndefined();
     });
   });
 });

@@ -17,7 +17,7 @@
 import { assert } from '../assert.ts';
 import { Crc64 } from './crc64.ts';
 import { LZF_EXPANSION_MAX, lzfCompress, lzfDecompress } from './lzf.ts';
-import { INTEGER_TEXT_BYTES_MAX, parseInteger, parsed, writeInteger } from './number-text.hot.ts';
+import { integerTextBytes, parseInteger, parsed, writeInteger } from './number-text.hot.ts';
 
 /** Type byte of a string value. These numbers are on disk and on the wire: append only. */
 export const RDB_TYPE_STRING = 0;
@@ -113,7 +113,7 @@ export function decodeDump(
   const opened = openDump(u8, at, bytes);
   if (typeof opened === 'string') return opened;
   if (opened.type !== RDB_TYPE_STRING) return 'bad-format';
-  const reader = new RdbReader(u8, opened.bodyAt, opened.bodyEnd);
+  const reader = new RdbCursor(u8, opened.bodyAt, opened.bodyEnd);
   const value = reader.readString(valueBytesMax);
   return value === undefined ? 'bad-format' : { type: opened.type, value };
 }
@@ -196,8 +196,8 @@ function byteOf(u8: Uint8Array, at: number): number {
 }
 
 /** Reads lengths and strings one after the other from `position` up to `end`. Any method that
- * answers undefined has met damage, and the reader is of no further use. */
-export class RdbReader {
+ * answers undefined or false has met damage, and the cursor is of no further use. */
+export class RdbCursor {
   readonly #u8: Uint8Array;
   readonly #end: number;
   /** The next byte to read. */
@@ -207,6 +207,11 @@ export class RdbReader {
     this.#u8 = u8;
     this.#end = end;
     this.position = from;
+  }
+
+  /** Bytes not yet read. */
+  get left(): number {
+    return this.#end - this.position;
   }
 
   /** A plain length, 0 to 2^53-1; undefined also for the marks of the special string forms. */
@@ -232,47 +237,91 @@ export class RdbReader {
     return Number.isSafeInteger(length) ? length : undefined;
   }
 
+  /** Bytes that the string at the cursor has, in any of its forms; the cursor stays. */
+  peekStringBytes(): number | undefined {
+    const at = this.position;
+    const bytes = this.#stringBytes();
+    this.position = at;
+    return bytes;
+  }
+
+  /** Reads a string in any of its forms to `into[at..]`, which has room for `peekStringBytes`.
+   * @returns false when it is damaged */
+  readStringInto(into: Uint8Array, at: number): boolean {
+    const first = byteOf(this.#u8, this.position);
+    if (isIntegerForm(first)) {
+      writeInteger(into, at, this.#takeInteger(first));
+      return true;
+    }
+    if (first === ENCODED_LZF) {
+      this.position++;
+      const packedBytes = this.readLength() ?? 0;
+      const valueBytes = this.readLength() ?? 0;
+      const from = this.position;
+      this.position += packedBytes;
+      return lzfDecompress(this.#u8, from, packedBytes, into, at, valueBytes);
+    }
+    const bytes = this.readLength() ?? 0;
+    into.set(this.#u8.subarray(this.position, this.position + bytes), at);
+    this.position += bytes;
+    return true;
+  }
+
   /** A string in any of its forms; a new array, the caller's.
    * @param valueBytesMax longest string accepted */
   readString(valueBytesMax: number): Uint8Array | undefined {
-    if (this.position >= this.#end) return undefined;
-    const first = byteOf(this.#u8, this.position);
-    if (first >= ENCODED_INT8 && first <= ENCODED_INT32) return this.#readInteger(first);
-    if (first === ENCODED_LZF) return this.#readCompressed(valueBytesMax);
-    const length = this.readLength();
-    if (length === undefined || length > valueBytesMax) return undefined;
-    if (length > this.#end - this.position) return undefined;
-    const value = new Uint8Array(length);
-    value.set(this.#u8.subarray(this.position, this.position + length));
-    this.position += length;
-    return value;
+    const bytes = this.peekStringBytes();
+    if (bytes === undefined || bytes > valueBytesMax) return undefined;
+    const value = new Uint8Array(bytes);
+    return this.readStringInto(value, 0) ? value : undefined;
   }
 
-  #readInteger(form: number): Uint8Array | undefined {
-    const width = form === ENCODED_INT8 ? 1 : form === ENCODED_INT16 ? 2 : 4;
+  /** As `readString`, but a plain string is a view of the bytes that are read. */
+  readStringView(valueBytesMax: number): Uint8Array | undefined {
+    const first = this.position < this.#end ? byteOf(this.#u8, this.position) : 0;
+    if (first >= ENCODED_INT8) return this.readString(valueBytesMax);
+    const bytes = this.peekStringBytes();
+    if (bytes === undefined || bytes > valueBytesMax) return undefined;
+    this.readLength();
+    const from = this.position;
+    this.position += bytes;
+    return this.#u8.subarray(from, from + bytes);
+  }
+
+  /** Length of the string at the cursor; checks that its bytes are all there. */
+  #stringBytes(): number | undefined {
+    if (this.position >= this.#end) return undefined;
+    const first = byteOf(this.#u8, this.position);
+    if (isIntegerForm(first)) {
+      if (this.position + 1 + integerWidth(first) > this.#end) return undefined;
+      return integerTextBytes(this.#takeInteger(first));
+    }
+    const isPacked = first === ENCODED_LZF;
+    if (isPacked) this.position++;
+    const storedBytes = this.readLength();
+    if (storedBytes === undefined) return undefined;
+    const valueBytes = isPacked ? this.readLength() : storedBytes;
+    if (valueBytes === undefined || storedBytes > this.left) return undefined;
+    return isPacked && valueBytes > storedBytes * LZF_EXPANSION_MAX ? undefined : valueBytes;
+  }
+
+  /** The integer of a form whose bytes are there. */
+  #takeInteger(form: number): number {
+    const width = integerWidth(form);
     const at = this.position + 1;
-    if (at + width > this.#end) return undefined;
     let value = 0;
     for (let i = width - 1; i >= 0; i--) value = (value << 8) | byteOf(this.#u8, at + i);
     const unusedBits = 32 - 8 * width;
     this.position = at + width;
-    const text = new Uint8Array(INTEGER_TEXT_BYTES_MAX);
-    const bytes = writeInteger(text, 0, (value << unusedBits) >> unusedBits);
-    return text.slice(0, bytes);
+    return (value << unusedBits) >> unusedBits;
   }
+}
 
-  #readCompressed(valueBytesMax: number): Uint8Array | undefined {
-    this.position++;
-    const packedBytes = this.readLength();
-    if (packedBytes === undefined) return undefined;
-    const valueBytes = this.readLength();
-    if (valueBytes === undefined || valueBytes > valueBytesMax) return undefined;
-    if (packedBytes > this.#end - this.position) return undefined;
-    if (valueBytes > packedBytes * LZF_EXPANSION_MAX) return undefined;
-    const value = new Uint8Array(valueBytes);
-    const at = this.position;
-    if (!lzfDecompress(this.#u8, at, packedBytes, value, 0, valueBytes)) return undefined;
-    this.position += packedBytes;
-    return value;
-  }
+function isIntegerForm(first: number): boolean {
+  return first >= ENCODED_INT8 && first <= ENCODED_INT32;
+}
+
+/** Bytes of an integer form's value. */
+function integerWidth(form: number): number {
+  return form === ENCODED_INT8 ? 1 : form === ENCODED_INT16 ? 2 : 4;
 }

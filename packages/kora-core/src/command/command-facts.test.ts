@@ -29,7 +29,13 @@ interface RecordedCommand {
 /** Entries of later versions than the recorded one, and of which. */
 const LATER: Readonly<Record<string, string>> = {
   delex: '8.4.0', digest: '8.4.0', msetex: '8.4.0',
+  hexpire: '7.4.0', hpexpire: '7.4.0', hexpireat: '7.4.0', hpexpireat: '7.4.0',
+  httl: '7.4.0', hpttl: '7.4.0', hexpiretime: '7.4.0', hpexpiretime: '7.4.0', hpersist: '7.4.0',
+  hgetex: '8.0.0', hsetex: '8.0.0', hgetdel: '8.0.0', xdelex: '8.2.0', xackdel: '8.2.0',
 };
+
+/** Entries that take an argument more than the recorded version, as later ones do: their arity. */
+const WIDENED: Readonly<Record<string, number>> = { zrank: -3, zrevrank: -3 };
 
 const file = new URL(
   '../../../../tools/conformance/reference/command-info.json', import.meta.url,
@@ -96,7 +102,8 @@ describe('facts of the entries', () => {
         expect(LATER[name]).toBe(command.definition.since);
         return;
       }
-      expect(factsOf(command)).toEqual(factsRecorded(reference));
+      const arity = WIDENED[name] ?? reference.arity;
+      expect(factsOf(command)).toEqual(factsRecorded({ ...reference, arity }));
     },
   );
 

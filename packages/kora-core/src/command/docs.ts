@@ -63,6 +63,7 @@ function writeArguments(
 function writeArgument(name: string, leaf: Leaf, keys: KeyCounter, out: ReplySink): void {
   const flags = [
     ...(leaf.isOptional ? ['optional'] : []), ...(leaf.isRepeated ? ['multiple'] : []),
+    ...(leaf.isRepeated && leaf.token !== undefined ? ['multiple_token'] : []),
   ];
   const isKey = leaf.kind === 'key';
   const hasToken = leaf.token !== undefined;

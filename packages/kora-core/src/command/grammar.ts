@@ -134,7 +134,7 @@ export function buildGrammar(
   let fewest = wordCount;
   let isOpen = false;
   for (const [, leaf] of leaves) {
-    if (leaf.isOptional || leaf.isRepeated) isOpen = true;
+    if (leaf.isOptional || isOpenEnded(leaf)) isOpen = true;
     if (!leaf.isOptional) fewest += leastWidth(leaf);
   }
   const arity = isOpen ? -fewest : fewest;
@@ -150,6 +150,11 @@ export function buildGrammar(
     leaves,
     match: (frame) => matcher.match(frame),
   };
+}
+
+/** True when the leaf, or the last part of a block, may come any number of times. */
+function isOpenEnded(leaf: Leaf): boolean {
+  return leaf.isRepeated || leaf.children.at(-1)?.[1].isRepeated === true;
 }
 
 function leastWidth(leaf: Leaf): number {
@@ -217,7 +222,8 @@ class Matcher {
         // A position without a token is taken once, and only when no word fits it.
         const isPositional = leaf.token === undefined && leaf.kind !== 'oneOf';
         if (isPositional && (frame.index[slot] ?? 0) !== 0) continue;
-        next = leaf.isRepeated
+        // A token comes again before each of its values.
+        next = leaf.isRepeated && leaf.token === undefined
           ? this.#required(frame, slot, position)
           : this.#one(frame, slot, leaf, position);
         if (next === CLASH) return -1;

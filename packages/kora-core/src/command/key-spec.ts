@@ -40,6 +40,10 @@ export interface KeySpec {
   readonly notes?: string;
   /** With `variable_flags`: what one call really does, by its arguments (texts by index). */
   readonly usage?: KeyUsage;
+  /** For keys that no kind above can find: adds their argument indices. */
+  readonly locate?: (
+    argumentCount: number, argument: (index: number) => string, into: number[],
+  ) => void;
 }
 
 /** What a call with these arguments does to its keys. */
@@ -103,6 +107,10 @@ export function findKeys(
 ): number {
   into.length = 0;
   for (const spec of specs) {
+    if (spec.locate !== undefined) {
+      spec.locate(argumentCount, argument, into);
+      continue;
+    }
     const first = beginOf(spec, argumentCount, argument);
     if (first === 0) continue;
     if (first < 0 || !collect(spec, first, argumentCount, argument, into)) return -1;

@@ -40,7 +40,8 @@ describe('CommandRegistry', () => {
       expect(find(registry, mixed)).toBe(found);
       expect(registry.byName(upper)).toBe(found);
       expect(find(registry, `${command.name}\0`)).toBeUndefined();
-      expect(find(registry, `${command.name}x`)).toBeUndefined();
+      const longer = `${command.name}x`; // LPUSH and LPUSHX are both commands.
+      expect(find(registry, longer)?.name ?? longer).toBe(longer);
       const shorter = command.name.slice(0, -1);
       expect(find(registry, shorter)?.name ?? shorter).toBe(shorter);
     }

@@ -46,14 +46,22 @@ export interface ReplySink {
    * the call while it has the rope pinned; others copy them (writeRopeBytes).
    */
   bulkRope(ropes: Ropes, root: number, from: number, bytes: number): void;
+  /**
+   * `count` bulk strings in a row: `list` is the byte offset, in low memory, of as many pairs of
+   * words: byte offset in the worker memory (u32), bytes.
+   */
+  bulkMany(list: number, count: number): void;
   /** Null: `$-1` in RESP2, `_` in RESP3. */
   null(): void;
   /** Null array: `*-1` in RESP2, `_` in RESP3. */
   nullArray(): void;
   /** `:1`/`:0` in RESP2, `#t`/`#f` in RESP3. */
   boolean(value: boolean): void;
-  /** Bulk text in RESP2, `,` in RESP3. */
-  double(value: number): void;
+  /**
+   * Bulk text in RESP2, `,` in RESP3. `text`: the number's digits where Redis does not write the
+   * shortest ones.
+   */
+  double(value: number, text?: string): void;
   /** Bulk text in RESP2, `(` in RESP3; decimal digits. */
   bigNumber(text: string): void;
   /** Bulk text in RESP2, `=` in RESP3; format is three letters such as `txt`. */
@@ -65,6 +73,16 @@ export interface ReplySink {
   set(length: number): void;
   /** Out-of-band data; an array in RESP2. */
   push(length: number): void;
+}
+
+/** The plain way to answer bulkMany. */
+export function writeBulks(
+  out: ReplySink, i32: Int32Array, list: number, count: number,
+): void {
+  const first = list >>> 2;
+  for (let word = first; word < first + count * 2; word += 2) {
+    out.bulk((i32[word] ?? 0) >>> 0, i32[word + 1] ?? 0);
+  }
 }
 
 /** The plain way to answer bulkRope: announces the bytes and writes them piece by piece. */

@@ -32,6 +32,13 @@ export const replyErrors = Object.freeze({
   notInteger: err('ERR value is not an integer or out of range'),
   notFloat: err('ERR value is not a valid float'),
   notPositive: err('ERR value is out of range, must be positive'),
+  outOfRange: err('ERR value is out of range'),
+  countOutOfRange: err(
+    'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807',
+  ),
+  numkeysNotPositive: err('ERR numkeys should be greater than 0'),
+  countNotPositive: err('ERR count should be greater than 0'),
+  limitNegative: err("ERR LIMIT can't be negative"),
   noSuchKey: err('ERR no such key'),
   indexOutOfRange: err('ERR index out of range'),
   sameObject: err('ERR source and destination objects are the same'),
@@ -65,6 +72,7 @@ export const replyErrors = Object.freeze({
   invalidFrequency: err('ERR Invalid FREQ value, must be >= 0 and <= 255'),
   dumpVersionOrChecksum: err('ERR DUMP payload version or checksum are wrong'),
   dumpFormat: err('ERR Bad data format'),
+  dumpTooLong: err('ERR the value is too long for DUMP'),
   lfuSelected: err(
     'ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when ' +
       'switching between policies at runtime LRU and LFU data will take some time to adjust.',

@@ -1,15 +1,14 @@
 /**
  * DUMP and RESTORE: one value as bytes in Redis's RDB form with version and checksum
- * (bytes/rdb-string.ts), so that a value can travel to or from a Redis. Strings only so far; a
- * payload of another type is a bad format.
+ * (bytes/rdb-string.ts), so that a value can travel to or from a Redis. Each type writes and reads
+ * its own body; the frame is made here.
  *
  * Order of checks in RESTORE, as in Redis: options, busy key, time to live, version and checksum,
- * the value.
- * Cost: O(bytes), with one copy of payload and value each on the heap for the time of the command:
- * these are rare commands, and the codec works on plain arrays. A value is at most
- * STRING_BYTES_MAX, and so are its copies.
+ * the value. It is built aside and takes its place only when it is whole.
+ * Cost: O(bytes), with one copy of the payload on the heap for the time of the command: these are
+ * rare commands, and the codec works on plain arrays.
  */
-import { decodeDump, dumpStringBytesMax, encodeDumpString } from '../bytes/rdb-string.ts';
+import { DUMP_FOOTER_BYTES, openDump, writeDumpFooter } from '../bytes/rdb-string.ts';
 import type { ArgFrame } from '../command/arg-frame.hot.ts';
 import { arg, isWord, readInteger } from '../command/grammar.ts';
 import { keysAt } from '../command/key-spec.ts';
@@ -20,15 +19,17 @@ import { defineCommand, Flag } from '../command/spec.ts';
 import type { ReplyError } from '../errors/reply-error.ts';
 import { replyErrors } from '../errors/reply-error.ts';
 import { LFU_COUNTER_MAX } from '../keyspace/access.hot.ts';
-import { EffectReason } from '../keyspace/effect.ts';
+import { dropAside } from '../keyspace/collection-entry.ts';
+import { EffectOp, EffectReason } from '../keyspace/effect.ts';
 import { KeyEvent } from '../keyspace/events.ts';
 import { ValueType } from '../keyspace/type-handler.ts';
+import { loadValue } from '../rdb/load-value.ts';
+import { RdbError } from '../rdb/rdb-error.ts';
 import type { Shard } from '../shard/shard.ts';
 import { setEntryAccess } from '../structs/entry.hot.ts';
-import { commitStringSet } from '../types/string/string-effects.ts';
-import { reserveArgument, storeArgument } from '../types/string/string.ts';
+import { effectOfKey } from '../types/string/string-effects.ts';
 import { ExpireTime, readExpireTime } from './expire-time.ts';
-import { argumentBytes, replaceArgument, stringValue } from './value-bytes.ts';
+import { argumentBytes } from './value-bytes.ts';
 
 /** Argument indices of RESTORE. */
 const KEY = 1;
@@ -51,6 +52,9 @@ const replaceOption = arg.token('REPLACE');
 const absttlOption = arg.token('ABSTTL');
 const idletimeOption = arg.integer('IDLETIME');
 const freqOption = arg.integer('FREQ');
+
+/** Room for version and checksum. */
+const FOOTER_ROOM = new Uint8Array(DUMP_FOOTER_BYTES);
 
 /** The deadline being set. Owner: the running command. */
 const deadline = new ExpireTime();
@@ -75,12 +79,20 @@ export const dump = defineCommand({
     const ref = shard.keyspace.read(frame, 1);
     if (ref === 0) {
       out.null();
-    } else if (!shard.keyspace.isType(ref, ValueType.String)) {
-      out.error(replyErrors.dumpFormat);
-    } else {
-      const value = stringValue(shard, ref);
-      const payload = new Uint8Array(dumpStringBytesMax(value.length));
-      out.bulkBytes(payload.subarray(0, encodeDumpString(value, payload, 0)));
+      return;
+    }
+    const { rdb } = shard;
+    try {
+      rdb.begin();
+      shard.handlerOf(ref).save(shard, ref, rdb);
+      const bodyEnd = rdb.length;
+      rdb.rawOf(FOOTER_ROOM);
+      const payload = rdb.bytes();
+      writeDumpFooter(payload, 0, bodyEnd);
+      out.bulkBytes(payload);
+    } catch (error) {
+      if (!(error instanceof RdbError)) throw error;
+      out.error(replyErrors.dumpTooLong);
     }
   },
 });
@@ -167,28 +179,40 @@ function applyRestore(shard: Shard, frame: ArgFrame, out: ReplySink): void {
     out.error(replyErrors.busyKey);
     return;
   }
-  const error = readTtl(shard, frame) ?? readPayload(shard, frame);
+  const error = readTtl(shard, frame);
   if (error !== null) {
     out.error(error);
     return;
   }
-  const old = keyspace.write(frame, KEY);
   const hasTtl = (frame.low[TTL_SLOT] ?? 0) !== 0 || (frame.high[TTL_SLOT] ?? 0) !== 0;
+  const ref = readPayload(shard, frame, hasTtl);
+  if (typeof ref !== 'number') {
+    out.error(ref);
+    return;
+  }
+  const old = keyspace.write(frame, KEY);
   if (hasTtl && deadline.isPast(shard.nowMs)) {
+    dropAside(shard, ref);
     if (old !== 0) shard.removeLastLookup(old, KeyEvent.Del, EffectReason.Command);
     out.ok();
     return;
   }
-  if (!reserveArgument(shard, frame, KEY, PAYLOAD)) {
+  if (!keyspace.reserve(0, 0, 0, 0)) {
+    dropAside(shard, ref);
     out.error(replyErrors.arenaFull);
     return;
   }
-  const ref = storeArgument(
-    shard, frame, KEY, PAYLOAD, hasTtl ? 1 : 0, deadline.low, deadline.high,
-  );
+  keyspace.link(ref);
   restoreAccess(shard, frame, ref);
-  commitStringSet(shard, frame, KEY, ref, KeyEvent.Restore);
+  commitRestore(shard, frame, ref);
   out.ok();
+}
+
+function commitRestore(shard: Shard, frame: ArgFrame, ref: number): void {
+  const isString = shard.keyspace.isType(ref, ValueType.String);
+  const op = isString ? EffectOp.StringSet : EffectOp.ValueSet;
+  effectOfKey(shard, frame, KEY, op, KeyEvent.Restore).ref = ref;
+  shard.commit();
 }
 
 /** Reads the time to live into `deadline`; zero means none. */
@@ -200,13 +224,22 @@ function readTtl(shard: Shard, frame: ArgFrame): ReplyError | null {
   return fits ? null : replyErrors.invalidTtl;
 }
 
-/** Checks the payload and puts the value it holds in its argument's place. */
-function readPayload(shard: Shard, frame: ArgFrame): ReplyError | null {
+/** Builds the entry of the payload, which no dict knows yet, or says why it is refused. */
+function readPayload(shard: Shard, frame: ArgFrame, hasTtl: boolean): number | ReplyError {
   const payload = argumentBytes(shard, frame, PAYLOAD);
-  const decoded = decodeDump(payload, 0, payload.length, shard.settings.stringBytesMax);
-  if (decoded === 'bad-version-or-checksum') return replyErrors.dumpVersionOrChecksum;
-  if (decoded === 'bad-format') return replyErrors.dumpFormat;
-  return replaceArgument(shard, frame, PAYLOAD, decoded.value) ? null : replyErrors.arenaFull;
+  const opened = openDump(payload, 0, payload.length);
+  if (opened === 'bad-version-or-checksum') return replyErrors.dumpVersionOrChecksum;
+  if (opened === 'bad-format') return replyErrors.dumpFormat;
+  try {
+    const ref = loadValue(shard, payload, 0, opened.bodyEnd, {
+      keyAt: frame.at[KEY] ?? 0, keyBytes: frame.bytes[KEY] ?? 0, hasTtl: hasTtl ? 1 : 0,
+      expireLow: deadline.low, expireHigh: deadline.high,
+    });
+    return ref === 0 ? replyErrors.arenaFull : ref;
+  } catch (error) {
+    if (error instanceof RdbError && error.kind === 'format') return replyErrors.dumpFormat;
+    throw error;
+  }
 }
 
 /**

@@ -99,12 +99,14 @@ describe('RESTORE', () => {
     expect(driver.run('DBSIZE')).toBe(':1');
   });
 
-  it('refuses a type that it does not know', () => {
+  it('refuses types that it does not know: modules, and numbers that nobody has', () => {
     const driver = new CommandDriver();
-    const intset =
-      '\x0b\x10\x04\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\xa0\x86\x01\x00' +
-      '\n\x00\xd7\xb5H\xc0\x07ye\x15';
-    expect(driver.run('RESTORE', 'a', '0', intset)).toBe('-"ERR Bad data format"');
+    for (const type of [6, 7, 8, 99, 255]) {
+      const payload = new Uint8Array(3 + DUMP_FOOTER_BYTES).fill(1);
+      payload[0] = type;
+      writeDumpFooter(payload, 0, 3);
+      expect(driver.run('RESTORE', 'a', '0', payload)).toBe('-"ERR Bad data format"');
+    }
     expect(driver.run('EXISTS', 'a')).toBe(':0');
   });
 

@@ -100,16 +100,6 @@ function expectSameAfterReplay(driver: CommandDriver, recorder: JournalRecorder)
   expect(replayed).toEqual(contentsOf(driver.shard, latin1Of));
 }
 
-/** Flushes all databases and frees what an empty one keeps. */
-function emptyCompletely(driver: CommandDriver): void {
-  driver.run('FLUSHALL', 'SYNC');
-  driver.settle();
-  for (const { dict, wheel } of driver.shard.keyspace.databases) {
-    wheel.destroy();
-    if (dict.header !== 0) dict.destroy();
-  }
-}
-
 describe('memory refused at any point', () => {
   for (const seed of [51, 52, 53, 54]) {
     it(`changes nothing and leaks nothing (seed ${seed})`, () => {
@@ -164,7 +154,7 @@ describe('a memory that is nearly full', () => {
         expect(driver.errors, `seed ${seed}`).toEqual([]);
         expectSameAfterReplay(driver, recorder);
         recorder.close();
-        emptyCompletely(driver);
+        driver.emptyCompletely();
         expect(driver.memory.arenaAllocator.usedBytes(), `seed ${seed}`).toBe(base);
       } finally {
         verify.enabled = false;

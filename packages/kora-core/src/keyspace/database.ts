@@ -14,6 +14,8 @@ export class Database {
   readonly wheel: TimingWheel;
   /** Keys with an expiry. */
   expiringCount = 0;
+  /** Keys with elements that have deadlines, as the last rebuild of the wheel counted them. */
+  timedAtRebuild = 0;
 
   constructor(index: number, dict: Dict, wheel: TimingWheel) {
     this.index = index;

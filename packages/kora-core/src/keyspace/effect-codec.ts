@@ -5,11 +5,12 @@
  *
  *   u8 version | u8 op | u8 reason | u8 db | u8 other db | u8 event | u8 second event | u8 0
  *   u32 low | u32 high of ms since 1970 | u32 key length | key (none for whole databases)
- *   StringSet      u8 traits (1 deadline, 2 raw, 4 text) | [u32 low | u32 high] | u32 length |
- *   bytes
+ *   StringSet      u8 traits (1 deadline, 2 raw, 4 text) | [2 u32 deadline] | u32 length | bytes
  *   StringAppend   u32 length | bytes            StringPatch   u32 offset | u32 length | bytes
  *   KeyExpire      u32 low | u32 high            KeyRename, KeyCopy   u32 length | new key
  *   KeyRemove, KeyPersist, KeyMove, DatabaseFlush, EverythingFlush, DatabaseSwap   nothing more
+ *   ValueSet       u8 traits (1 deadline, 2 wide) | [2 u32 deadline] | RDB type and body
+ *   ops of collections   u32 parts | u32 0xffffffff | f64,  or  u32 length | bytes | ...
  *
  * All numbers little-endian. The version grows with the layout; numbers of ops are append-only.
  * A record that does not hold together is refused with CORRUPT_JOURNAL; nothing has changed then.
@@ -23,12 +24,15 @@ import {
 } from '../types/string/string.codec.ts';
 import type { Database } from './database.ts';
 import type { Effect } from './effect.ts';
-import { EffectOp, EffectReason } from './effect.ts';
+import { COLLECTION_OP_MIN, EffectOp, EffectReason } from './effect.ts';
 import { EffectReader } from './effect-reader.ts';
 import type { EffectWriter } from './effect-writer.ts';
 import { keyEvents } from './events.ts';
 import type { KeyBytes } from './move-entry.ts';
 import { copyEntry, moveEntry, renameEntry, swapDatabases } from './move-entry.ts';
+import {
+  encodeParts, encodeValueSet, replayParts, replayValueSet, typeOfOp,
+} from './value-effects.ts';
 
 /** Version of the layout above. */
 export const EFFECT_VERSION = 1;
@@ -76,8 +80,12 @@ export function encodeEffect(
       writer.u32(effect.otherBytes);
       writer.bytes(effect.otherAt, effect.otherBytes);
       break;
+    case EffectOp.ValueSet:
+      encodeValueSet(shard, effect, writer);
+      break;
     default:
-      assert(isBareOp(effect.op), 'every op has a layout');
+      if (effect.op >= COLLECTION_OP_MIN) encodeParts(effect.parts, writer);
+      else assert(isBareOp(effect.op), 'every op has a layout');
   }
 }
 
@@ -126,7 +134,8 @@ interface RecordHead {
 function readHead(reader: EffectReader): RecordHead {
   reader.check(reader.u8() === EFFECT_VERSION, 'unknown version of the layout');
   const op = reader.u8();
-  reader.check(op >= EffectOp.StringSet && op <= EffectOp.DatabaseSwap, 'unknown op');
+  const isKnown = (op >= EffectOp.StringSet && op <= EffectOp.ValueSet) || typeOfOp(op) >= 0;
+  reader.check(isKnown, 'unknown op');
   reader.check(reader.u8() <= EffectReason.Evicted, 'unknown reason');
   const db = reader.u8();
   const otherDb = reader.u8();
@@ -170,7 +179,14 @@ function replayOn(shard: Shard, reader: EffectReader, head: RecordHead, key: Key
     case EffectOp.StringPatch:
       replayStringPatch(shard, { ...key, ref }, reader);
       return;
+    case EffectOp.ValueSet:
+      replayValueSet(shard, db, key, reader);
+      return;
     default:
+      if (head.op >= COLLECTION_OP_MIN) {
+        replayParts(shard, head.op, { ...key, ref }, reader);
+        return;
+      }
       reader.check(ref !== 0, 'the key of the change does not exist');
       replayOnKey(shard, reader, head, key, ref);
   }
@@ -215,6 +231,7 @@ function replayOnKey(
 function replayExpire(shard: Shard, reader: EffectReader, ref: number): void {
   const low = reader.i32();
   const high = reader.i32();
+  reader.check(high >= 0, 'a deadline is not negative');
   expectEnd(reader);
   if (!shard.keyspace.reserveMove(ref)) throw outOfMemory();
   shard.keyspace.setExpire(ref, low, high);

@@ -6,13 +6,20 @@
  *
  *   rest -- held/used too high, enough changed since the last pass --> pass -- all lines --> rest
  *
+ * A value too big for one slice is remembered by its entry, line, root and kind, with the cursor
+ * that its handler gave; when the entry is gone from the line, or has another root or kind (blocks
+ * are used again), its rest waits for the next pass.
+ *
  * Invariants: an entry has one owner, its slot, so a move is a copy and a store; nothing logical
  *   changes, so nothing is journalled; a slice ends after LINES_PER_SLICE lines or, with the line,
- *   after MOVES_PER_SLICE moves.
+ *   after MOVES_PER_SLICE moves, or after one part of a value that has more.
  * Cost: 0.66 us a moved entry, 56 us a slice; a pass reads every line of the dicts once.
  */
 import type { Shard } from '../shard/shard.ts';
 import { CHAIN_SLOTS_MAX } from '../structs/dict-layout.ts';
+import {
+  ENTRY_ENCODING_MASK, ENTRY_IS_ROPE, ENTRY_TYPE_MASK, entryFlags, entryRoot, ownsBlocks,
+} from '../structs/entry.hot.ts';
 import type { Database } from './database.ts';
 import { warmSlots } from './hash-sweep.hot.ts';
 import { Stat } from './statistics.ts';
@@ -27,6 +34,8 @@ export const HELD_SHARE_MAX = 1.15;
 export const HELD_EXCESS_BYTES_MIN = 1_048_576;
 /** After a pass the next one waits until used memory changed by this share. */
 const CHANGE_SHARE_MIN = 0.05;
+/** Flags that say whose cursor it is. */
+const KIND_MASK = ENTRY_TYPE_MASK | ENTRY_ENCODING_MASK | ENTRY_IS_ROPE;
 
 export class Evacuation {
   readonly #shard: Shard;
@@ -37,6 +46,13 @@ export class Evacuation {
   #db = 0;
   #line = 0;
   #movedInPass = 0;
+  /** Held bytes when the pass began. */
+  #heldAtStart = 0;
+  /** The entry in the line before `#line` whose value is being moved in parts, 0 = none. */
+  #valueRef = 0;
+  #valueRoot = 0;
+  #valueKind = 0;
+  #valueCursor = 0;
   /** Used bytes when the last pass ended, -1 before the first. */
   #usedAtRest = -1;
   /** Result of warming reads; kept so that they are made. @internal */
@@ -59,17 +75,16 @@ export class Evacuation {
     for (let lines = 0; lines < LINES_PER_SLICE && this.#movedInPass < movesMax; lines++) {
       const db = databases[this.#db];
       if (db === undefined) return this.#endPass();
-      if (db.dict.header === 0 || this.#line >= db.dict.lines()) {
+      const isDone = this.#valueRef === 0 && this.#line >= db.dict.lines();
+      if (db.dict.header === 0 || isDone || this.#line > db.dict.lines()) {
         this.#db++;
         this.#line = 0;
+        this.#valueRef = 0;
         continue;
       }
-      const count = db.dict.collectLine(this.#line++, this.#slots);
-      this.warmth = warmSlots(this.#shard.memory.i32, this.#slots, count);
-      for (let i = 0; i < count; i++) {
-        if (!this.#moveEntry(db, this.#slots[i] ?? 0)) return this.#endPass();
-      }
-      db.dict.evacuateLine(this.#line - 1);
+      if (this.#valueRef === 0) this.#line++;
+      if (!this.#moveLine(db, this.#line - 1)) return this.#endPass();
+      if (this.#valueRef !== 0) return true;
     }
     return true;
   }
@@ -100,37 +115,76 @@ export class Evacuation {
     this.#db = 0;
     this.#line = 0;
     this.#movedInPass = 0;
+    this.#heldAtStart = allocator.heldBytes();
+    this.#valueRef = 0;
     return true;
   }
 
   /** Rests, or lets another pass follow at once when this one helped and more is to be had. */
   #endPass(): boolean {
     this.#isActive = false;
-    const hasHelped = this.#movedInPass > 0;
-    this.#usedAtRest = hasHelped ? -1 : this.#shard.memory.arenaAllocator.usedBytes();
+    const allocator = this.#shard.memory.arenaAllocator;
+    const hasHelped = this.#movedInPass > 0 || allocator.heldBytes() < this.#heldAtStart;
+    this.#usedAtRest = hasHelped ? -1 : allocator.usedBytes();
     return hasHelped && !this.#isGood();
   }
 
-  /** Moves the entry of a slot, and what its value owns, out of marked slabs; false: no memory. */
-  #moveEntry(db: Database, slot: number): boolean {
+  /**
+   * Moves the entries of a line, from the value that was left unfinished on; false: no memory. It
+   * ends early, with `#valueRef` set, where a value has more.
+   */
+  #moveLine(db: Database, line: number): boolean {
+    const { i32 } = this.#shard.memory;
+    const count = db.dict.collectLine(line, this.#slots);
+    this.warmth = warmSlots(i32, this.#slots, count);
+    let i = 0;
+    if (this.#valueRef !== 0) {
+      while (i < count && i32[this.#slots[i] ?? 0] !== this.#valueRef) i++;
+      const ref = this.#valueRef;
+      const cursor = this.#valueCursor;
+      this.#valueRef = 0;
+      const isSame = i < count && (entryFlags(i32, ref) & KIND_MASK) === this.#valueKind &&
+        entryRoot(i32, ref) === this.#valueRoot;
+      if (isSame) this.#moveValue(ref, cursor);
+      i++;
+    }
+    for (; i < count && this.#valueRef === 0; i++) {
+      const ref = this.#moveEntry(db, this.#slots[i] ?? 0);
+      if (ref === 0) return false;
+      this.#moveValue(ref, 0);
+    }
+    if (this.#valueRef === 0) db.dict.evacuateLine(line);
+    return true;
+  }
+
+  /** Moves a part of what a value owns; remembers the entry when there is more. */
+  #moveValue(ref: number, cursor: number): void {
+    const shard = this.#shard;
+    if (!ownsBlocks(entryFlags(shard.memory.i32, ref))) return;
+    const next = shard.handlerOf(ref).evacuate(shard, ref, cursor);
+    if (next === 0) return;
+    this.#valueRef = ref;
+    this.#valueCursor = next;
+    this.#valueRoot = entryRoot(shard.memory.i32, ref);
+    this.#valueKind = entryFlags(shard.memory.i32, ref) & KIND_MASK;
+  }
+
+  /** Moves the entry of a slot out of a marked slab. @returns where it is now, 0: no memory */
+  #moveEntry(db: Database, slot: number): number {
     const shard = this.#shard;
     const { memory } = shard;
     const allocator = memory.arenaAllocator;
     const ref = memory.i32[slot] ?? 0;
-    if (!allocator.isSparse(ref)) {
-      shard.handlerOf(ref).evacuate(shard, ref);
-      return true;
-    }
+    if (!allocator.isSparse(ref)) return ref;
     const bytes = allocator.sizeOf(ref);
     const moved = allocator.alloc(bytes);
-    if (moved === 0) return false;
+    if (moved === 0) return 0;
     memory.kernel.copy(moved * 8, ref * 8, bytes);
     db.dict.replaceAt(slot, moved);
     allocator.free(ref);
     this.#movedInPass++;
     const { counts } = shard.stats;
     counts[Stat.EvacuatedEntries] = (counts[Stat.EvacuatedEntries] ?? 0) + 1;
-    shard.handlerOf(moved).evacuate(shard, moved);
-    return true;
+    return moved;
   }
 }

@@ -23,6 +23,11 @@ export class Journal {
     return this.#sequence[0] ?? 0;
   }
 
+  /** True when someone listens; without, a change need not be described in full. */
+  get isHeard(): boolean {
+    return this.#listeners.length !== 0;
+  }
+
   /** Announces the change that just happened. */
   commit(effect: Effect, timeMs: number): void {
     const sequence = (this.#sequence[0] ?? 0) + 1;

@@ -17,6 +17,7 @@ import { ClientFlag } from '../command/client-state.ts';
 import type { Shard } from '../shard/shard.ts';
 import {
   ENTRY_HAS_TTL,
+  ENTRY_TIMED_ELEMENTS,
   entryAccess,
   entryBytesFor,
   entryExpireHigh,
@@ -433,9 +434,20 @@ export class Keyspace {
       this.allocator.free(old);
     }
     const i32 = this.memory.i32;
-    if ((entryFlags(i32, ref) & ENTRY_HAS_TTL) === 0) return;
-    db.expiringCount++;
-    this.arm(db, this.hash, entryExpireLow(i32, ref), entryExpireHigh(i32, ref));
+    const flags = entryFlags(i32, ref);
+    if ((flags & ENTRY_HAS_TTL) !== 0) {
+      db.expiringCount++;
+      this.arm(db, this.hash, entryExpireLow(i32, ref), entryExpireHigh(i32, ref));
+    }
+    if ((flags & ENTRY_TIMED_ELEMENTS) !== 0) this.armElements(ref);
+  }
+
+  /** Puts the earliest deadline of the entry's elements on the wheel; it was looked up last. */
+  private armElements(ref: number): void {
+    const db = this.db;
+    const hash = this.hash;
+    const ms = this.shard.elementDeadlineMs(ref);
+    if (ms >= 0) db.wheel.arm(hash, Math.ceil((ms - this.baseMs) / WHEEL_TICK_MS));
   }
 
   /** Puts a deadline on the wheel; one in the past fires at the next tick. */

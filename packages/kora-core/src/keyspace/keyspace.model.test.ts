@@ -12,6 +12,7 @@ import {
   entryRoot, entryType, entryValueAt, entryValueBytes, setEntryRoot,
 } from '../structs/entry.hot.ts';
 import { WorkerMemory } from '../structs/worker-memory.ts';
+import { inlineHandler } from '../testing/inline-handler.ts';
 import { modelPasses, playPass } from '../testing/model-passes.ts';
 import type { KernelName, ModelRun } from '../testing/model-passes.ts';
 import type { Database } from './database.ts';
@@ -33,16 +34,6 @@ interface Held {
   readonly isOwned: boolean;
   readonly deadlineMs: number | null;
 }
-
-/** Strings that lie in their entry. */
-const inlineHandler: TypeHandler = {
-  name: 'string',
-  freeValue: () => undefined,
-  copyValue: () => false,
-  encodingName: () => 'raw',
-  ownedBytes: () => 0,
-  evacuate: () => undefined,
-};
 
 /** A type whose value is one block of its own. */
 const ownedHandler: TypeHandler = {

@@ -4,11 +4,15 @@
  */
 import { describe, expect, it } from 'vitest';
 import { KeyspaceFixture } from '../testing/keyspace-fixture.ts';
+import { VALUE_BLOCKS_PER_PART, VALUES_WAITING_MAX } from './lazy-free.ts';
 
 /** Enough keys for hundreds of slices, and for chains with overflow lines. */
 const KEYS = 20_000;
 /** Blocks that one slice may give back: entries and their overflow lines, or chunks of records. */
 const FREES_PER_SLICE_MAX = 1_200;
+
+/** Blocks that one slice frees of values. */
+const VALUE_FREES_PER_SLICE_MAX = 4 * VALUE_BLOCKS_PER_PART;
 
 /** Blocks freed while `work` runs. */
 function freesDuring(fixture: KeyspaceFixture, work: () => void): number {
@@ -78,5 +82,68 @@ describe('LazyFree', () => {
     }
     while (shard.lazyFree.step());
     expect(shard.usedBytes()).toBe(before);
+  });
+
+  it('frees big values in slices, however their keys go', () => {
+    const fixture = new KeyspaceFixture();
+    const { shard } = fixture;
+    const before = shard.usedBytes();
+    const ways: readonly (() => void)[] = [
+      () => void fixture.remove('big'),
+      () => void fixture.set('big', 8),
+      () => {
+        fixture.expire('big', 10);
+        fixture.advance(20);
+        fixture.find('big');
+      },
+      () => fixture.setChain('big', 3, 40),
+      () => void shard.lazyFree.take(fixture.database()),
+    ];
+    for (const way of ways) {
+      fixture.setChain('big', 5_000, 40);
+      expect(freesDuring(fixture, way)).toBeLessThan(10);
+      expect(shard.lazyFree.pendingObjects).toBe(1);
+      let isMore = true;
+      while (isMore) {
+        const frees = freesDuring(fixture, () => (isMore = shard.lazyFree.step()));
+        expect(frees).toBeLessThanOrEqual(VALUE_FREES_PER_SLICE_MAX);
+      }
+      fixture.remove('big');
+    }
+    while (shard.maintain());
+    shard.lazyFree.take(fixture.database());
+    while (shard.lazyFree.step());
+    expect(shard.lazyFree.pendingObjects).toBe(0);
+    expect(shard.usedBytes()).toBe(before);
+  });
+
+  it('frees a flushed database of big values before it takes up more entries', () => {
+    const fixture = new KeyspaceFixture();
+    const { shard } = fixture;
+    const before = shard.usedBytes();
+    for (let i = 0; i < 5_000; i++) fixture.setChain(`key:${i}`, 20, 24);
+    shard.lazyFree.take(fixture.database());
+    let isMore = true;
+    while (isMore) {
+      const frees = freesDuring(fixture, () => (isMore = shard.lazyFree.step()));
+      expect(frees).toBeLessThanOrEqual(FREES_PER_SLICE_MAX);
+    }
+    expect(shard.usedBytes()).toBe(before);
+  });
+
+  it('bounds the values that wait by freeing one more at once', () => {
+    const fixture = new KeyspaceFixture();
+    const { shard } = fixture;
+    for (let i = 0; i < VALUES_WAITING_MAX; i++) {
+      fixture.setChain('big', 10, 16);
+      fixture.remove('big');
+    }
+    expect(shard.lazyFree.pendingObjects).toBe(VALUES_WAITING_MAX);
+    fixture.setChain('big', 1_000, 16);
+    const frees = freesDuring(fixture, () => fixture.remove('big'));
+    expect(frees).toBeGreaterThanOrEqual(1_000);
+    expect(shard.lazyFree.pendingObjects).toBe(VALUES_WAITING_MAX);
+    while (shard.lazyFree.step());
+    expect(shard.lazyFree.pending).toBe(0);
   });
 });

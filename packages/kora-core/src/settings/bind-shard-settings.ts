@@ -4,6 +4,7 @@
  */
 import type { Shard } from '../shard/shard.ts';
 import type { Settings } from './settings.ts';
+import type { ShardSettings } from './shard-settings.ts';
 import { EvictionPolicy } from './shard-settings.ts';
 
 /** Number of EvictionPolicy for each word of maxmemory-policy. */
@@ -46,6 +47,7 @@ export function bindShardSettings(settings: Settings, shard: Shard): void {
   settings.bind('proto-max-bulk-len', ({ number }) => {
     plain.stringBytesMax = Math.min(number, STRING_BYTES_CEILING);
   });
+  bindThresholds(settings, plain);
   settings.bind('requirepass', ({ text }) => {
     plain.password = text;
   });
@@ -54,6 +56,36 @@ export function bindShardSettings(settings: Settings, shard: Shard): void {
   });
   settings.bind('enable-debug-command', ({ text }) => {
     plain.enableDebugCommand = text;
+  });
+}
+
+function bindThresholds(settings: Settings, plain: ShardSettings): void {
+  settings.bind('hash-max-listpack-entries', ({ number }) => {
+    plain.hashListpackEntriesMax = number;
+  });
+  settings.bind('hash-max-listpack-value', ({ number }) => {
+    plain.hashListpackValueBytesMax = number;
+  });
+  settings.bind('set-max-intset-entries', ({ number }) => {
+    plain.intsetEntriesMax = number;
+  });
+  settings.bind('zset-max-listpack-entries', ({ number }) => {
+    plain.zsetListpackEntriesMax = number;
+  });
+  settings.bind('zset-max-listpack-value', ({ number }) => {
+    plain.zsetListpackValueBytesMax = number;
+  });
+  settings.bind('list-max-listpack-size', ({ number }) => {
+    plain.listListpackSize = number;
+  });
+  settings.bind('hll-sparse-max-bytes', ({ number }) => {
+    plain.hllSparseBytesMax = number;
+  });
+  settings.bind('stream-node-max-bytes', ({ number }) => {
+    plain.streamNodeBytesMax = number;
+  });
+  settings.bind('stream-node-max-entries', ({ number }) => {
+    plain.streamNodeEntriesMax = number;
   });
 }
 

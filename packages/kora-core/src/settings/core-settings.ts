@@ -15,7 +15,6 @@ export const INT32_MAX = 2_147_483_647;
 const UINT64_MAX = 2n ** 64n - 1n;
 const MIB = 1024 * 1024;
 
-const laterType = { inert: 'the type it belongs to is not built yet' };
 const laterScript = { inert: 'there are no scripts yet' };
 const ownExpiry = { inert: 'a timing wheel frees keys when they are due, whatever the effort' };
 const ownFreeing = { inert: 'Kora decides by size whether freeing is done in the background' };
@@ -59,25 +58,27 @@ const memorySettings: readonly Setting[] = [
 
 const encodingSettings: readonly Setting[] = [
   integerSetting('hash-max-listpack-entries', 512, { min: 0 }, {
-    aliases: ['hash-max-ziplist-entries'], ...laterType,
+    aliases: ['hash-max-ziplist-entries'],
   }),
   memorySetting('hash-max-listpack-value', 64, {}, {
-    aliases: ['hash-max-ziplist-value'], ...laterType,
+    aliases: ['hash-max-ziplist-value'],
   }),
-  integerSetting('set-max-intset-entries', 512, { min: 0 }, laterType),
+  integerSetting('set-max-intset-entries', 512, { min: 0 }),
   integerSetting('zset-max-listpack-entries', 128, { min: 0 }, {
-    aliases: ['zset-max-ziplist-entries'], ...laterType,
+    aliases: ['zset-max-ziplist-entries'],
   }),
   memorySetting('zset-max-listpack-value', 64, {}, {
-    aliases: ['zset-max-ziplist-value'], ...laterType,
+    aliases: ['zset-max-ziplist-value'],
   }),
   integerSetting('list-max-listpack-size', -2, { min: -INT32_MAX - 1, max: INT32_MAX }, {
-    aliases: ['list-max-ziplist-size'], ...laterType,
+    aliases: ['list-max-ziplist-size'],
   }),
-  integerSetting('list-compress-depth', 0, { min: 0, max: INT32_MAX }, laterType),
-  memorySetting('hll-sparse-max-bytes', 3000, {}, laterType),
-  memorySetting('stream-node-max-bytes', 4096, {}, laterType),
-  integerSetting('stream-node-max-entries', 100, { min: 0 }, laterType),
+  integerSetting('list-compress-depth', 0, { min: 0, max: INT32_MAX }, {
+    inert: 'elements of lists are not compressed',
+  }),
+  memorySetting('hll-sparse-max-bytes', 3000, {}),
+  memorySetting('stream-node-max-bytes', 4096, {}),
+  integerSetting('stream-node-max-entries', 100, { min: 0 }),
   enumSetting('sanitize-dump-payload', 'no', ['no', 'yes', 'clients'], {
     inert: 'payloads of RESTORE are always checked in full',
   }),

@@ -33,6 +33,19 @@ export class ShardSettings {
   password = '';
   /** Databases that SELECT accepts, at most DATABASE_COUNT. */
   databases = 16;
+  /** Thresholds of OBJECT ENCODING, as Redis names them; they do not decide how bytes lie. */
+  hashListpackEntriesMax = 512;
+  hashListpackValueBytesMax = 64;
+  intsetEntriesMax = 512;
+  zsetListpackEntriesMax = 128;
+  zsetListpackValueBytesMax = 64;
+  /** list-max-listpack-size: elements, or -1 to -5 for 4 to 64 KiB. */
+  listListpackSize = -2;
+  /** Longest sparse form of a HyperLogLog. */
+  hllSparseBytesMax = 3000;
+  /** Bounds of one block of a stream; 0 = none. They decide where `~` of XTRIM stops. */
+  streamNodeBytesMax = 4096;
+  streamNodeEntriesMax = 100;
   /** Who may use DEBUG: `no`, `local`, `yes`. */
   enableDebugCommand = 'no';
 }

@@ -20,12 +20,14 @@ import type { TypeHandler } from '../keyspace/type-handler.ts';
 import { VALUE_TYPE_COUNT } from '../keyspace/type-handler.ts';
 import { DATABASE_COUNT, SCRATCH_BYTES } from '../limits.ts';
 import type { Platform } from '../platform/platform.ts';
+import { RdbWriter } from '../rdb/rdb-writer.ts';
 import { ShardSettings } from '../settings/shard-settings.ts';
 import { Dict } from '../structs/dict.hot.ts';
 import { entryKeyAt, entryKeyBytes, entryType } from '../structs/entry.hot.ts';
 import { Ropes } from '../structs/rope.ts';
 import { TimingWheel } from '../structs/timing-wheel.hot.ts';
 import type { WorkerMemory } from '../structs/worker-memory.ts';
+import { Collections } from './collections.ts';
 import { Pause } from './pause.ts';
 
 /** How a shard is made. */
@@ -50,6 +52,9 @@ export class Shard {
   readonly effect = new Effect();
   readonly keyspace: Keyspace;
   readonly ropes: Ropes;
+  readonly collections: Collections;
+  /** Values in the RDB format: whoever uses it begins anew, and keeps nothing. */
+  readonly rdb: RdbWriter;
   readonly pause = new Pause();
   readonly lazyFree: LazyFree;
   readonly maintenance: Maintenance;
@@ -77,9 +82,11 @@ export class Shard {
     this.stats = new Statistics(options.commandCount);
     this.#onError = options.onError ?? (() => undefined);
     this.ropes = new Ropes(memory, memory.arenaAllocator);
+    this.rdb = new RdbWriter(memory);
     this.scratchAt = memory.lowAllocator.alloc(SCRATCH_BYTES) * 8;
     const seed0 = platform.chance.next32();
     const seed1 = platform.chance.next32();
+    this.collections = new Collections(memory, seed0, seed1, this.scratchAt);
     const databases: Database[] = [];
     for (let i = 0; i < DATABASE_COUNT; i++) {
       const allocator = memory.arenaAllocator;
@@ -130,6 +137,11 @@ export class Shard {
     this.handlerOf(ref).freeValue(this, ref);
   }
 
+  /** Earliest deadline of an element of the entry's collection in ms, -1 without one. */
+  elementDeadlineMs(ref: number): number {
+    return this.handlerOf(ref).elementDeadlineMs?.(this, ref) ?? -1;
+  }
+
   /** Called by the key space before each change. */
   noteMutation(): void {
     this.mutations = (this.mutations + 1) | 0;
@@ -155,6 +167,7 @@ export class Shard {
     effect.otherRope = 0;
     effect.ref = 0;
     effect.offset = 0;
+    effect.parts.clear();
     effect.expireLow = 0;
     effect.expireHigh = 0;
     return effect;

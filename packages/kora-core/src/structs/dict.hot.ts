@@ -16,7 +16,7 @@ import {
   DICT_DIRECTORY_CAPACITY, DICT_EPOCH, DICT_FIRST_LINES, DICT_GROW_AT, DICT_HEADER_BYTES,
   DICT_LEVEL, DICT_LINES, DICT_OVERFLOW, DICT_SEED0, DICT_SEED1, DICT_SHRINK_AT, DICT_SPLIT,
   LEVEL_MIN,
-  LINES_MIN, LINE_BYTES, LINE_NEXT, LINE_REFS, LINE_WORDS,
+  LINES_MIN, LINE_BYTES, LINE_NEXT, LINE_REFS, LINE_SLOTS, LINE_WORDS,
 } from './dict-layout.ts';
 import { clearSlot, DictLines, setLimits } from './dict-lines.hot.ts';
 import { entryBytesFor, entryKeyAt, entryKeyBytes, writeEntryHeader } from './entry.hot.ts';
@@ -25,7 +25,9 @@ import type { WorkerMemory } from './worker-memory.ts';
 /** Entries up to this size may use the last holes: below the smallest chunk's class. */
 const HOLE_BYTES_MAX = 896;
 const RANDOM_TRIES_MAX = 64;
-const RANDOM_POSITIONS = 16;
+/** Places that are drawn and read together. */
+const RANDOM_BATCH = 4;
+const RANDOM_POSITIONS = 2 * LINE_SLOTS;
 const WARM_ENTRIES = 4096;
 const WARM_KEY_BYTES = 8;
 
@@ -65,6 +67,8 @@ export class Dict {
   readonly counters: Float64Array;
   readonly #lines: DictLines;
   readonly #slots: Int32Array;
+  /** Line, position and word of each place drawn. */
+  readonly #drawn: Int32Array;
 
   /** The seeds are 64 random bits, one pair per process. */
   constructor(memory: WorkerMemory, allocator: Allocator, seed0: number, seed1: number) {
@@ -76,6 +80,7 @@ export class Dict {
     this.#lines = new DictLines(memory, allocator);
     this.counters = this.#lines.counters;
     this.#slots = new Int32Array(CHAIN_SLOTS_MAX);
+    this.#drawn = new Int32Array(RANDOM_BATCH * 3);
   }
 
   /** Makes an empty dict and binds to it. @returns its header; 0: memory is full, nothing leaks */
@@ -309,8 +314,11 @@ export class Dict {
 
   /**
    * A slot by chance, 0 when the dict is empty. Every entry is as likely as any other: a line and a
-   * position among RANDOM_POSITIONS are drawn until an entry lies there (entries of chains longer
-   * than that come up a little less). A dict of few lines is counted through instead.
+   * position are drawn until an entry lies there. Positions 0 to 11 are the line's own slots; where
+   * lines have overflowed, twelve more stand for that. (Only entries of chains of three lines, of
+   * which there is one in twenty thousand at the highest load, come up a little less.)
+   * RANDOM_BATCH draws are read together, so that their misses overlap. A dict of few lines is
+   * counted through instead.
    * @param random32 u32, picks the line; @param random32b u32, picks the entry
    */
   randomSlot(random32: number, random32b: number): number {
@@ -318,23 +326,58 @@ export class Dict {
     const count = this.count();
     if (count === 0) return 0;
     if (lines <= LINES_MIN) return this.#slotAt(Math.floor(fraction(random32b) * count));
-    let randomLine = random32;
-    let randomEntry = random32b;
+    const i32 = this.memory.i32;
+    const drawn = this.#drawn;
+    const hasOverflow = i32[(this.header << 1) + DICT_OVERFLOW] !== 0;
+    const positions = hasOverflow ? RANDOM_POSITIONS : LINE_SLOTS;
+    let randomLine = random32 | 0;
+    let randomEntry = random32b | 0;
     let line = 0;
-    for (let tries = 0; tries < RANDOM_TRIES_MAX; tries++) {
-      line = Math.floor(fraction(randomLine) * lines);
-      const entries = this.collectLine(line, this.#slots);
-      const positions = entries > RANDOM_POSITIONS ? entries : RANDOM_POSITIONS;
-      const position = Math.floor(fraction(randomEntry) * positions);
-      if (position < entries) return this.#slots[position]!;
-      randomLine = nextRandom(randomLine);
-      randomEntry = nextRandom(randomEntry ^ random32);
+    for (let tries = 0; tries < RANDOM_TRIES_MAX; tries += RANDOM_BATCH) {
+      for (let i = 0; i < RANDOM_BATCH; i++) {
+        line = Math.floor(fraction(randomLine) * lines);
+        const home = this.addressLine(line);
+        const position = ((randomEntry >>> 16) * positions) >>> 16;
+        drawn[i * 3] = home;
+        drawn[i * 3 + 1] = position;
+        // The word with the slot's fingerprint, or the overflow line.
+        drawn[i * 3 + 2] = i32[home + (position < LINE_SLOTS ? position >>> 2 : LINE_NEXT)]!;
+        randomLine = nextRandom(randomLine);
+        randomEntry = nextRandom(randomEntry ^ random32);
+      }
+      for (let i = 0; i < RANDOM_BATCH; i++) {
+        const word = drawn[i * 3 + 2]!;
+        if (word === 0) continue;
+        const position = drawn[i * 3 + 1]!;
+        if (position >= LINE_SLOTS) {
+          const slot = this.#overflowSlot(word, position - LINE_SLOTS, randomEntry);
+          if (slot !== 0) return slot;
+        } else if (((word >>> ((position & 3) << 3)) & 0xff) !== 0) {
+          return drawn[i * 3]! + LINE_REFS + position;
+        }
+      }
     }
     let entries = 0;
     for (; entries === 0; line = line + 1 < lines ? line + 1 : 0) {
       entries = this.collectLine(line, this.#slots);
     }
     return this.#slots[Math.floor(fraction(randomEntry) * entries)]!;
+  }
+
+  /** Slot in the overflow lines from `first` on: the `index`-th, or one by chance; 0 = none. */
+  #overflowSlot(first: number, index: number, random32: number): number {
+    const i32 = this.memory.i32;
+    let entries = 0;
+    for (let next = first; next !== 0; next = i32[(next << 1) + LINE_NEXT]!) {
+      const at = next << 1;
+      for (let slot = at + LINE_REFS; slot < at + LINE_WORDS; slot++) {
+        if (i32[slot] !== 0) this.#slots[entries++] = slot;
+      }
+    }
+    if (entries > RANDOM_POSITIONS - LINE_SLOTS) {
+      return this.#slots[Math.floor(fraction(random32) * entries)]!;
+    }
+    return index < entries ? this.#slots[index]! : 0;
   }
 
   /** Slot of the n-th entry in line order. O(lines). */

@@ -9,8 +9,9 @@
  *   key bytes, zero padded to 4
  *   value bytes, inline (4-aligned), or one word: the root ref of a rope or collection
  *
- *   flags    type:4 | encoding:4 | has ttl | is rope | raw | free:5     (bit 0 first)
+ *   flags    type:4 | encoding:4 | has ttl | is rope | raw | wide | timed | free | header:2
  *
+ * Members of collections have shorter headers (member.hot.ts); the top two flag bits tell.
  * Invariants: ENTRY_HAS_TTL never changes in place (it moves key and value); the key never changes.
  * Cost: O(1), no allocation. Byte offsets may exceed 2^31: they are for the kernel only.
  */
@@ -32,8 +33,12 @@ export const ENTRY_HAS_TTL = 1 << 8;
 export const ENTRY_IS_ROPE = 1 << 9;
 /** A string that answers `raw` to OBJECT ENCODING for good. */
 export const ENTRY_RAW = 1 << 10;
-/** Bits 11-15 are free for the owner of the entry. */
-export const ENTRY_FLAGS_FREE_SHIFT = 11;
+/** A collection that answers the encoding of big ones to OBJECT ENCODING for good. */
+export const ENTRY_WIDE = 1 << 11;
+/** Elements of the collection may have deadlines of their own; its handler knows them. */
+export const ENTRY_TIMED_ELEMENTS = 1 << 12;
+/** Bit 13 is free for the owner of the entry; 14 and 15 name the kind of header. */
+export const ENTRY_FLAGS_FREE_SHIFT = 13;
 
 /** Bytes of the header without the optional words. */
 export const ENTRY_HEADER_BYTES = 12;
@@ -45,6 +50,9 @@ export const ENTRY_KEY_BYTES_MAX = 512 * 1024 * 1024;
 const ACCESS_MASK = 0xffffff;
 const HAS_TTL_SHIFT = 24; // bit 8 of the flags, in word 0
 const EXPIRE_HIGH_UNIT = 4_294_967_296;
+/** Words of the header by its kind, a digit each: entry 3, set member 1, field 2, scored 4. */
+const HEADER_WORDS_OF_KIND = 0x4213;
+const KIND_SHIFT = 30; // bits 14 and 15 of the flags, in word 0
 
 /** All 16 flag bits. */
 export function entryFlags(i32: Int32Array, ref: number): number {
@@ -77,11 +85,17 @@ export function ownsBlocks(flags: number): boolean {
   return (flags & (ENTRY_IS_ROPE | ENTRY_TYPE_MASK)) !== 0;
 }
 
+/** First word behind the header: the length of a long key, the expiry, or the key. */
+function headerEnd(i32: Int32Array, ref: number): number {
+  const word = ref << 1;
+  return word + ((HEADER_WORDS_OF_KIND >>> ((i32[word]! >>> KIND_SHIFT) << 2)) & 0xf);
+}
+
 /** First word of the optional parts' end: the key's first word. */
 function keyWord(i32: Int32Array, ref: number): number {
   const word0 = i32[ref << 1]!;
   const longKeyWords = (word0 & 0xffff) === ENTRY_LONG_KEY_BYTES ? 1 : 0;
-  return (ref << 1) + 3 + longKeyWords + ((word0 >>> HAS_TTL_SHIFT) & 1) * 2;
+  return headerEnd(i32, ref) + longKeyWords + ((word0 >>> HAS_TTL_SHIFT) & 1) * 2;
 }
 
 /** Byte offset of the key. */
@@ -91,7 +105,7 @@ export function entryKeyAt(i32: Int32Array, ref: number): number {
 
 export function entryKeyBytes(i32: Int32Array, ref: number): number {
   const bytes = i32[ref << 1]! & 0xffff;
-  return bytes === ENTRY_LONG_KEY_BYTES ? i32[(ref << 1) + 3]! : bytes;
+  return bytes === ENTRY_LONG_KEY_BYTES ? i32[headerEnd(i32, ref)]! : bytes;
 }
 
 /** First word of the value: inline bytes, or the root ref. */
@@ -140,7 +154,8 @@ export function setEntryAccess(i32: Int32Array, ref: number, access: number): vo
 
 /** First word of the expiry; only with ENTRY_HAS_TTL. */
 function expireWord(i32: Int32Array, ref: number): number {
-  return (ref << 1) + ((i32[ref << 1]! & 0xffff) === ENTRY_LONG_KEY_BYTES ? 4 : 3);
+  const isLongKey = (i32[ref << 1]! & 0xffff) === ENTRY_LONG_KEY_BYTES;
+  return headerEnd(i32, ref) + (isLongKey ? 1 : 0);
 }
 
 /** Low word of the expiry, 0 without one. */

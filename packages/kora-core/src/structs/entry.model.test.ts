@@ -4,15 +4,17 @@
  */
 import { describe, expect, it } from 'vitest';
 import {
-  ENTRY_HAS_TTL, ENTRY_IS_ROPE, ENTRY_RAW, ENTRY_STREAM, ENTRY_ZSET, entryAccess, entryBytesFor,
-  entryEncoding, entryExpireHigh, entryExpireLow, entryExpireMs, entryFlags, entryHasTtl,
-  entryIsDue, entryKeyAt, entryKeyBytes, entryRoot, entryType, entryValueAt, entryValueBytes,
-  entryValueInlineBytes, ownsBlocks, rewriteEntryHeader, setEntryAccess,
+  ENTRY_HAS_TTL, ENTRY_IS_ROPE, ENTRY_RAW, ENTRY_STREAM, ENTRY_WIDE, ENTRY_ZSET, entryAccess,
+  entryBytesFor, entryEncoding, entryExpireHigh, entryExpireLow, entryExpireMs, entryFlags,
+  entryHasTtl, entryIsDue, entryKeyAt, entryKeyBytes, entryRoot, entryType, entryValueAt,
+  entryValueBytes, entryValueInlineBytes, ownsBlocks, rewriteEntryHeader, setEntryAccess,
   setEntryExpire, setEntryFlags, setEntryRoot, setEntryValueBytes, writeEntryHeader,
 } from './entry.hot.ts';
 import { randomSource } from '../testing/random-source.ts';
 
 const REF = 16;
+/** The flags of entries; the two bits above name the headers of members. */
+const ENTRY_FLAGS_END = 1 << 14;
 
 function makeWords(): { i32: Int32Array; u8: Buffer } {
   const buffer = new ArrayBuffer(400_000);
@@ -36,7 +38,7 @@ describe('entry', () => {
       const { i32, u8 } = round % 300 === 0 ? makeWords() : shared;
       const keyBytes = random.chance(0.02) ? 65_530 + random.below(20) : random.below(40);
       const valueBytes = random.below(100);
-      const flags = random.below(65_536);
+      const flags = random.below(ENTRY_FLAGS_END);
       const access = random.below(1 << 24);
       const hasTtl = (flags & ENTRY_HAS_TTL) !== 0;
       const hint = `seed ${seed} round ${round}`;
@@ -97,8 +99,8 @@ describe('entry', () => {
     const { i32 } = shared;
     for (let round = 0; round < 500; round++) {
       const keyBytes = random.chance(0.02) ? 65_530 + random.below(20) : random.below(40);
-      const before = random.below(65_536);
-      const flags = (random.below(65_536) & ~ENTRY_HAS_TTL) | (before & ENTRY_HAS_TTL);
+      const before = random.below(ENTRY_FLAGS_END);
+      const flags = (random.below(ENTRY_FLAGS_END) & ~ENTRY_HAS_TTL) | (before & ENTRY_HAS_TTL);
       const valueBytes = random.below(100);
       const access = random.below(1 << 24);
       writeEntryHeader(i32, REF, flags, keyBytes, valueBytes);
@@ -126,7 +128,7 @@ describe('entry', () => {
     writeEntryHeader(i32, REF, ENTRY_ZSET | ENTRY_HAS_TTL, 5, 4);
     setEntryExpire(i32, REF, 5, 6);
     setEntryRoot(i32, REF, 0x1fffffff);
-    setEntryFlags(i32, REF, ENTRY_STREAM | ENTRY_HAS_TTL | ENTRY_RAW | ENTRY_IS_ROPE | 0x8000);
+    setEntryFlags(i32, REF, ENTRY_STREAM | ENTRY_HAS_TTL | ENTRY_RAW | ENTRY_IS_ROPE | ENTRY_WIDE);
     setEntryValueBytes(i32, REF, 3_000_000_000);
     expect(entryType(i32, REF)).toBe(ENTRY_STREAM);
     expect(entryFlags(i32, REF) & ENTRY_RAW).toBe(ENTRY_RAW);

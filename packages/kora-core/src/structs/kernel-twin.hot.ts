@@ -8,7 +8,14 @@ import {
   CHUNK_LINES, CHUNK_SHIFT, DICT_DIRECTORY, DICT_LEVEL, DICT_SEED0, DICT_SEED1, DICT_SINK,
   DICT_SPLIT,
 } from './dict-layout.ts';
+import {
+  bulksBytes, encodeBulks, packBack, packCount, packFind, packForward, packInsert, packList,
+  packRemove, packReplace,
+} from './kernel-twin-packs.hot.ts';
 import type { Kernel } from './kernel.ts';
+import {
+  byteAt, copyBytes, isSame, partialWordAt, setByteAt, wordAt,
+} from './word-bytes.hot.ts';
 
 /** A holder of the current word view, so that a twin sees the memory grow. */
 export interface WordView {
@@ -18,58 +25,13 @@ export interface WordView {
 const ONES = 0x01010101;
 const HIGH_BITS = 0x80808080;
 
-/** Four bytes from any byte offset. Bytes beyond the memory read as 0. */
-function wordAt(i32: Int32Array, at: number): number {
-  const word = at >>> 2;
-  const shift = (at & 3) << 3;
-  if (shift === 0) return i32[word]!;
-  return (i32[word]! >>> shift) | (i32[word + 1]! << (32 - shift));
-}
-
-function byteAt(i32: Int32Array, at: number): number {
-  return (i32[at >>> 2]! >>> ((at & 3) << 3)) & 0xff;
-}
-
-function setByteAt(i32: Int32Array, at: number, byte: number): void {
-  const shift = (at & 3) << 3;
-  i32[at >>> 2] = (i32[at >>> 2]! & ~(0xff << shift)) | (byte << shift);
-}
-
-/** First 0 to 3 of four bytes, the rest zero. */
-function partialWordAt(i32: Int32Array, at: number, bytes: number): number {
-  let word = 0;
-  for (let i = 0; i < bytes; i++) word |= byteAt(i32, at + i) << (i << 3);
-  return word;
-}
-
-function isSame(i32: Int32Array, a: number, b: number, bytes: number): boolean {
-  const whole = bytes - (bytes & 3);
-  for (let i = 0; i < whole; i += 4) {
-    if (wordAt(i32, a + i) !== wordAt(i32, b + i)) return false;
-  }
-  const rest = bytes & 3;
-  return partialWordAt(i32, a + whole, rest) === partialWordAt(i32, b + whole, rest);
-}
-
-function copyForward(i32: Int32Array, to: number, from: number, bytes: number): void {
-  const end = to + bytes;
-  let target = to;
-  let source = from;
-  while (target < end && (target & 3) !== 0) setByteAt(i32, target++, byteAt(i32, source++));
-  for (; target + 4 <= end; target += 4, source += 4) i32[target >>> 2] = wordAt(i32, source);
-  while (target < end) setByteAt(i32, target++, byteAt(i32, source++));
-}
-
-function copyBackward(i32: Int32Array, to: number, from: number, bytes: number): void {
-  for (let i = bytes - 1; i >= 0; i--) setByteAt(i32, to + i, byteAt(i32, from + i));
-}
-
 function isKeyOf(i32: Int32Array, ref: number, key: number, keyBytes: number): boolean {
   const word = ref << 1;
   const word0 = i32[word]!;
-  let at = word + 3 + ((word0 >>> 24) & 1) * 2;
+  const head = word + ((0x4213 >>> ((word0 >>> 30) << 2)) & 0xf);
+  let at = head + ((word0 >>> 24) & 1) * 2;
   if (keyBytes >= 0xffff) {
-    if ((word0 & 0xffff) !== 0xffff || i32[word + 3] !== keyBytes) return false;
+    if ((word0 & 0xffff) !== 0xffff || i32[head] !== keyBytes) return false;
     at++;
   } else if ((word0 & 0xffff) !== keyBytes) {
     return false;
@@ -111,10 +73,7 @@ export class KernelTwin implements Kernel {
   }
 
   copy(to: number, from: number, bytes: number): void {
-    const i32 = this.view.i32;
-    // An overlap that ends later must go backwards; so must a word read ahead of the words written.
-    if (to > from && to < from + bytes) copyBackward(i32, to, from, bytes);
-    else copyForward(i32, to, from, bytes);
+    copyBytes(this.view.i32, to, from, bytes);
   }
 
   fill(to: number, byte: number, bytes: number): void {
@@ -212,5 +171,45 @@ export class KernelTwin implements Kernel {
     for (let at = first; at < end; at += 4) {
       i32[at + 3] = this.find(dict, i32[at]! >>> 0, i32[at + 1]! >>> 0, i32[at + 2]!);
     }
+  }
+
+  packFind(pack: number, from: number, at: number, bytes: number, stride: number): number {
+    return packFind(this.view.i32, pack, from, at, bytes, stride);
+  }
+
+  packForward(pack: number, pos: number, steps: number): number {
+    return packForward(this.view.i32, pack, pos, steps);
+  }
+
+  packBack(pack: number, pos: number, steps: number): number {
+    return packBack(this.view.i32, pack, pos, steps);
+  }
+
+  packCount(pack: number, pos: number): number {
+    return packCount(this.view.i32, pack, pos);
+  }
+
+  packList(pack: number, pos: number, entries: number, out: number): number {
+    return packList(this.view.i32, pack, pos, entries, out);
+  }
+
+  packInsert(pack: number, pos: number, at: number, bytes: number): void {
+    packInsert(this.view.i32, pack, pos, at, bytes);
+  }
+
+  packReplace(pack: number, pos: number, at: number, bytes: number): void {
+    packReplace(this.view.i32, pack, pos, at, bytes);
+  }
+
+  packRemove(pack: number, pos: number, entries: number): void {
+    packRemove(this.view.i32, pack, pos, entries);
+  }
+
+  bulksBytes(list: number, count: number): number {
+    return bulksBytes(this.view.i32, list, count);
+  }
+
+  encodeBulks(list: number, count: number, to: number): number {
+    return encodeBulks(this.view.i32, list, count, to);
   }
 }

@@ -30,6 +30,36 @@ export interface Kernel {
    * `count` records of four words: key address, key bytes, hash (out), slot word or 0 (out).
    */
   findBatch(list: number, count: number, dict: number): void;
+  /**
+   * Position of the first entry of a pack (packs.hot.ts) from `from` on, in steps of `stride`
+   * entries, that holds the bytes at `at`; 0 when there is none, or `from` is 0. `pack` is a ref,
+   * here and below.
+   */
+  packFind(pack: number, from: number, at: number, bytes: number, stride: number): number;
+  /** Position `steps` entries after the one at `pos`; 0 behind the last. */
+  packForward(pack: number, pos: number, steps: number): number;
+  /** Position `steps` entries before `pos`, which may be the end; as many entries are there. */
+  packBack(pack: number, pos: number, steps: number): number;
+  /** Entries from `pos` on. */
+  packCount(pack: number, pos: number): number;
+  /**
+   * Writes pairs of words (byte offset, bytes) of up to `entries` entries from `pos` on to `out`;
+   * returns the position after the last one, 0 at the end.
+   */
+  packList(pack: number, pos: number, entries: number, out: number): number;
+  /** Inserts an entry at `pos`, 0 = at the end; the block has room for it. */
+  packInsert(pack: number, pos: number, at: number, bytes: number): void;
+  /** Puts another entry in the place of the one at `pos`; the block has room for it. */
+  packReplace(pack: number, pos: number, at: number, bytes: number): void;
+  /** Removes `entries` entries from `pos` on; there are as many. */
+  packRemove(pack: number, pos: number, entries: number): void;
+  /**
+   * Bytes of RESP bulk strings, at most 2^31 - 1. `list`: byte offset, 4-aligned, of `count` pairs
+   * of words (byte offset, bytes).
+   */
+  bulksBytes(list: number, count: number): number;
+  /** Writes them as RESP bulk strings to `to`; returns the bytes written. */
+  encodeBulks(list: number, count: number, to: number): number;
 }
 
 let compiledModule: WebAssembly.Module | null = null;

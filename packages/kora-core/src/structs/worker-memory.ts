@@ -24,6 +24,9 @@ import {
   WASM_PAGE_BYTES,
 } from './memory-layout.ts';
 
+/** No block ends at 2^32, which is address 0 to the kernel: the last page of 4 GiB stays unused. */
+const ARENA_END_PAGE_MAX = MEMORY_BYTES_MAX / PAGE_BYTES - 1;
+
 /** How to make a {@link WorkerMemory}. */
 export interface WorkerMemoryOptions {
   /** Bytes of the low region: a multiple of 64 KiB, below 2 GiB. Default 16 MiB. */
@@ -90,7 +93,8 @@ export class WorkerMemory {
     const wantsTwin = options.kernel === 'twin';
     this.kernel = (wantsTwin ? null : instantiateKernel(this.memory)) ?? new KernelTwin(this);
     this.lowAllocator = new Allocator(this, LOW_FIRST_BYTE / PAGE_BYTES, lowBytes / PAGE_BYTES);
-    this.arenaAllocator = new Allocator(this, this.arenaFirstPage, this.pagesMax);
+    const arenaEndPage = Math.min(this.pagesMax, ARENA_END_PAGE_MAX);
+    this.arenaAllocator = new Allocator(this, this.arenaFirstPage, arenaEndPage);
   }
 
   /** Makes a memory, or takes over a zeroed one. @throws RangeError when the system has no room */

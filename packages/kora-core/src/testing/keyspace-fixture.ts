@@ -3,16 +3,19 @@
  * expiry, eviction, evacuation. Values are filled with a byte derived from their key, so that a
  * lost or mixed-up entry shows. Everything goes through the key space, nothing through commands.
  */
+import { assert } from '../assert.ts';
 import { touchAccess } from '../keyspace/access.hot.ts';
+import { ROOT_BYTES } from '../keyspace/collection-entry.ts';
 import type { Database } from '../keyspace/database.ts';
 import { KeyEvent } from '../keyspace/events.ts';
 import { MemoryBudget } from '../keyspace/memory-budget.ts';
-import type { TypeHandler } from '../keyspace/type-handler.ts';
 import { ValueType } from '../keyspace/type-handler.ts';
 import { SeededChance, VirtualClock } from '../platform/platform.ts';
 import { Shard } from '../shard/shard.ts';
 import { entryValueAt, entryValueBytes } from '../structs/entry.hot.ts';
 import { WorkerMemory } from '../structs/worker-memory.ts';
+import { buildChain, chainHandler } from './chain-handler.ts';
+import { inlineHandler } from './inline-handler.ts';
 
 const LOW_BYTES = 1_048_576;
 const TWO_32 = 4_294_967_296;
@@ -25,32 +28,10 @@ export interface KeyspaceFixtureOptions {
   readonly budget?: MemoryBudget;
 }
 
-/** A handler for strings that own nothing besides their entry; counts evacuation calls. */
-class InlineStringHandler implements TypeHandler {
-  readonly name = 'string';
-  evacuations = 0;
-  freeValue(): void {
-    // The value lies in the entry.
-  }
-  copyValue(): boolean {
-    return true;
-  }
-  encodingName(): string {
-    return 'raw';
-  }
-  ownedBytes(): number {
-    return 0;
-  }
-  evacuate(): void {
-    this.evacuations++;
-  }
-}
-
 export class KeyspaceFixture {
   readonly clock = new VirtualClock();
   readonly shard: Shard;
   readonly budget: MemoryBudget;
-  readonly handler = new InlineStringHandler();
   /** Turns that the shard asked for. */
   turnsAsked = 0;
   readonly #keyAt: number;
@@ -71,7 +52,8 @@ export class KeyspaceFixture {
       budget: this.budget,
       commandCount: 1,
     });
-    this.shard.registerType(ValueType.String, this.handler);
+    this.shard.registerType(ValueType.String, inlineHandler);
+    this.shard.registerType(ValueType.List, chainHandler);
     this.#keyAt = this.shard.scratchAt;
   }
 
@@ -106,6 +88,19 @@ export class KeyspaceFixture {
     );
     memory.kernel.fill(entryValueAt(memory.i32, ref), fillOf(key), valueBytes);
     return true;
+  }
+
+  /** Gives a key, new or not, a chain of `length` blocks of `bytes` bytes. */
+  setChain(key: string, length: number, bytes: number, dbIndex = 0): void {
+    const { shard } = this;
+    this.find(key, dbIndex);
+    const isReserved = shard.keyspace.reserve(key.length, ROOT_BYTES, length, length * bytes);
+    assert(isReserved, 'memory holds the chain of a test');
+    const at = this.#keyAt;
+    const ref = shard.keyspace.put(
+      at, this.#putKey(key), ValueType.List, 0, ROOT_BYTES, 0, 0, 0,
+    );
+    buildChain(shard, ref, length, bytes);
   }
 
   /** Gives a key another deadline; undefined takes it away. False when the key is absent. */

@@ -6,7 +6,7 @@
 import { assert } from '../assert.ts';
 import { doubleToText17 } from '../bytes/number-text.ts';
 import type { ReplySink } from '../command/sink.ts';
-import { writeRopeBytes } from '../command/sink.ts';
+import { writeBulks, writeRopeBytes } from '../command/sink.ts';
 import type { ReplyError } from '../errors/reply-error.ts';
 import type { Ropes } from '../structs/rope.ts';
 import type { WorkerMemory } from '../structs/worker-memory.ts';
@@ -107,6 +107,9 @@ export class RecordingSink implements ReplySink {
   bulkRope(ropes: Ropes, root: number, from: number, bytes: number): void {
     writeRopeBytes(this, ropes, root, from, bytes);
   }
+  bulkMany(list: number, count: number): void {
+    writeBulks(this, this.#memory.i32, list, count);
+  }
   null(): void {
     this.#add({ kind: 'null' });
   }
@@ -117,8 +120,8 @@ export class RecordingSink implements ReplySink {
     if (this.resp === 2) this.integer(value ? 1 : 0);
     else this.#add({ kind: 'boolean', text: value ? 't' : 'f' });
   }
-  double(value: number): void {
-    this.#add({ kind: this.resp === 2 ? 'bulk' : 'double', text: doubleToText17(value) });
+  double(value: number, text: string = doubleToText17(value)): void {
+    this.#add({ kind: this.resp === 2 ? 'bulk' : 'double', text });
   }
   bigNumber(text: string): void {
     this.#add({ kind: this.resp === 2 ? 'bulk' : 'bigNumber', text });

@@ -2,9 +2,8 @@
  * Everything a shard holds, as plain values to compare: for every key of every database its type,
  * encoding, value and deadline, read straight from the dicts and not through commands. Keys whose
  * time has come are left out, since it is up to chance whether they were freed already. Values are
- * strings of one character a byte.
+ * strings of one character a byte; those of collections list their elements (value-contents.ts).
  */
-import { assert } from '../assert.ts';
 import { integer64ToBigint } from '../bytes/number-text.ts';
 import { SCRATCH_BYTES } from '../limits.ts';
 import type { Shard } from '../shard/shard.ts';
@@ -14,6 +13,7 @@ import {
   entryExpireHigh, entryExpireLow, entryHasTtl, entryIsDue, entryKeyAt, entryKeyBytes,
 } from '../structs/entry.hot.ts';
 import { copyStringRange, stringBytes } from '../types/string/string.ts';
+import { valueContents } from './value-contents.ts';
 
 /** One key with what it holds. */
 export interface KeyContents {
@@ -54,12 +54,12 @@ export function contentsOf(shard: Shard, decode: Latin1Decoder = latin1Of): Shar
 
 function keyContents(shard: Shard, ref: number, decode: Latin1Decoder): KeyContents {
   const { i32 } = shard.memory;
-  assert(shard.keyspace.isType(ref, ValueType.String), 'contents are read of known types');
+  const isString = shard.keyspace.isType(ref, ValueType.String);
   const handler = shard.handlerOf(ref);
   return {
     type: handler.name,
     encoding: handler.encodingName(shard, ref),
-    value: stringText(shard, ref, decode),
+    value: isString ? stringText(shard, ref, decode) : valueContents(shard, ref, decode),
     deadlineMs: entryHasTtl(i32, ref)
       ? integer64ToBigint(entryExpireHigh(i32, ref), entryExpireLow(i32, ref))
       : undefined,

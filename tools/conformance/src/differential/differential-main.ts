@@ -10,6 +10,7 @@ import {
 } from '../server-process.ts';
 import { hunt } from './hunt.ts';
 import { ServerPair } from './pair.ts';
+import { playStream } from './play-stream.ts';
 
 const ROUNDS_DEFAULT = 1_000;
 const EXIT_USAGE = 2;
@@ -33,7 +34,7 @@ export async function differentialMain(words: readonly string[]): Promise<number
     const reference = await startReference(REFERENCE_CORPUS_FLAGS);
     try {
       const pair = new ServerPair(kora, reference);
-      const result = await hunt(pair, seed, {
+      const result = await hunt((stream) => playStream(pair, stream), seed, {
         roundsMax,
         reportsMax,
         mayContinue: () => true,

@@ -10,6 +10,7 @@ import {
 } from '../server-process.ts';
 import { hunt } from './hunt.ts';
 import { ServerPair } from './pair.ts';
+import { playStream } from './play-stream.ts';
 
 const HUNT_MS_MAX = 35_000;
 const ROUNDS_MAX = 2_500;
@@ -39,7 +40,7 @@ describe('the same random commands', () => {
     const seed = (Math.floor(Date.now() / MS_PER_DAY) % 100_000) * SEEDS_PER_DAY;
     const pair = new ServerPair(kora!, reference!);
     const endMs = performance.now() + HUNT_MS_MAX;
-    const result = await hunt(pair, seed, {
+    const result = await hunt((stream) => playStream(pair, stream), seed, {
       roundsMax: ROUNDS_MAX,
       reportsMax: REPORTS_MAX,
       mayContinue: () => performance.now() < endMs,

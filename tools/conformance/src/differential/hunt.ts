@@ -5,8 +5,7 @@
  *   told, and no difference is claimed.
  */
 import { minimised } from './minimise.ts';
-import type { ServerPair } from './pair.ts';
-import { playStream, type Difference } from './play-stream.ts';
+import type { Difference } from './play-stream.ts';
 import { reportOf } from './report.ts';
 import { streamOf, type Stream } from './stream.ts';
 
@@ -24,24 +23,30 @@ export interface HuntBounds {
   readonly reportsMax: number;
   /** Asked before each round: false ends the hunt. */
   readonly mayContinue: () => boolean;
+  /** The stream of a seed; default: those of keys and strings. */
+  readonly streamOf?: (seed: number) => Stream;
   /** Told each report as soon as there is one. */
   readonly onReport?: (report: string) => void;
 }
 
+/** Plays a stream on both sides; where they part first, or undefined. */
+export type Player = (stream: Stream) => Promise<Difference | undefined>;
+
 /** Plays streams from `seed` on, one seed after the other. */
 export async function hunt(
-  pair: ServerPair,
+  play: Player,
   seed: number,
   bounds: HuntBounds,
 ): Promise<HuntResult> {
+  const make = bounds.streamOf ?? streamOf;
   const unsteadySeeds: number[] = [];
   const reports: string[] = [];
   let rounds = 0;
   while (rounds < bounds.roundsMax && reports.length < bounds.reportsMax && bounds.mayContinue()) {
-    const stream = streamOf(seed + rounds);
+    const stream = make(seed + rounds);
     rounds += 1;
-    if ((await playStream(pair, stream)) === undefined) continue;
-    const report = await shortReport(pair, stream);
+    if ((await play(stream)) === undefined) continue;
+    const report = await shortReport(play, stream);
     if (report === undefined) unsteadySeeds.push(stream.seed);
     else {
       reports.push(report);
@@ -52,13 +57,13 @@ export async function hunt(
 }
 
 /** The report of a stream that fails again, after making it short; undefined when it passes. */
-async function shortReport(pair: ServerPair, stream: Stream): Promise<string | undefined> {
-  const again = await playStream(pair, stream);
+async function shortReport(play: Player, stream: Stream): Promise<string | undefined> {
+  const again = await play(stream);
   if (again === undefined) return undefined;
   const steps = stream.steps.slice(0, again.step + 1);
   let last: { stream: Stream; difference: Difference } = { stream, difference: again };
   await minimised({ ...stream, steps }, async (shorter) => {
-    const difference = await playStream(pair, shorter);
+    const difference = await play(shorter);
     if (difference === undefined || kindOf(difference) !== kindOf(again)) return false;
     last = { stream: shorter, difference };
     return true;

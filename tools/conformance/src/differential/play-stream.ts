@@ -203,8 +203,17 @@ async function lookAt(pair: ServerPair, database: number): Promise<Parting | und
   const parting = firstParting(requests, both) ?? (await countParting(pair, database));
   if (parting !== undefined) return parting;
   const listed = parsed(both.reference.replies[2] ?? '');
-  const keys = (listed === undefined ? undefined : itemsOf(listed)) ?? [];
-  return playRequests(pair, OBSERVER, keys.flatMap((key) => questionsAbout(key)));
+  const keys = ((listed === undefined ? undefined : itemsOf(listed)) ?? []).map(textOf);
+  const typeRequests = keys.map((key) => ['TYPE', key]);
+  const types = await pair.exchange(OBSERVER, typeRequests);
+  const typeParting = firstParting(typeRequests, types);
+  if (typeParting !== undefined) return typeParting;
+  const questions = keys.flatMap((key, i) => questionsAbout(key, types.reference.replies[i] ?? ''));
+  return playRequests(pair, OBSERVER, questions);
+}
+
+function textOf(reply: Reply): string {
+  return hasText(reply) ? reply.text : '';
 }
 
 async function countParting(pair: ServerPair, database: number): Promise<Parting | undefined> {
@@ -213,10 +222,17 @@ async function countParting(pair: ServerPair, database: number): Promise<Parting
   return left === right ? undefined : partingOf([`DBSIZE of ${database}`], left, right);
 }
 
-function questionsAbout(key: Reply): string[][] {
-  const name = hasText(key) ? key.text : '';
-  return [
-    ['TYPE', name], ['OBJECT', 'ENCODING', name], ['GET', name], ['STRLEN', name], ['PTTL', name],
-    ['PEXPIRETIME', name],
-  ];
+/** What shows everything of a value, by its type. */
+const QUESTIONS_OF_TYPE: Readonly<Record<string, (key: string) => string[][]>> = {
+  string: (key) => [['GET', key], ['STRLEN', key]],
+  list: (key) => [['LRANGE', key, '0', '-1']],
+  set: (key) => [['SMEMBERS', key]],
+  zset: (key) => [['ZRANGE', key, '0', '-1', 'WITHSCORES']],
+  hash: (key) => [['HGETALL', key]],
+  stream: (key) => [['XRANGE', key, '-', '+'], ['XINFO', 'STREAM', key, 'FULL', 'COUNT', '0']],
+};
+
+function questionsAbout(key: string, typeReply: string): string[][] {
+  const ofType = QUESTIONS_OF_TYPE[typeReply.slice(1).trimEnd()]?.(key) ?? [];
+  return [['OBJECT', 'ENCODING', key], ['PTTL', key], ['PEXPIRETIME', key], ...ofType];
 }

@@ -111,9 +111,21 @@ const CONNECTION_NAMES: readonly string[] = [
 /** Hands out arguments of every kind. */
 export class Pools {
   readonly choices: Choices;
+  /** Keys that the request has announced, or listed; 0 = none. For whoever draws arguments. */
+  keysToCome = 0;
 
   constructor(choices: Choices) {
     this.choices = choices;
+  }
+
+  /** A value for an argument of this name; undefined when its type decides. */
+  named(_name: string, _type: string): string | undefined {
+    return undefined;
+  }
+
+  /** True for a token that no stream may have. */
+  avoids(_token: string): boolean {
+    return false;
   }
 
   key(): string {

@@ -22,7 +22,10 @@ interface RecordedArgument {
 }
 
 /** The trees of all commands, by full name in lower case (`config|get`). */
-export type RecordedGrammar = Readonly<Record<string, { arguments?: readonly RecordedArgument[] }>>;
+export type RecordedGrammar = Readonly<Record<string, {
+  readonly group?: string;
+  readonly arguments?: readonly RecordedArgument[];
+}>>;
 
 /** Reads the recording. */
 export function loadRecordedGrammar(): RecordedGrammar {
@@ -36,6 +39,7 @@ export function fittingRequest(grammar: RecordedGrammar, name: string, pools: Po
   const tree = grammar[name];
   if (tree === undefined) throw new Error(`no recorded arguments of ${name}`);
   const request = name.split('|').map((word) => caseOf(word, pools));
+  pools.keysToCome = 0;
   for (const argument of tree.arguments ?? []) append(request, argument, pools);
   return request;
 }
@@ -49,13 +53,25 @@ function append(request: string[], argument: RecordedArgument, pools: Pools): vo
   const { choices } = pools;
   const has = (flag: string): boolean => argument.flags?.includes(flag) === true;
   if (has('optional') && !choices.once(3)) return;
-  const repeats = has('multiple') ? 1 + choices.below(REPEATS_MAX) : 1;
+  if (argument.token !== undefined && pools.avoids(argument.token)) return;
+  const repeats = has('multiple') ? repeatsOf(argument, pools) : 1;
+  if (argument.name === 'numkeys') pools.keysToCome = 1 + choices.below(REPEATS_MAX);
   for (let repeat = 0; repeat < repeats; repeat += 1) {
     const { token } = argument;
     const isNamed = repeat === 0 || has('multiple_token');
     if (token !== undefined && isNamed) request.push(caseOf(token, pools));
     appendValue(request, argument, pools);
   }
+}
+
+/** How often an argument comes: as often as was announced, where it was, or else by chance. */
+function repeatsOf({ name, type }: RecordedArgument, pools: Pools): number {
+  const { choices } = pools;
+  const isCounted = type === 'key' || name === 'weight' || name === 'id';
+  if (isCounted && pools.keysToCome > 0 && !choices.once(10)) return pools.keysToCome;
+  const repeats = 1 + choices.below(REPEATS_MAX);
+  if (type === 'key') pools.keysToCome = repeats;
+  return repeats;
 }
 
 function appendValue(request: string[], argument: RecordedArgument, pools: Pools): void {
@@ -67,14 +83,21 @@ function appendValue(request: string[], argument: RecordedArgument, pools: Pools
       for (const member of members) append(request, member, pools);
       return;
     case 'oneof':
-      append(request, pools.choices.of(members), pools);
+      append(request, pools.choices.of(members.filter(isPlayed(pools))), pools);
       return;
     default:
       request.push(valueOf(argument, pools));
   }
 }
 
+function isPlayed(pools: Pools): (argument: RecordedArgument) => boolean {
+  return ({ token }) => token === undefined || !pools.avoids(token);
+}
+
 function valueOf({ name, type }: RecordedArgument, pools: Pools): string {
+  if (name === 'numkeys' && !pools.choices.once(12)) return String(pools.keysToCome);
+  const named = type === 'key' ? undefined : pools.named(name, type);
+  if (named !== undefined) return named;
   switch (name) {
     case 'seconds':
       return pools.relativeTime(1);

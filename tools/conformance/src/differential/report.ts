@@ -6,6 +6,8 @@ import { quoteText } from '../reply-notation.ts';
 import type { Difference } from './play-stream.ts';
 import type { Step, Stream } from './stream.ts';
 
+/** Arguments of a request that are shown. */
+const ARGUMENTS_SHOWN_MAX = 200;
 const LONG_RUN = /(\\x[0-9a-f]{2}|[^\\])\1{19,}/g;
 
 /** The lines that tell how a stream fails. */
@@ -36,7 +38,9 @@ function linesOf(step: Step): string[] {
 }
 
 function requestText(request: readonly string[]): string {
-  return request.map(argumentText).join(' ');
+  const text = request.slice(0, ARGUMENTS_SHOWN_MAX).map(argumentText).join(' ');
+  const left = request.length - ARGUMENTS_SHOWN_MAX;
+  return left > 0 ? `${text} (and ${left} more)` : text;
 }
 
 /** An argument as case files write it; a long run of one character as `${rep:C:N}`. */

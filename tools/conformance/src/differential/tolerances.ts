@@ -19,6 +19,12 @@ export type Tolerance =
   | { readonly by: 'number'; readonly within: number }
   /** Members of an array, at any depth, in any order. */
   | { readonly by: 'members' }
+  /** Same kind and as many members: which, is chance. */
+  | { readonly by: 'count' }
+  /** Equal but for idle times, times of delivery, and what tells of nodes. */
+  | { readonly by: 'untimed' }
+  /** Equal but for the last digits of numbers with a fraction. */
+  | { readonly by: 'digits' }
   /** Pairs of field and value in any order, without these fields. */
   | { readonly by: 'fields'; readonly without: ReadonlySet<string> };
 
@@ -32,6 +38,9 @@ interface TolerantCommands {
 export const TIME_MS_TOLERANCE = 3_000;
 const TIME_SECONDS_TOLERANCE = 3;
 const ERROR_CHARACTERS_MAX = 16_384;
+const FRACTION = /^-?\d+\.\d+$/;
+/** Share by which such numbers may differ: GEODIST gives four digits after the point. */
+const DIGITS_TOLERANCE = 1e-4;
 
 const TOLERANCES: readonly TolerantCommands[] = [
   {
@@ -43,6 +52,41 @@ const TOLERANCES: readonly TolerantCommands[] = [
     commands: ['pttl', 'pexpiretime'],
     reason: 'the request reaches the two servers at two moments',
     tolerance: { by: 'number', within: TIME_MS_TOLERANCE },
+  },
+  {
+    commands: [
+      'smembers', 'sinter', 'sunion', 'sdiff', 'hkeys', 'hvals', 'spop',
+    ],
+    reason: 'the order of a set or of a hash means nothing',
+    tolerance: { by: 'members' },
+  },
+  {
+    commands: ['hgetall'],
+    reason: 'the order of a hash means nothing',
+    tolerance: { by: 'fields', without: new Set() },
+  },
+  {
+    commands: ['srandmember', 'hrandfield', 'zrandmember'],
+    reason: 'which members come is chance',
+    tolerance: { by: 'count' },
+  },
+  {
+    commands: ['sscan', 'hscan', 'zscan'],
+    reason: 'cursors and order are the server\'s own',
+    tolerance: { by: 'kind' },
+  },
+  {
+    commands: ['xpending', 'xinfo', 'xinfo|stream', 'xinfo|groups', 'xinfo|consumers'],
+    reason: 'clocks of two servers; the nodes of a radix tree are Redis\'s own',
+    tolerance: { by: 'untimed' },
+  },
+  {
+    commands: [
+      'geodist', 'geosearch', 'georadius', 'georadius_ro', 'georadiusbymember',
+      'georadiusbymember_ro',
+    ],
+    reason: 'sine and cosine of two libraries differ in the last bit',
+    tolerance: { by: 'digits' },
   },
   {
     commands: ['keys', 'command|list', 'command|info', 'command'],
@@ -120,17 +164,31 @@ const TOLERANCE_OF = new Map(
 export function areEquivalent(request: readonly string[], left: string, right: string): boolean {
   if (left === right) return true;
   if (isCutError(left, right)) return true;
-  const tolerance = toleranceOf(request);
-  if (tolerance === undefined) return false;
+  if (toleranceOf(request) === undefined) return false;
   const leftReply = parsed(left);
   const rightReply = parsed(right);
   if (leftReply === undefined || rightReply === undefined) return false;
+  return areEquivalentReplies(request, leftReply, rightReply);
+}
+
+/** As `areEquivalent`, of replies that are not equal. */
+export function areEquivalentReplies(
+  request: readonly string[], leftReply: Reply, rightReply: Reply,
+): boolean {
+  const tolerance = toleranceOf(request);
+  if (tolerance === undefined) return false;
   if (leftReply.kind === 'error' || rightReply.kind === 'error') return false;
   if (tolerance.by === 'success') return true;
   if (leftReply.kind !== rightReply.kind) return false;
   switch (tolerance.by) {
     case 'kind':
       return true;
+    case 'count':
+      return itemsOf(leftReply)?.length === itemsOf(rightReply)?.length;
+    case 'digits':
+      return differInDigits(leftReply, rightReply);
+    case 'untimed':
+      return untimedText(leftReply) === untimedText(rightReply);
     case 'number':
       return areNear(leftReply, rightReply, tolerance.within);
     case 'members':
@@ -146,8 +204,28 @@ function isCutError(left: string, right: string): boolean {
     right.startsWith(left.slice(0, -2));
 }
 
-function toleranceOf([name = '', second = '']: readonly string[]): Tolerance | undefined {
+/** True when both are built alike and differ in nothing but digits that do not count. */
+function differInDigits(left: Reply, right: Reply): boolean {
+  const [leftItems, rightItems] = [itemsOf(left), itemsOf(right)];
+  if (leftItems !== undefined && rightItems !== undefined) {
+    return leftItems.length === rightItems.length && leftItems.every((item, i) => {
+      const other = rightItems[i];
+      return other !== undefined && differInDigits(item, other);
+    });
+  }
+  if (renderReply(left) === renderReply(right)) return true;
+  if (!hasText(left) || !hasText(right) || left.kind !== right.kind) return false;
+  if (!FRACTION.test(left.text) || !FRACTION.test(right.text)) return false;
+  const [a, b] = [Number(left.text), Number(right.text)];
+  return Math.abs(a - b) <= DIGITS_TOLERANCE * Math.max(1, Math.abs(a));
+}
+
+function toleranceOf(request: readonly string[]): Tolerance | undefined {
+  const [name = '', second = ''] = request;
   const word = name.toLowerCase();
+  if (word.startsWith('sort') && request.some((each) => each.toUpperCase() === 'BY')) {
+    return { by: 'members' }; // Without an order by value, equal ones come in any order.
+  }
   return TOLERANCE_OF.get(`${word}|${second.toLowerCase()}`) ?? TOLERANCE_OF.get(word);
 }
 
@@ -165,6 +243,34 @@ function areNear(left: Reply, right: Reply, within: number): boolean {
   const rightNumber = Number(right.text);
   if (leftNumber < 0 || rightNumber < 0) return left.text === right.text;
   return Math.abs(leftNumber - rightNumber) <= within;
+}
+
+const TIMED_FIELDS: ReadonlySet<string> = new Set([
+  'idle', 'inactive', 'seen-time', 'active-time', 'radix-tree-keys', 'radix-tree-nodes',
+]);
+const STREAM_ID = /^\d+-\d+$/;
+
+/** The reply with times taken out: of fields that hold them, and of pending entries. */
+function untimedText(reply: Reply): string {
+  const items = itemsOf(reply);
+  if (items === undefined) return renderReply(reply);
+  const timedAt = timedPlaceOf(items);
+  const shown = items.map((item, i) => {
+    const before = items[i - 1];
+    const isTimed = before !== undefined && hasText(before) && TIMED_FIELDS.has(before.text);
+    return isTimed || i === timedAt ? 'time' : untimedText(item);
+  });
+  return `${reply.kind}[${shown.join(' ')}]`;
+}
+
+/** Where a pending entry tells its time: ID, [consumer,] time, deliveries. -1 in anything else. */
+function timedPlaceOf(items: readonly Reply[]): number {
+  const [id] = items;
+  const last = items.at(-1);
+  const isPending =
+    (items.length === 3 || items.length === 4) && id !== undefined && hasText(id) &&
+    STREAM_ID.test(id.text) && last?.kind === 'integer';
+  return isPending ? items.length - 2 : -1;
 }
 
 function membersText(reply: Reply): string {

@@ -50,10 +50,7 @@ export const commandStream: FuzzTarget = {
     const names = driver.registry.commands
       .map((command) => command.name)
       .filter((name) => !LEFT_OUT.has(name.split('|')[0] ?? ''));
-    // Touches every database and lazily made structure once, so that the baseline holds them.
-    driver.run('FLUSHALL');
-    driver.settle();
-    const baseline = driver.shard.usedBytes();
+    const baseline = driver.memory.arenaAllocator.usedBytes();
     for (let step = 0; step < STEPS; step++) {
       const words = nextCommand(names, choices);
       const reply = driver.run(...words);
@@ -64,9 +61,8 @@ export const commandStream: FuzzTarget = {
       if (choices.once(6)) driver.clock.advance(choices.of([1, 99, 1000, 100_000]));
       if (choices.once(10)) driver.shard.maintain();
     }
-    driver.run('FLUSHALL');
-    driver.settle();
-    const left = driver.shard.usedBytes() - baseline;
+    driver.emptyCompletely();
+    const left = driver.memory.arenaAllocator.usedBytes() - baseline;
     if (left !== 0) throw new Error(`${left} bytes stayed after FLUSHALL`);
   },
 };

@@ -12,6 +12,7 @@ import { replyErrors } from '../../errors/reply-error.ts';
 import { SeededChance } from '../../platform/platform.ts';
 import { bytesPerCall } from '../../testing/allocation.ts';
 import { CommandDriver } from '../../testing/command-driver.ts';
+import { placeArguments } from '../../testing/placed-arguments.ts';
 import { stringBasicCommands } from './string-basic.commands.ts';
 import { stringMultiCommands } from './string-multi.commands.ts';
 import { stringNumberCommands } from './string-number.commands.ts';
@@ -40,18 +41,6 @@ interface Parsed {
   readonly slots: readonly string[];
 }
 
-function place(driver: CommandDriver, args: readonly string[]): void {
-  const at = new Int32Array(args.length);
-  const bytes = new Int32Array(args.length);
-  let next = driver.shard.scratchAt;
-  args.forEach((arg, i) => {
-    at[i] = next;
-    bytes[i] = arg.length;
-    for (const character of arg) driver.memory.low[next++] = character.charCodeAt(0);
-  });
-  driver.frame.bind(at, bytes, args.length);
-}
-
 function slotsOf(driver: CommandDriver, command: Command): string[] {
   const { frame } = driver;
   return command.grammar.leaves.map(([name, leaf], slot) => {
@@ -70,7 +59,7 @@ function slotsOf(driver: CommandDriver, command: Command): string[] {
 function parsedBy(
   driver: CommandDriver, command: Command, parse: 'hand' | 'grammar', args: readonly string[],
 ): Parsed {
-  place(driver, args);
+  placeArguments(driver, args, driver.shard.scratchAt);
   const error =
     parse === 'hand' ? command.parse(driver.frame) : command.grammar.match(driver.frame);
   let text = error?.text ?? '';
@@ -114,7 +103,8 @@ describe('hand-written parsers', () => {
     const driver = new CommandDriver();
     const set = stringBasicCommands.find((command) => command.name === 'set');
     const { frame } = driver;
-    place(driver, ['SET', 'key', 'value', 'EX', '100', 'NX', 'GET']);
+    const args = ['SET', 'key', 'value', 'EX', '100', 'NX', 'GET'];
+    placeArguments(driver, args, driver.shard.scratchAt);
     expect(bytesPerCall(meter, () => void set?.parse(frame))).toBeLessThan(1);
   });
 });

@@ -7,56 +7,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { unreachable } from '../../assert.ts';
-import type { ReplySink } from '../../command/sink.ts';
-import type { ReplyError } from '../../errors/reply-error.ts';
 import { bytesPerCall } from '../../testing/allocation.ts';
 import { CommandDriver } from '../../testing/command-driver.ts';
-
-/** Drops every reply. */
-class NullSink implements ReplySink {
-  errorCount = 0;
-  lastError: ReplyError | null = null;
-  progress = 0;
-  breakOff(): void {}
-  ok(): void {}
-  simple(): void {}
-  error(error: ReplyError): void {
-    this.errorCount++;
-    this.lastError = error;
-  }
-  integer(): void {}
-  integer64(): void {}
-  bulk(): void {}
-  bulkText(): void {}
-  bulkBytes(): void {}
-  bulkStart(): void {}
-  bulkPiece(): void {}
-  bulkEnd(): void {}
-  bulkRope(): void {}
-  null(): void {}
-  nullArray(): void {}
-  boolean(): void {}
-  double(): void {}
-  bigNumber(): void {}
-  verbatim(): void {}
-  array(): void {}
-  map(): void {}
-  set(): void {}
-  push(): void {}
-}
-
-function place(driver: CommandDriver, args: readonly string[]): void {
-  const at = new Int32Array(args.length);
-  const bytes = new Int32Array(args.length);
-  // Beside the scratch area, which the commands use.
-  let next = driver.memory.lowAllocator.alloc(4096) * 8;
-  args.forEach((arg, i) => {
-    at[i] = next;
-    bytes[i] = arg.length;
-    for (const character of arg) driver.memory.low[next++] = character.charCodeAt(0);
-  });
-  driver.frame.bind(at, bytes, args.length);
-}
+import { NullSink } from '../../testing/null-sink.ts';
+import { placeArguments } from '../../testing/placed-arguments.ts';
 
 const lines: readonly (readonly string[])[] = [
   ['GET', 'key'],
@@ -91,7 +45,7 @@ describe('everyday string commands', () => {
     const { frame, shard } = driver;
     const sink = new NullSink();
     const command = driver.registry.byName(line[0] ?? '') ?? unreachable(undefined as never);
-    place(driver, line);
+    placeArguments(driver, line);
     const bytes = bytesPerCall(meter, () => {
       command.parse(frame);
       command.apply(shard, frame, sink);

@@ -10,7 +10,8 @@ import { reply } from '../../command/reply-schema.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
 import { defineCommand, Flag } from '../../command/spec.ts';
-import { ReplyError, replyErrors, wrongArity } from '../../errors/reply-error.ts';
+import type { ReplyError} from '../../errors/reply-error.ts';
+import { replyErrors, wrongArity } from '../../errors/reply-error.ts';
 import { KeyEvent } from '../../keyspace/events.ts';
 import { ValueType } from '../../keyspace/type-handler.ts';
 import { SCRATCH_BYTES } from '../../limits.ts';
@@ -26,7 +27,6 @@ import { prepareArgument, storeArgument, stringInlineBytes, writeString } from '
 
 const msetArity = wrongArity('mset');
 const msetnxArity = wrongArity('msetnx');
-const numkeysNotPositive = new ReplyError('ERR numkeys should be greater than 0');
 
 export const mget = defineCommand({
   name: 'MGET', group: 'string', since: '1.0.0',
@@ -192,7 +192,7 @@ function parseMsetex(frame: ArgFrame, at: MsetexSlots): ReplyError | null {
   clearSlot(frame, at.expiration);
   if (!readInteger(frame, at.numkeys, 1)) return replyErrors.notInteger;
   const keys = frame.isExact[at.numkeys] === 1 ? (frame.number[at.numkeys] ?? 0) : Infinity;
-  if ((frame.high[at.numkeys] ?? 0) < 0 || keys === 0) return numkeysNotPositive;
+  if ((frame.high[at.numkeys] ?? 0) < 0 || keys === 0) return replyErrors.numkeysNotPositive;
   if (keys * 2 > frame.count - 2) return replyErrors.syntax;
   frame.times[at.data] = keys;
   const end = 2 + keys * 2;

@@ -1,37 +1,34 @@
 /**
  * Strings in journal records: the payloads of StringSet, StringAppend and StringPatch (drawn in
  * keyspace/effect-codec.ts). Long values are written piece by piece and read back through the
- * scratch area, so no value ever stands on the heap as a whole because of a journal.
+ * scratch area, so no value ever stands on the heap as a whole because of a journal. And strings
+ * from the RDB format, which are built together with their entry.
  */
 import { Fault } from '../../errors/fault.ts';
+import { newEntryAside } from '../../keyspace/collection-entry.ts';
 import type { Effect } from '../../keyspace/effect.ts';
 import type { EffectReader } from '../../keyspace/effect-reader.ts';
 import type { EffectWriter } from '../../keyspace/effect-writer.ts';
+import type { ReplayKey } from '../../keyspace/type-handler.ts';
 import { ValueType } from '../../keyspace/type-handler.ts';
 import { ROPE_BYTES_MIN, SCRATCH_BYTES } from '../../limits.ts';
+import type { EntryHead } from '../../rdb/load-value.ts';
+import { checkRdb } from '../../rdb/rdb-error.ts';
 import type { Shard } from '../../shard/shard.ts';
 import {
-  ENTRY_ENCODING_SHIFT, ENTRY_RAW, entryEncoding, entryExpireHigh, entryExpireLow, entryFlags,
-  entryHasTtl,
+  ENTRY_ENCODING_SHIFT, ENTRY_IS_ROPE, ENTRY_RAW, entryEncoding, entryExpireHigh, entryExpireLow,
+  entryFlags, entryHasTtl, entryValueAt, setEntryRoot,
 } from '../../structs/entry.hot.ts';
 import { ROPE_BYTES_MAX } from '../../structs/rope.ts';
 import {
-  growString, patchString, putRope, putString, putZeros, STRING_TEXT, stringBytes, stringPieceAt,
-  stringPieceBytes, stringPieceCount,
+  growString, patchString, PLAIN_FLAGS, putRope, putString, putZeros, STRING_TEXT, stringBytes,
+  stringInlineBytes, stringPieceAt, stringPieceBytes, stringPieceCount,
 } from './string.ts';
 
 /** Bits of the traits byte of StringSet. */
 const TRAIT_TTL = 1;
 const TRAIT_RAW = 2;
 const TRAIT_TEXT = 4;
-
-/** A key in low memory, and its database, as a replay has looked it up. */
-export interface ReplayKey {
-  readonly at: number;
-  readonly bytes: number;
-  /** Its entry, 0 = absent. */
-  readonly ref: number;
-}
 
 /** Writes the after-image of the effect's entry: traits, deadline, length, bytes. */
 export function encodeStringSet(shard: Shard, effect: Effect, writer: EffectWriter): void {
@@ -132,6 +129,35 @@ function writeAt(
     shard.memory.low.set(part, shard.scratchAt);
     patchString(shard, ref, offset + done, shard.scratchAt, part.length);
   }
+}
+
+/**
+ * The entry of a string, known to no dict yet.
+ * @param value the string; borrowed for the call
+ * @returns 0 when memory is short
+ * @throws {RdbError} when it is longer than a string can be
+ */
+export function newStringAside(shard: Shard, value: Uint8Array, head: EntryHead): number {
+  checkRdb(value.length <= shard.settings.stringBytesMax, 'a string keeps to its longest length');
+  const isRope = value.length >= ROPE_BYTES_MIN;
+  const root = isRope ? ropeOf(shard, value) : 0;
+  if (isRope && root === 0) return 0;
+  const ref = newEntryAside(
+    shard, head.keyAt, head.keyBytes, isRope ? PLAIN_FLAGS | ENTRY_IS_ROPE : PLAIN_FLAGS,
+    value.length, stringInlineBytes(value.length), head.hasTtl, head.expireLow, head.expireHigh,
+  );
+  if (ref === 0) {
+    if (isRope) shard.ropes.free(root);
+    return 0;
+  }
+  const { i32, kernel, low } = shard.memory;
+  if (isRope) {
+    setEntryRoot(i32, ref, root);
+  } else {
+    low.set(value, shard.scratchAt);
+    kernel.copy(entryValueAt(i32, ref), shard.scratchAt, value.length);
+  }
+  return ref;
 }
 
 /** A rope with these bytes, 0 when memory is short. */

@@ -17,7 +17,6 @@ import { assert } from '../../assert.ts';
 import { INTEGER_TEXT_BYTES_MAX, parseInteger } from '../../bytes/number-text.hot.ts';
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import type { ReplySink } from '../../command/sink.ts';
-import type { TypeHandler } from '../../keyspace/type-handler.ts';
 import { ValueType } from '../../keyspace/type-handler.ts';
 import { ROPE_BYTES_MIN } from '../../limits.ts';
 import type { Shard } from '../../shard/shard.ts';
@@ -415,34 +414,3 @@ export function patchFromArgument(
     patchString(shard, ref, pieceOffset, pieceAt, ropes.pieceBytes(root, piece));
   }
 }
-
-// ------------------------------------------------------------------ the type
-
-/** Registered under ValueType.String. */
-export const stringHandler: TypeHandler = Object.freeze({
-  name: 'string',
-  freeValue(shard: Shard, ref: number): void {
-    if (isRope(shard, ref)) shard.ropes.free(entryRoot(shard.memory.i32, ref));
-  },
-  copyValue(shard: Shard, from: number, to: number): boolean {
-    const { memory } = shard;
-    if (!isRope(shard, from)) {
-      const { i32, kernel } = memory;
-      kernel.copy(entryValueAt(i32, to), entryValueAt(i32, from), entryValueBytes(i32, from));
-      return true;
-    }
-    const root = shard.ropes.copyRope(entryRoot(memory.i32, from));
-    if (root === 0) return false;
-    setEntryRoot(memory.i32, to, root);
-    return true;
-  },
-  encodingName: stringEncodingName,
-  ownedBytes(shard: Shard, ref: number): number {
-    return isRope(shard, ref) ? shard.ropes.heldBytes(entryRoot(shard.memory.i32, ref)) : 0;
-  },
-  evacuate(shard: Shard, ref: number): void {
-    if (!isRope(shard, ref)) return;
-    const root = shard.ropes.relocatePieces(entryRoot(shard.memory.i32, ref));
-    setEntryRoot(shard.memory.i32, ref, root);
-  },
-});

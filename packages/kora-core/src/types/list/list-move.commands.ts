@@ -1,0 +1,289 @@
+/**
+ * The commands that take elements from one list for another, or from the first of several that has
+ * any: LMOVE RPOPLPUSH LMPOP, and their forms that wait: BLPOP BRPOP BLMOVE BRPOPLPUSH BLMPOP. The
+ * latter answer as inside a transaction: what there is at once, else null.
+ */
+import type { ArgFrame } from '../../command/arg-frame.hot.ts';
+import { arg, isWord, readInteger } from '../../command/grammar.ts';
+import { keysAt, keysCounted } from '../../command/key-spec.ts';
+import { oneReplyOf, reply } from '../../command/reply-schema.ts';
+import type { ReplySink } from '../../command/sink.ts';
+import type { Command } from '../../command/spec.ts';
+import { defineCommand, Flag } from '../../command/spec.ts';
+import type { ReplyError} from '../../errors/reply-error.ts';
+import { replyErrors } from '../../errors/reply-error.ts';
+import type { Shard } from '../../shard/shard.ts';
+import { blockingTimeoutError } from '../shared/blocking-timeout.ts';
+import { popOne } from './list-effects.ts';
+import { isListOrAbsent } from './list-errors.ts';
+import { moveElement } from './list-move.ts';
+import { popSeveral } from './list-push.commands.ts';
+
+const leftToken = arg.token('LEFT');
+const rightToken = arg.token('RIGHT');
+const countToken = arg.integer('COUNT');
+/** Alternatives of an end. */
+const LEFT = 1;
+const RIGHT = 2;
+
+const moveKeys = [
+  keysAt({ first: 1, last: 1, step: 1, access: 'RW', effect: ['access', 'delete'] }),
+  keysAt({ first: 2, last: 2, step: 1, access: 'RW', effect: 'insert' }),
+];
+const end = arg.oneOf({ left: leftToken, right: rightToken });
+const moveReply = oneReplyOf(
+  reply.bulk('the element'), reply.null('there is nothing to be moved'),
+);
+const waitHistory = [
+  ['6.0.0', '`timeout` is interpreted as a double instead of an integer.'],
+] as const;
+const waitFlags = Flag.Write | Flag.NoScript | Flag.Blocking;
+
+/** Reads the end that argument i names into a slot. */
+function readEnd(frame: ArgFrame, slot: number, i: number): ReplyError | null {
+  const isLeft = isWord(frame, i, leftToken.tokenBytes);
+  if (!isLeft && !isWord(frame, i, rightToken.tokenBytes)) return replyErrors.syntax;
+  frame.choice[slot] = isLeft ? LEFT : RIGHT;
+  return null;
+}
+
+// ------------------------------------------------------------------ from list to list
+
+export const lmove = defineCommand({
+  name: 'LMOVE', group: 'list', since: '6.2.0',
+  summary: 'Takes an element from an end of a list and puts it at an end of another.',
+  complexity: 'O(1)',
+  arity: 5,
+  flags: Flag.Write | Flag.DenyOom,
+  acl: ['list'],
+  keys: moveKeys,
+  args: { source: arg.key(), destination: arg.key(), wherefrom: end, whereto: end },
+  reply: moveReply,
+  examples: [
+    ['RPUSH todo a b', ':2'], ['LMOVE todo done LEFT RIGHT', '$"a"'],
+    ['LRANGE done 0 -1', '*[$"a"]'], ['LMOVE nosuch done LEFT LEFT', '_'],
+  ],
+  parse: (frame, at) => readEnd(frame, at.wherefrom, 3) ?? readEnd(frame, at.whereto, 4),
+  apply(shard, frame, out, at) {
+    const isFromHead = frame.choice[at.wherefrom] === LEFT;
+    moveElement(shard, frame, out, isFromHead, frame.choice[at.whereto] === LEFT);
+  },
+});
+
+export const rpoplpush = defineCommand({
+  name: 'RPOPLPUSH', group: 'list', since: '1.2.0',
+  summary: 'Takes the last element of a list and puts it before the first of another.',
+  complexity: 'O(1)',
+  arity: 3,
+  flags: Flag.Write | Flag.DenyOom,
+  acl: ['list'],
+  keys: moveKeys,
+  args: { source: arg.key(), destination: arg.key() },
+  reply: moveReply,
+  examples: [
+    ['RPUSH ring a b c', ':3'], ['RPOPLPUSH ring ring', '$"c"'],
+    ['LRANGE ring 0 -1', '*[$"c" $"a" $"b"]'], ['RPOPLPUSH nosuch ring', '_'],
+  ],
+  parse: () => null,
+  apply(shard, frame, out) {
+    moveElement(shard, frame, out, false, true);
+  },
+});
+
+export const blmove = defineCommand({
+  name: 'BLMOVE', group: 'list', since: '6.2.0',
+  summary: 'As LMOVE, and waits for an element when there is none.',
+  complexity: 'O(1)',
+  arity: 6,
+  flags: waitFlags | Flag.DenyOom,
+  acl: ['list'],
+  keys: moveKeys,
+  args: {
+    source: arg.key(), destination: arg.key(), wherefrom: end, whereto: end,
+    timeout: arg.double(),
+  },
+  reply: moveReply,
+  examples: [
+    ['RPUSH todo a b', ':2'], ['BLMOVE todo done RIGHT LEFT 1', '$"b"'],
+    ['BLMOVE todo done RIGHT LEFT -1', '-"ERR timeout is negative"'],
+    ['BLMOVE nosuch done LEFT LEFT 0.001', '_'],
+  ],
+  parse: (frame, at) =>
+    readEnd(frame, at.wherefrom, 3) ?? readEnd(frame, at.whereto, 4)
+      ?? blockingTimeoutError(frame, 5),
+  apply(shard, frame, out, at) {
+    const isFromHead = frame.choice[at.wherefrom] === LEFT;
+    moveElement(shard, frame, out, isFromHead, frame.choice[at.whereto] === LEFT);
+  },
+});
+
+export const brpoplpush = defineCommand({
+  name: 'BRPOPLPUSH', group: 'list', since: '2.2.0',
+  summary: 'As RPOPLPUSH, and waits for an element when there is none.',
+  complexity: 'O(1)',
+  arity: 4,
+  flags: waitFlags | Flag.DenyOom,
+  acl: ['list'],
+  keys: moveKeys,
+  history: waitHistory,
+  args: { source: arg.key(), destination: arg.key(), timeout: arg.double() },
+  reply: moveReply,
+  examples: [
+    ['RPUSH ring a b c', ':3'], ['BRPOPLPUSH ring ring 0', '$"c"'],
+    ['BRPOPLPUSH nosuch ring 0.001', '_'],
+  ],
+  parse: (frame) => blockingTimeoutError(frame, 3),
+  apply(shard, frame, out) {
+    moveElement(shard, frame, out, false, true);
+  },
+});
+
+// ------------------------------------------------------------------ from the first of several
+
+interface PopSlots {
+  readonly numkeys: number;
+  readonly where: number;
+  readonly count: number;
+}
+
+/** What LMPOP and BLMPOP share. */
+const popReply = oneReplyOf(
+  reply.array('the key, and an array of the elements that were taken from it'),
+  reply.nullArray('all lists are missing'),
+);
+const popArgs = {
+  numkeys: arg.integer(), key: arg.key().repeated(), where: end, count: countToken.optional(),
+};
+
+export const lmpop = defineCommand({
+  name: 'LMPOP', group: 'list', since: '7.0.0',
+  summary: 'Takes elements from the first of several lists that has any.',
+  complexity: 'O(k + n); k = keys, n = elements returned.',
+  arity: -4,
+  flags: Flag.Write | Flag.MovableKeys,
+  acl: ['list'],
+  keys: [keysCounted({ countAt: 1, access: 'RW', effect: ['access', 'delete'] })],
+  args: popArgs,
+  reply: popReply,
+  examples: [
+    ['RPUSH b 1 2 3', ':3'], ['LMPOP 2 a b LEFT COUNT 2', '*[$"b" *[$"1" $"2"]]'],
+    ['LMPOP 1 b RIGHT', '*[$"b" *[$"3"]]'], ['LMPOP 1 b LEFT', '*_'],
+  ],
+  parse: (frame, at) => parsePopSeveral(frame, at, 1),
+  apply(shard, frame, out, at) {
+    popFirst(shard, frame, out, at, 2);
+  },
+});
+
+export const blmpop = defineCommand({
+  name: 'BLMPOP', group: 'list', since: '7.0.0',
+  summary: 'As LMPOP, and waits for an element when there is none.',
+  complexity: 'O(k + n); k = keys, n = elements returned.',
+  arity: -5,
+  flags: Flag.Write | Flag.Blocking | Flag.MovableKeys,
+  acl: ['list'],
+  keys: [keysCounted({ countAt: 2, access: 'RW', effect: ['access', 'delete'] })],
+  args: { timeout: arg.double(), ...popArgs },
+  reply: popReply,
+  examples: [
+    ['RPUSH b 1 2 3', ':3'], ['BLMPOP 1 2 a b RIGHT COUNT 2', '*[$"b" *[$"3" $"2"]]'],
+    ['BLMPOP 0.001 1 a LEFT', '*_'],
+  ],
+  parse: (frame, at) => parsePopSeveral(frame, at, 2) ?? blockingTimeoutError(frame, 1),
+  apply(shard, frame, out, at) {
+    popFirst(shard, frame, out, at, 3);
+  },
+});
+
+/** Reads number of keys (argument `countAt`), end and count, in Redis's order. */
+function parsePopSeveral(frame: ArgFrame, at: PopSlots, countAt: number): ReplyError | null {
+  const isCount = readInteger(frame, at.numkeys, countAt) && (frame.number[at.numkeys] ?? 0) > 0;
+  if (!isCount) return replyErrors.numkeysNotPositive;
+  const whereAt = countAt + 1 + (frame.number[at.numkeys] ?? 0);
+  if (whereAt >= frame.count) return replyErrors.syntax;
+  const error = readEnd(frame, at.where, whereAt);
+  if (error !== null) return error;
+  frame.number[at.count] = 1;
+  if (whereAt + 1 === frame.count) return null;
+  const isCounted = isWord(frame, whereAt + 1, countToken.tokenBytes);
+  if (!isCounted || whereAt + 3 > frame.count) return replyErrors.syntax;
+  const isPositive =
+    readInteger(frame, at.count, whereAt + 2) && (frame.number[at.count] ?? 0) > 0;
+  if (!isPositive) return replyErrors.countNotPositive;
+  return whereAt + 3 === frame.count ? null : replyErrors.syntax;
+}
+
+function popFirst(
+  shard: Shard, frame: ArgFrame, out: ReplySink, at: PopSlots, firstKey: number,
+): void {
+  const keyEnd = firstKey + (frame.number[at.numkeys] ?? 0);
+  for (let i = firstKey; i < keyEnd; i++) {
+    const ref = shard.keyspace.write(frame, i);
+    if (!isListOrAbsent(shard, ref, out)) return;
+    if (ref === 0) continue;
+    out.array(2);
+    out.bulk(frame.at[i] ?? 0, frame.bytes[i] ?? 0);
+    const isHead = frame.choice[at.where] === LEFT;
+    popSeveral(shard, frame, out, i, ref, isHead, frame.number[at.count] ?? 1);
+    return;
+  }
+  out.nullArray();
+}
+
+/** What BLPOP and BRPOP share. */
+const waitParts = {
+  group: 'list', since: '2.0.0',
+  complexity: 'O(k); k = keys.',
+  arity: -3,
+  flags: waitFlags,
+  acl: ['list'],
+  keys: [keysAt({ first: 1, last: -2, step: 1, access: 'RW', effect: ['access', 'delete'] })],
+  history: waitHistory,
+  args: { key: arg.key().repeated(), timeout: arg.double() },
+  reply: oneReplyOf(
+    reply.array('the key and the element that was taken from it'),
+    reply.nullArray('all lists are missing'),
+  ),
+  parse: (frame: ArgFrame): ReplyError | null => blockingTimeoutError(frame, frame.count - 1),
+} as const;
+
+export const blpop = defineCommand({
+  ...waitParts,
+  name: 'BLPOP',
+  summary: 'Takes the first element of the first of several lists that has any, or waits for one.',
+  examples: [
+    ['RPUSH b 1 2', ':2'], ['BLPOP a b 1', '*[$"b" $"1"]'], ['BLPOP a 0.001', '*_'],
+    ['BLPOP a x', '-"ERR timeout is not a float or out of range"'],
+  ],
+  apply(shard, frame, out) {
+    popOneOf(shard, frame, out, true);
+  },
+});
+
+export const brpop = defineCommand({
+  ...waitParts,
+  name: 'BRPOP',
+  summary: 'Takes the last element of the first of several lists that has any, or waits for one.',
+  examples: [['RPUSH b 1 2', ':2'], ['BRPOP a b 1', '*[$"b" $"2"]'], ['BRPOP a 0.001', '*_']],
+  apply(shard, frame, out) {
+    popOneOf(shard, frame, out, false);
+  },
+});
+
+function popOneOf(shard: Shard, frame: ArgFrame, out: ReplySink, isHead: boolean): void {
+  for (let i = 1; i < frame.count - 1; i++) {
+    const ref = shard.keyspace.write(frame, i);
+    if (!isListOrAbsent(shard, ref, out)) return;
+    if (ref === 0) continue;
+    out.array(2);
+    out.bulk(frame.at[i] ?? 0, frame.bytes[i] ?? 0);
+    popOne(shard, frame, out, i, ref, isHead);
+    return;
+  }
+  out.nullArray();
+}
+
+/** Entries that move elements, or wait for them. */
+export const listMoveCommands: readonly Command[] = [
+  lmove, rpoplpush, lmpop, blpop, brpop, blmove, brpoplpush, blmpop,
+];

@@ -1,0 +1,48 @@
+/**
+ * Elements of lists in replies: gathered by the hundred in the scratch area, written in one call.
+ * Cost: a few ns an element, and O(log n) for each hundred.
+ */
+import type { ReplySink } from '../../command/sink.ts';
+import type { Shard } from '../../shard/shard.ts';
+import { gatherElements } from './list.ts';
+
+/** Elements gathered at a time: 4 KiB of the scratch area. */
+const GATHERED_MAX = 512;
+
+/** Writes elements from .. from + count - 1 as bulk strings; the array is announced already. */
+export function writeElements(
+  shard: Shard, ref: number, from: number, count: number, out: ReplySink,
+): void {
+  for (let done = 0; done < count; done += GATHERED_MAX) {
+    const step = Math.min(GATHERED_MAX, count - done);
+    gatherElements(shard, ref, from + done, step, shard.scratchAt);
+    out.bulkMany(shard.scratchAt, step);
+  }
+}
+
+/** Writes the last `count` elements, the last one first. */
+export function writeElementsBack(
+  shard: Shard, ref: number, all: number, count: number, out: ReplySink,
+): void {
+  for (let done = 0; done < count; done += GATHERED_MAX) {
+    const step = Math.min(GATHERED_MAX, count - done);
+    gatherElements(shard, ref, all - done - step, step, shard.scratchAt);
+    turnRound(shard, step);
+    out.bulkMany(shard.scratchAt, step);
+  }
+}
+
+/** Reverses the pairs in the scratch area. */
+function turnRound(shard: Shard, count: number): void {
+  const { i32 } = shard.memory;
+  let front = shard.scratchAt >>> 2;
+  let back = front + (count - 1) * 2;
+  for (; front < back; front += 2, back -= 2) {
+    const at = i32[front] ?? 0;
+    const bytes = i32[front + 1] ?? 0;
+    i32[front] = i32[back] ?? 0;
+    i32[front + 1] = i32[back + 1] ?? 0;
+    i32[back] = at;
+    i32[back + 1] = bytes;
+  }
+}
