@@ -24,6 +24,7 @@ import { runLoad } from './load.ts';
 import type { ServerProcess } from './processes.ts';
 import { isInstalled, LOAD_CORE, pinTo, startKora } from './processes.ts';
 import { markdownTable, median } from './table.ts';
+import { foundInGroups } from './found-in-groups.ts';
 
 const { values } = parseArgs({
   options: {
@@ -42,6 +43,7 @@ const VALUE_BYTES = 64;
 const KEYS_AT = 65_536;
 const VALUE_AT = 131_072;
 const LIST_AT = 262_144;
+const PLACED = { keysAt: KEYS_AT, keyBytes: KEY_BYTES, count: BATCH, listAt: LIST_AT };
 const GETS = 1_000_000;
 const NS_PER_MS = 1e6;
 const MIB = 1024 * 1024;
@@ -116,17 +118,7 @@ class GetBench {
   }
 
   #getGroups(group: number): number {
-    const { i32 } = this.memory;
-    let found = 0;
-    for (let first = 0; first < BATCH; first += group) {
-      for (let i = 0; i < group; i++) {
-        i32[LIST_AT / 4 + i * 4] = KEYS_AT + (first + i) * KEY_BYTES;
-        i32[LIST_AT / 4 + i * 4 + 1] = KEY_BYTES;
-      }
-      this.dict.findBatch(LIST_AT, group);
-      for (let i = 0; i < group; i++) if (i32[LIST_AT / 4 + i * 4 + 3] !== 0) found++;
-    }
-    return found;
+    return foundInGroups(this.dict, PLACED, group);
   }
 
   #random(limit: number): number {

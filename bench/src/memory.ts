@@ -9,9 +9,8 @@
  */
 import { PerformanceObserver, constants } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { openSync } from '@kora/embedded';
+import { collectNow } from './collect-now.ts';
 import { fill, keyText } from './fill.ts';
 import { isInstalled, startKora, startRedis } from './processes.ts';
 import { markdownTable } from './table.ts';
@@ -65,13 +64,6 @@ function watchCollections(): { readonly majors: () => number; readonly stop: () 
       observer.disconnect();
     },
   };
-}
-
-function collectNow(): void {
-  setFlagsFromString('--expose-gc');
-  // The flag makes `gc` visible in new contexts only.
-  const gc = runInNewContext('gc') as () => void;
-  gc();
 }
 
 async function heapGrowth(): Promise<void> {

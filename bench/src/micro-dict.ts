@@ -8,12 +8,14 @@
 import {
   Dict, entryBytesFor, entryKeyAt, entryValueAt, WorkerMemory, writeEntryHeader,
 } from '@kora/core/testing';
+import { foundInGroups } from './found-in-groups.ts';
 
 const BATCH = 256;
 const KEY_BYTES = 16;
 const KEYS_AT = 65_536;
 const VALUE_AT = 131_072;
 const LIST_AT = 262_144;
+const PLACED = { keysAt: KEYS_AT, keyBytes: KEY_BYTES, count: BATCH, listAt: LIST_AT };
 const COPY_AT = 270_336;
 const OPERATIONS_MIN = 1_000_000;
 const NS_PER_MS = 1e6;
@@ -89,17 +91,7 @@ class DictBench {
 
   /** Keys of BATCH found, `group` at a time. */
   getBatch(group: number): number {
-    const { i32 } = this.memory;
-    let found = 0;
-    for (let first = 0; first < BATCH; first += group) {
-      for (let i = 0; i < group; i++) {
-        i32[LIST_AT / 4 + i * 4] = KEYS_AT + (first + i) * KEY_BYTES;
-        i32[LIST_AT / 4 + i * 4 + 1] = KEY_BYTES;
-      }
-      this.dict.findBatch(LIST_AT, group);
-      for (let i = 0; i < group; i++) if (i32[LIST_AT / 4 + i * 4 + 3] !== 0) found++;
-    }
-    return found;
+    return foundInGroups(this.dict, PLACED, group);
   }
 }
 

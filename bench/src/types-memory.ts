@@ -6,9 +6,8 @@
  * Options: --scale 1 (of the number of entries) --heap-entries 5000000 (0 leaves it out)
  */
 import { parseArgs } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { CommandDriver } from '@kora/core/testing';
+import { collectNow } from './collect-now.ts';
 import { ask, fillWith, untilIdle } from './fill.ts';
 import type { ServerProcess } from './processes.ts';
 import { isInstalled, startKora, startRedis } from './processes.ts';
@@ -124,13 +123,6 @@ async function besideRedis(): Promise<void> {
     'bytes an entry', 'kora', 'redis-server', 'ratio', 'goal', 'met', 'RSS kora', 'RSS redis',
   ];
   process.stdout.write(`${markdownTable(heads, rows)}\n\n`);
-}
-
-function collectNow(): void {
-  setFlagsFromString('--expose-gc');
-  // The flag makes `gc` visible in new contexts only.
-  const gc = runInNewContext('gc') as () => void;
-  gc();
 }
 
 /** Growth of the JavaScript heap while a shard takes entries of all types in turn. */

@@ -1,6 +1,7 @@
 /**
- * The hot files allocate nothing per call: bytes of heap per call, best of five rounds of 20,000
- * warm calls, stay under one. The last test shows that the measure sees a small allocation.
+ * The hot files allocate nothing per call: bytes of heap per call, best of many rounds of 20,000
+ * warm calls, stay under one. Clean code ends at its first clean round; more are there for an
+ * optimising compiler that comes late. The last test shows that a small allocation is seen.
  * Doubles that are no integers and big integers are left out: they make a string, and say so.
  */
 import { setFlagsFromString } from 'node:v8';
@@ -15,7 +16,9 @@ import { PARSE_REQUEST, RequestParser } from './request-parser.hot.ts';
 import { latin1Bytes } from './testing/chunked.ts';
 
 const CALLS = 20_000;
-const ROUNDS = 5;
+const ROUNDS_MAX = 25;
+/** What clean code stays below; the smallest object takes 16. */
+const CLEAN_BYTES = 1;
 
 setFlagsFromString('--expose-gc');
 /** What the flag puts into a fresh context; nothing else makes the collector callable. */
@@ -26,7 +29,7 @@ function bytesPerCall(loop: (calls: number) => void): number {
   loop(CALLS);
   loop(CALLS);
   let best = Infinity;
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < ROUNDS_MAX && best >= CLEAN_BYTES; round++) {
     collect();
     const before = process.memoryUsage().heapUsed;
     loop(CALLS);
@@ -40,8 +43,10 @@ describe('heap bytes per call', () => {
     const parser = new RequestParser(requestLimits());
     const request = '*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$5\r\nvalue\r\n';
     const u8 = latin1Bytes(request.repeat(4));
+    let parsed = 0;
     let found = 0;
     const bytes = bytesPerCall((calls) => {
+      parsed += calls;
       for (let call = 0; call < calls; call++) {
         parser.begin(0);
         for (let end = 7; end <= u8.length; end += 7) {
@@ -50,8 +55,9 @@ describe('heap bytes per call', () => {
         while (parser.parse(u8, u8.length) === PARSE_REQUEST) found += parser.argc;
       }
     });
-    expect(found).toBe(CALLS * (ROUNDS + 2) * 4 * 3);
-    expect(bytes).toBeLessThan(1);
+    expect(parsed).toBeGreaterThan(CALLS);
+    expect(found).toBe(parsed * 4 * 3);
+    expect(bytes).toBeLessThan(CLEAN_BYTES);
   });
 
   it('parsing inline requests', () => {
@@ -63,7 +69,7 @@ describe('heap bytes per call', () => {
         parser.parse(u8, u8.length);
       }
     });
-    expect(bytes).toBeLessThan(1);
+    expect(bytes).toBeLessThan(CLEAN_BYTES);
   });
 
   it('writing replies', () => {
@@ -91,7 +97,7 @@ describe('heap bytes per call', () => {
       }
     });
     expect(sum).toBeGreaterThan(CALLS);
-    expect(bytes).toBeLessThan(1);
+    expect(bytes).toBeLessThan(CLEAN_BYTES);
   });
 
   it('sees an allocation of a few bytes', () => {

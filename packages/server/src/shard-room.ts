@@ -10,6 +10,7 @@
  */
 import type { ComposedShard, ComposeOptions } from '@kora/core';
 import { assert, composeShard, Fault, Settings } from '@kora/core';
+import { CryptoChance, nodeClock } from '@kora/embedded/node-platform';
 import { serverCommands } from './commands/server-commands.ts';
 import { rewriteFile } from './config-rewrite.ts';
 import type { IoEngine } from './io/engine.ts';
@@ -20,7 +21,6 @@ import type { ListeningAt } from './listeners.ts';
 import { Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
 import { filterLog } from './log.ts';
-import { systemChance, systemClock } from './platform.ts';
 import { addServerInfo } from './server-info.ts';
 import { Worker } from './worker.ts';
 
@@ -124,7 +124,7 @@ export class ShardRoom {
   end(): void {
     if (this.#state !== RoomState.Serving) return;
     this.#state = RoomState.Ending;
-    this.#endAtUs = systemClock.monotonicUs() + END_MS_MAX * 1000;
+    this.#endAtUs = nodeClock.monotonicUs() + END_MS_MAX * 1000;
     this.#listeners.close();
     for (const session of this.worker.sessions.open()) this.worker.end(session);
     this.#engine.requestTurn();
@@ -157,7 +157,7 @@ export class ShardRoom {
     if (this.#state === RoomState.Serving) {
       this.#listeners.followSettings();
     } else if (this.#state === RoomState.Ending) {
-      const isLate = systemClock.monotonicUs() >= this.#endAtUs;
+      const isLate = nodeClock.monotonicUs() >= this.#endAtUs;
       if (isLate || this.worker.sessions.closingCount === 0) this.stop();
     }
   }
@@ -166,8 +166,8 @@ export class ShardRoom {
     try {
       return composeShard({
         platform: {
-          clock: systemClock,
-          chance: systemChance(),
+          clock: nodeClock,
+          chance: new CryptoChance(),
           scheduler: {
             requestTurn: () => {
               this.#engine.requestTurn();

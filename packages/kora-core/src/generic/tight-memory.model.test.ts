@@ -12,6 +12,7 @@ import { replayEffect } from '../keyspace/effect-codec.ts';
 import { BIG_ARGUMENT_BYTES_MIN } from '../limits.ts';
 import { SeededChance } from '../platform/platform.ts';
 import { CommandDriver } from '../testing/command-driver.ts';
+import { refuseReserve } from '../testing/memory-faults.ts';
 import { JournalRecorder } from '../testing/journal-recorder.ts';
 import { RandomStringCommands } from '../testing/random-string-commands.ts';
 import { contentsOf } from '../testing/shard-contents.ts';
@@ -55,18 +56,6 @@ function genericCommand(random: RandomStringCommands, payload: string): string[]
 
 function isBig(argument: string): boolean {
   return argument.length >= BIG_ARGUMENT_BYTES_MIN;
-}
-
-/** Makes the n-th `reserve` from now on fail; returns whether it came to that, and undoes it. */
-function refuseReserve(driver: CommandDriver, n: number): () => boolean {
-  const allocator = driver.memory.arenaAllocator;
-  const reserve = allocator.reserve.bind(allocator);
-  let calls = 0;
-  allocator.reserve = (blocks, bytes) => ++calls !== n && reserve(blocks, bytes);
-  return () => {
-    Reflect.deleteProperty(allocator, 'reserve');
-    return calls >= n;
-  };
 }
 
 /** The next command; now and then the payload of a random key is taken for later RESTOREs. */

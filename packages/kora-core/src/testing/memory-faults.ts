@@ -29,6 +29,18 @@ const PAGES_MAX = 4096;
 const LOW_BYTES = 16 * 1024 * 1024;
 const ARENA_BYTES = 24 * 1024 * 1024;
 
+/** Makes the n-th `reserve` from now on fail; returns whether it came to that, and undoes it. */
+export function refuseReserve(driver: CommandDriver, n: number): () => boolean {
+  const allocator = driver.memory.arenaAllocator;
+  const reserve = allocator.reserve.bind(allocator);
+  let calls = 0;
+  allocator.reserve = (blocks, bytes) => ++calls !== n && reserve(blocks, bytes);
+  return () => {
+    Reflect.deleteProperty(allocator, 'reserve');
+    return calls >= n;
+  };
+}
+
 /**
  * Refuses every reserve of `command` once.
  * @returns how many refusals ended in an OOM error
@@ -37,16 +49,16 @@ const ARENA_BYTES = 24 * 1024 * 1024;
 export function refuseReserves(setup: FaultSetup, command: readonly DriverArgument[]): number {
   let refusals = 0;
   for (let n = 1; n <= RESERVES_MAX; n++) {
-    const driver = prepared(setup);
-    const allocator = driver.memory.arenaAllocator;
-    const reserve = allocator.reserve.bind(allocator);
     // A long argument arrives in a rope, which takes a reserve before the command begins.
-    let calls = -command.filter(isBig).length;
-    const isOom = attempt(driver, command, `reserve ${n} refused`, () => {
-      allocator.reserve = (blocks, bytes) => ++calls !== n && reserve(blocks, bytes);
-      return () => void Reflect.deleteProperty(allocator, 'reserve');
+    const before = command.filter(isBig).length;
+    let hasCome = false;
+    const isOom = attempt(prepared(setup), command, `reserve ${n} refused`, (driver) => {
+      const heal = refuseReserve(driver, before + n);
+      return () => {
+        hasCome = heal();
+      };
     });
-    if (calls < n) return refusals;
+    if (!hasCome) return refusals;
     if (isOom) refusals++;
   }
   throw new Error(`${shown(command)}: more than ${RESERVES_MAX} reserves`);
@@ -104,12 +116,12 @@ function fill(driver: CommandDriver, pages: number): () => void {
 /** Runs the command under a fault; true when it was refused, and then nothing has changed. */
 function attempt(
   driver: CommandDriver, command: readonly DriverArgument[], fault: string,
-  injure: () => () => void,
+  injure: (driver: CommandDriver) => () => void,
 ): boolean {
   const { memory, shard } = driver;
   const contents = contentsOf(shard);
   const keys = keyCounts(driver);
-  const heal = injure();
+  const heal = injure(driver);
   const usedBytes = memory.usedBytes();
   const { sequence } = shard.journal;
   const reply = driver.reply(...command);

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { replayEffect } from '../../keyspace/effect-codec.ts';
 import { BIG_ARGUMENT_BYTES_MIN } from '../../limits.ts';
 import { CommandDriver } from '../../testing/command-driver.ts';
+import { refuseReserve } from '../../testing/memory-faults.ts';
 import { JournalRecorder } from '../../testing/journal-recorder.ts';
 import { RandomBitmapCommands } from '../../testing/random-bitmap-commands.ts';
 import { RandomHyperloglogCommands } from '../../testing/random-hyperloglog-commands.ts';
@@ -16,18 +17,6 @@ const RESERVES_PER_COMMAND_MAX = 12;
 
 function latin1Of(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-}
-
-/** Makes the n-th `reserve` from now on fail; returns whether it came to that, and undoes it. */
-function refuseReserve(driver: CommandDriver, n: number): () => boolean {
-  const allocator = driver.memory.arenaAllocator;
-  const reserve = allocator.reserve.bind(allocator);
-  let calls = 0;
-  allocator.reserve = (blocks, bytes) => ++calls !== n && reserve(blocks, bytes);
-  return () => {
-    Reflect.deleteProperty(allocator, 'reserve');
-    return calls >= n;
-  };
 }
 
 interface CommandStream {

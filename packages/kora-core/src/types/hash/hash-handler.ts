@@ -21,7 +21,7 @@ import {
 } from '../../structs/entry.hot.ts';
 import { movedBlock } from '../../structs/moved-block.ts';
 import {
-  dictBytes, FREED_AT_ONCE_MAX, freeDict, freeDictSlice, LINES_PER_SLICE,
+  dictBytes, freeDict, freeDictSlice, freeNowOrLater, LINES_PER_SLICE,
 } from '../shared/dict-members.ts';
 import { firstDeadlineMs, memberBytes, moveDeadline, treeOf } from './hash-deadlines.ts';
 import {
@@ -41,15 +41,8 @@ function freeValue(shard: Shard, ref: number): void {
   const { i32 } = shard.memory;
   const root = entryRoot(i32, ref);
   if (root === 0) return;
-  const encoding = entryEncoding(i32, ref);
-  if (encoding === HASH_PACK) {
-    shard.collections.packs.destroy(root);
-  } else if (collectionCount(shard, ref) > FREED_AT_ONCE_MAX) {
-    shard.lazyFree.takeValue(ValueType.Hash, encoding, root);
-  } else {
-    const value: DetachedValue = { type: ValueType.Hash, encoding, root, cursor: 0 };
-    while (!freeSlice(shard, value, FREED_AT_ONCE_MAX));
-  }
+  if (entryEncoding(i32, ref) === HASH_PACK) shard.collections.packs.destroy(root);
+  else freeNowOrLater(shard, ref, ValueType.Hash, freeSlice);
 }
 
 /** The cursor is the next line; behind the last one the index is freed. */

@@ -8,27 +8,6 @@ import { readInteger } from '../../command/grammar.ts';
 import type { ReplyError } from '../../errors/reply-error.ts';
 import { replyErrors } from '../../errors/reply-error.ts';
 
-/** A key: HGETALL, HKEYS, HVALS, HLEN. */
-export function parseKey(frame: ArgFrame): ReplyError | null {
-  frame.index[0] = 1;
-  return null;
-}
-
-/** A key and a field: HGET, HEXISTS, HSTRLEN. */
-export function parseKeyField(frame: ArgFrame): ReplyError | null {
-  frame.index[0] = 1;
-  frame.index[1] = 2;
-  return null;
-}
-
-/** A key and fields: HMGET, HDEL. */
-export function parseKeyFields(frame: ArgFrame): ReplyError | null {
-  frame.index[0] = 1;
-  frame.index[1] = 2;
-  frame.times[1] = frame.count - 2;
-  return null;
-}
-
 /** A key and pairs: HSET, HMSET; false when the last field has no value. */
 export function parseKeyPairs(frame: ArgFrame): boolean {
   frame.index[0] = 1;

@@ -23,7 +23,7 @@ import {
   scanCount, scanCursor, scanMembers, writeScanStep,
 } from '../shared/collection-scan.ts';
 import type { CollectionScanSlots } from '../shared/collection-scan.ts';
-import { drawBelow, REPEATED_DRAWS_MAX } from '../shared/draw.ts';
+import { drawBelow, REPEATED_DRAWS_MAX, shuffleFront } from '../shared/draw.ts';
 import { DRAW_SLOT, readDrawOptions, startDrawn } from '../shared/random-options.ts';
 import { HASH_PACK } from './hash-layout.ts';
 import {
@@ -142,18 +142,12 @@ function writeDistinct(
   }
 }
 
-/** `wanted` places out of all: the first steps of a Fisher-Yates shuffle. */
+/** `wanted` places out of all; where all are wanted, in their order. */
 function shuffledPlaces(shard: Shard, ref: number, wanted: number): number[] {
-  const { chance } = shard.platform;
   const places: number[] = [];
   collectPlaces(shard, ref, places);
   if (wanted === places.length) return places;
-  for (let i = 0; i < wanted; i++) {
-    const other = i + drawBelow(chance, places.length - i);
-    const place = places[other] ?? 0;
-    places[other] = places[i] ?? 0;
-    places[i] = place;
-  }
+  shuffleFront(shard.platform.chance, places, places.length, wanted);
   places.length = wanted;
   return places;
 }

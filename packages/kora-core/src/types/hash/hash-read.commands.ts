@@ -6,12 +6,12 @@
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { arg } from '../../command/grammar.ts';
 import { keysAt } from '../../command/key-spec.ts';
+import { parseKey, parseKeyAndOne, parseKeyAndSome } from '../../command/positional.hot.ts';
 import { oneReplyOf, reply } from '../../command/reply-schema.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
 import { defineCommand, Flag } from '../../command/spec.ts';
 import type { Shard } from '../../shard/shard.ts';
-import { parseKey, parseKeyField, parseKeyFields } from './hash-parse.hot.ts';
 import { SHOW_BOTH, SHOW_FIELD, SHOW_VALUE, writePairs, writeValues } from './hash-walk.ts';
 import {
   findField, foundValueAt, foundValueBytes, hashCount, isHashOrAbsent,
@@ -32,7 +32,7 @@ export const hget = defineCommand({
   args: { key: arg.key(), field: arg.bytes() },
   reply: oneReplyOf(reply.bulk('the value'), reply.null('there is no such field, or no such key')),
   examples: [['HSET ada city London', ':1'], ['HGET ada city', '$"London"'], ['HGET ada x', '_']],
-  parse: parseKeyField,
+  parse: parseKeyAndOne,
   apply(shard, frame, out) {
     const ref = shard.keyspace.read(frame, 1);
     if (!isHashOrAbsent(shard, ref, out)) return;
@@ -52,7 +52,7 @@ export const hmget = defineCommand({
   args: { key: arg.key(), field: arg.repeat(arg.bytes()) },
   reply: reply.array('a value or null for each field'),
   examples: [['HSET ada born 1815 city London', ':2'], ['HMGET ada city x', '*[$"London" _]']],
-  parse: parseKeyFields,
+  parse: parseKeyAndSome,
   apply(shard, frame, out) {
     const ref = shard.keyspace.read(frame, 1);
     if (!isHashOrAbsent(shard, ref, out)) return;
@@ -89,7 +89,7 @@ export const hexists = defineCommand({
   args: { key: arg.key(), field: arg.bytes() },
   reply: reply.integer('1 or 0'),
   examples: [['HSET ada city London', ':1'], ['HEXISTS ada city', ':1'], ['HEXISTS ada x', ':0']],
-  parse: parseKeyField,
+  parse: parseKeyAndOne,
   apply(shard, frame, out) {
     const ref = shard.keyspace.read(frame, 1);
     if (!isHashOrAbsent(shard, ref, out)) return;
@@ -109,7 +109,7 @@ export const hstrlen = defineCommand({
   args: { key: arg.key(), field: arg.bytes() },
   reply: reply.integer('bytes; 0 when there is no such field'),
   examples: [['HSET ada city London', ':1'], ['HSTRLEN ada city', ':6'], ['HSTRLEN ada x', ':0']],
-  parse: parseKeyField,
+  parse: parseKeyAndOne,
   apply(shard, frame, out) {
     const ref = shard.keyspace.read(frame, 1);
     if (!isHashOrAbsent(shard, ref, out)) return;

@@ -7,6 +7,7 @@
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { arg } from '../../command/grammar.ts';
 import { keysAt } from '../../command/key-spec.ts';
+import { parseKeyAndSome } from '../../command/positional.hot.ts';
 import { reply } from '../../command/reply-schema.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
@@ -17,7 +18,7 @@ import { KeyEvent } from '../../keyspace/events.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { effectOfKey } from '../string/string-effects.ts';
 import { removeFields } from './hash-field-changes.ts';
-import { parseKeyFields, parseKeyPairs } from './hash-parse.hot.ts';
+import { parseKeyPairs } from './hash-parse.hot.ts';
 import {
   findField, findHeld, isHashOrAbsent, preparePut, PUT_NEEDS_PREPARING, PUT_SHORT_OF_MEMORY,
   putField, putFound, reserveFound,
@@ -162,7 +163,7 @@ export const hdel = defineCommand({
   args: { key: arg.key(), field: arg.repeat(arg.bytes()) },
   reply: reply.integer('fields that existed'),
   examples: [['HSET ada born 1815 city London', ':2'], ['HDEL ada city nosuch', ':1']],
-  parse: parseKeyFields,
+  parse: parseKeyAndSome,
   apply(shard, frame, out) {
     const ref = shard.keyspace.write(frame, 1);
     if (!isHashOrAbsent(shard, ref, out)) return;

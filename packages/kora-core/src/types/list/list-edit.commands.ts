@@ -5,6 +5,7 @@
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { arg, isWord, readInteger } from '../../command/grammar.ts';
 import { keysAt } from '../../command/key-spec.ts';
+import { parseKeyRange } from '../../command/positional.hot.ts';
 import { oneReplyOf, reply } from '../../command/reply-schema.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
@@ -19,7 +20,6 @@ import { effectOfKey } from '../string/string-effects.ts';
 import { insertReserved, reserveInsert, reserveSet, setReserved } from './list-edit.ts';
 import { commitRemoval, RemovalEffect } from './list-effects.ts';
 import { isListOrAbsent } from './list-errors.ts';
-import { parseKeyRange } from './list-parse.hot.ts';
 import { rangeEnd, rangeStart } from './list-read.commands.ts';
 import { indexOfElement, removeMatches } from './list-search.ts';
 import { elementRoom, listCount, removeElements } from './list.ts';

@@ -5,6 +5,7 @@
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { arg } from '../../command/grammar.ts';
 import { keysAt } from '../../command/key-spec.ts';
+import { parseKeyAndCount, parseKeyAndSome } from '../../command/positional.hot.ts';
 import { oneReplyOf, reply } from '../../command/reply-schema.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
@@ -14,8 +15,7 @@ import { createCollection } from '../../keyspace/collection-entry.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { commitPush, popElements, popOne } from './list-effects.ts';
 import { pushIntoEnd } from './list-ends.hot.ts';
-import { isListOrAbsent } from './list-errors.ts';
-import { parseKeyElements, parseLpop, parseRpop } from './list-parse.hot.ts';
+import { isListOrAbsent, listErrors } from './list-errors.ts';
 import { writeElements, writeElementsBack } from './list-reply.ts';
 import {
   elementRoom, LIST_FLAGS, listBounds, listCount, pushReserved, reservePush,
@@ -30,7 +30,7 @@ const pushParts = {
   acl: ['list'],
   keys: [keysAt({ first: 1, last: 1, step: 1, access: 'RW', effect: 'insert' })],
   args: { key: arg.key(), element: arg.bytes().repeated() },
-  parse: parseKeyElements,
+  parse: parseKeyAndSome,
 } as const;
 
 const manyElements = 'Accepts multiple `element` arguments.';
@@ -149,7 +149,7 @@ export const lpop = defineCommand({
     ['RPUSH queue a b c', ':3'], ['LPOP queue', '$"a"'], ['LPOP queue 2', '*[$"b" $"c"]'],
     ['LPOP queue', '_'], ['LPOP queue 2', '*_'],
   ],
-  parse: parseLpop,
+  parse: (frame) => parseKeyAndCount(frame, listErrors.lpopArity),
   apply(shard, frame, out) {
     pop(shard, frame, out, true);
   },
@@ -163,7 +163,7 @@ export const rpop = defineCommand({
     ['RPUSH queue a b c', ':3'], ['RPOP queue', '$"c"'], ['RPOP queue 2', '*[$"b" $"a"]'],
     ['RPOP queue', '_'], ['RPOP queue 2', '*_'],
   ],
-  parse: parseRpop,
+  parse: (frame) => parseKeyAndCount(frame, listErrors.rpopArity),
   apply(shard, frame, out) {
     pop(shard, frame, out, false);
   },

@@ -5,6 +5,7 @@
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { arg, isWord, readInteger } from '../../command/grammar.ts';
 import { keysAt } from '../../command/key-spec.ts';
+import { parseKey, parseKeyAndOne, parseKeyRange } from '../../command/positional.hot.ts';
 import { oneReplyOf, reply } from '../../command/reply-schema.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
@@ -13,7 +14,6 @@ import type { ReplyError } from '../../errors/reply-error.ts';
 import { replyErrors } from '../../errors/reply-error.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { isListOrAbsent, listErrors } from './list-errors.ts';
-import { parseKey, parseKeyIndex, parseKeyRange } from './list-parse.hot.ts';
 import { writeElements } from './list-reply.ts';
 import { positionsOf } from './list-search.ts';
 import { findElement, listCount, place } from './list.ts';
@@ -54,7 +54,7 @@ export const lindex = defineCommand({
     ['RPUSH queue a b c', ':3'], ['LINDEX queue 0', '$"a"'], ['LINDEX queue -1', '$"c"'],
     ['LINDEX queue 3', '_'],
   ],
-  parse: parseKeyIndex,
+  parse: parseKeyAndOne,
   apply(shard, frame, out) {
     const ref = shard.keyspace.read(frame, 1);
     if (!isListOrAbsent(shard, ref, out)) return;

@@ -18,7 +18,7 @@ import {
 import { MEMBER_OF_SET, memberBytesFor } from '../../structs/member.hot.ts';
 import { movedBlock } from '../../structs/moved-block.ts';
 import {
-  dictBytes, FREED_AT_ONCE_MAX, freeDict, freeDictSlice, LINES_PER_SLICE,
+  dictBytes, freeDict, freeDictSlice, freeNowOrLater, LINES_PER_SLICE,
 } from '../shared/dict-members.ts';
 import { SET_DICT, SET_PACK, setLayout } from './set-layout.ts';
 import { loadSet, replaySet, saveSet, SET_RDB_TYPES } from './set.codec.ts';
@@ -30,15 +30,8 @@ function freeValue(shard: Shard, ref: number): void {
   const { i32 } = shard.memory;
   const root = entryRoot(i32, ref);
   if (root === 0) return;
-  const encoding = entryEncoding(i32, ref);
-  if (encoding !== SET_DICT) {
-    shard.memory.arenaAllocator.free(root);
-  } else if (collectionCount(shard, ref) > FREED_AT_ONCE_MAX) {
-    shard.lazyFree.takeValue(ValueType.Set, encoding, root);
-  } else {
-    const value: DetachedValue = { type: ValueType.Set, encoding, root, cursor: 0 };
-    while (!freeSlice(shard, value, FREED_AT_ONCE_MAX));
-  }
+  if (entryEncoding(i32, ref) !== SET_DICT) shard.memory.arenaAllocator.free(root);
+  else freeNowOrLater(shard, ref, ValueType.Set, freeSlice);
 }
 
 /** The cursor is the next line; behind the last one the index is freed. */

@@ -6,6 +6,7 @@
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { arg, readInteger } from '../../command/grammar.ts';
 import { keysAt } from '../../command/key-spec.ts';
+import { parseKeyAndCount } from '../../command/positional.hot.ts';
 import { oneReplyOf, reply } from '../../command/reply-schema.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
@@ -19,7 +20,6 @@ import type { Shard } from '../../shard/shard.ts';
 import { ENTRY_WIDE, entryEncoding, entryFlags, setEntryFlags } from '../../structs/entry.hot.ts';
 import { effectOfKey } from '../string/string-effects.ts';
 import { REPEATED_DRAWS_MAX } from '../shared/draw.ts';
-import { parsePop } from './set-parse.hot.ts';
 import { SET_DICT } from './set-layout.ts';
 import {
   choosePlaces, chosenPlaces, hasPassingTexts, isTaken, MetRefs, placeAt, placeBytes, randomPlace,
@@ -53,7 +53,7 @@ export const spop = defineCommand({
     ['SADD hat rabbit', ':1'], ['SPOP hat', '$"rabbit"'], ['SPOP hat', '_'],
     ['SADD hat 3 1 2', ':3'], ['SPOP hat 5', '*[$"1" $"2" $"3"]'],
   ],
-  parse: parsePop,
+  parse: (frame) => parseKeyAndCount(frame, replyErrors.syntax),
   apply(shard, frame, out) {
     const ref = shard.keyspace.write(frame, 1);
     if (!isSetOrAbsent(shard, ref, out)) return;

@@ -16,7 +16,7 @@ import type { Shard } from '../../shard/shard.ts';
 import {
   entryEncoding, entryKeyAt, entryKeyBytes, entryRoot, setEntryRoot,
 } from '../../structs/entry.hot.ts';
-import { drawBelow } from '../shared/draw.ts';
+import { drawBelow, shuffleFront } from '../shared/draw.ts';
 import { SET_DICT, SET_PACK } from './set-layout.ts';
 import { SET_TEXT_OFFSET } from './set.ts';
 
@@ -116,12 +116,7 @@ export function choosePlaces(shard: Shard, ref: number, count: number): void {
   } else {
     for (let i = 0; i < members; i++) chosenPlaces[i] = i;
   }
-  for (let i = 0; i < count; i++) {
-    const other = i + drawBelow(shard.platform.chance, members - i);
-    const place = chosenPlaces[other] ?? 0;
-    chosenPlaces[other] = chosenPlaces[i] ?? 0;
-    chosenPlaces[i] = place;
-  }
+  shuffleFront(shard.platform.chance, chosenPlaces, members, count);
 }
 
 /** True with probability wanted / left: for a walk that takes `wanted` of `left` members. */

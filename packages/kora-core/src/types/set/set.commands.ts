@@ -6,6 +6,7 @@
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { arg } from '../../command/grammar.ts';
 import { keysAt } from '../../command/key-spec.ts';
+import { parseKey, parseKeyAndOne, parseKeyAndSome } from '../../command/positional.hot.ts';
 import { oneReplyOf, reply } from '../../command/reply-schema.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
@@ -23,7 +24,6 @@ import {
 } from '../shared/collection-scan.ts';
 import type { CollectionScanSlots } from '../shared/collection-scan.ts';
 import { effectOfKey } from '../string/string-effects.ts';
-import { parseKeyAlone, parseKeyMember, parseKeyMembers } from './set-parse.hot.ts';
 import { addMembers } from './set-add.ts';
 import { SET_DICT } from './set-layout.ts';
 import { moveMember } from './set-move.ts';
@@ -49,7 +49,7 @@ export const sadd = defineCommand({
   args: { key: arg.key(), member: arg.repeat(arg.bytes()) },
   reply: reply.integer('members that were not there before'),
   examples: [['SADD fruit apple pear apple', ':2'], ['SADD fruit pear', ':0']],
-  parse: parseKeyMembers,
+  parse: parseKeyAndSome,
   apply(shard, frame, out) {
     const ref = shard.keyspace.write(frame, 1);
     if (!isSetOrAbsent(shard, ref, out)) return;
@@ -82,7 +82,7 @@ export const srem = defineCommand({
     ['SADD fruit apple pear fig', ':3'], ['SREM fruit apple plum', ':1'],
     ['SREM fruit pear fig', ':2'], ['EXISTS fruit', ':0'],
   ],
-  parse: parseKeyMembers,
+  parse: parseKeyAndSome,
   apply(shard, frame, out) {
     const ref = shard.keyspace.write(frame, 1);
     if (!isSetOrAbsent(shard, ref, out)) return;
@@ -121,7 +121,7 @@ export const sismember = defineCommand({
   examples: [
     ['SADD fruit apple', ':1'], ['SISMEMBER fruit apple', ':1'], ['SISMEMBER fruit fig', ':0'],
   ],
-  parse: parseKeyMember,
+  parse: parseKeyAndOne,
   apply(shard, frame, out) {
     const ref = shard.keyspace.read(frame, 1);
     if (!isSetOrAbsent(shard, ref, out)) return;
@@ -140,7 +140,7 @@ export const smismember = defineCommand({
   args: { key: arg.key(), member: arg.repeat(arg.bytes()) },
   reply: reply.array('1 or 0 for each member'),
   examples: [['SADD fruit apple', ':1'], ['SMISMEMBER fruit apple fig', '*[:1 :0]']],
-  parse: parseKeyMembers,
+  parse: parseKeyAndSome,
   apply(shard, frame, out) {
     const ref = shard.keyspace.read(frame, 1);
     if (!isSetOrAbsent(shard, ref, out)) return;
@@ -163,7 +163,7 @@ export const scard = defineCommand({
   args: { key: arg.key() },
   reply: reply.integer('members; 0 when the key does not exist'),
   examples: [['SADD fruit apple fig', ':2'], ['SCARD fruit', ':2'], ['SCARD nosuch', ':0']],
-  parse: parseKeyAlone,
+  parse: parseKey,
   apply(shard, frame, out) {
     const ref = shard.keyspace.read(frame, 1);
     if (!isSetOrAbsent(shard, ref, out)) return;
@@ -183,7 +183,7 @@ export const smembers = defineCommand({
   args: { key: arg.key() },
   reply: reply.set('the members; empty when the key does not exist'),
   examples: [['SADD dice 3 1 2', ':3'], ['SMEMBERS dice', '*[$"1" $"2" $"3"]']],
-  parse: parseKeyAlone,
+  parse: parseKey,
   apply(shard, frame, out) {
     const ref = shard.keyspace.read(frame, 1);
     if (!isSetOrAbsent(shard, ref, out)) return;

@@ -4,10 +4,12 @@
  * Cost: freeing is O(members), each slice bounded by its blocks; weighing looks at SAMPLED_MEMBERS
  * and the lines that hold them.
  */
-import type { DetachedValue } from '../../keyspace/type-handler.ts';
+import { collectionCount } from '../../keyspace/collection-entry.ts';
+import type { DetachedValue, TypeHandler } from '../../keyspace/type-handler.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { CHAIN_SLOTS_MAX } from '../../structs/dict-layout.ts';
 import type { Dict } from '../../structs/dict.hot.ts';
+import { entryEncoding, entryRoot } from '../../structs/entry.hot.ts';
 
 /** Collections of up to this many members are freed within the command. */
 export const FREED_AT_ONCE_MAX = 256;
@@ -17,6 +19,21 @@ export const LINES_PER_SLICE = 64;
 const SAMPLED_MEMBERS = 64;
 
 const slots = new Int32Array(CHAIN_SLOTS_MAX);
+
+/** Frees the value of entry `ref`, which has a root, by `freeSlice`: now, or in slices when big. */
+export function freeNowOrLater(
+  shard: Shard, ref: number, type: number, freeSlice: TypeHandler['freeSlice'],
+): void {
+  const { i32 } = shard.memory;
+  const root = entryRoot(i32, ref);
+  const encoding = entryEncoding(i32, ref);
+  if (collectionCount(shard, ref) > FREED_AT_ONCE_MAX) {
+    shard.lazyFree.takeValue(type, encoding, root);
+    return;
+  }
+  const value: DetachedValue = { type, encoding, root, cursor: 0 };
+  while (!freeSlice(shard, value, FREED_AT_ONCE_MAX));
+}
 
 /**
  * Frees about `blocksMax` blocks of the bound dict and its members; `value.cursor` is the next

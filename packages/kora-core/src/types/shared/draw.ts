@@ -22,3 +22,18 @@ export function drawBelow(chance: Chance, limit: number): number {
     if (drawn < fair) return drawn % limit;
   }
 }
+
+/**
+ * Puts `wanted` of the first `count` items, chosen by chance, at the front: the first steps of a
+ * Fisher-Yates shuffle, so each choice in each order is as likely as any other.
+ */
+export function shuffleFront(
+  chance: Chance, items: number[] | Uint32Array | Int32Array, count: number, wanted: number,
+): void {
+  for (let i = 0; i < wanted; i++) {
+    const other = i + drawBelow(chance, count - i);
+    const item = items[other] ?? 0;
+    items[other] = items[i] ?? 0;
+    items[i] = item;
+  }
+}

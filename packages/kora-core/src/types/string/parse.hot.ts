@@ -112,19 +112,6 @@ function optionOfIf(first: number, second: number, ifEqual: number, ifNot: numbe
 
 // Positional commands: slot i is argument i + 1.
 
-/** A key: GET, INCR, DECR, STRLEN, GETDEL, DIGEST. */
-export function parseKey(frame: ArgFrame): ReplyError | null {
-  frame.index[0] = 1;
-  return null;
-}
-
-/** A key and bytes: SETNX, GETSET, APPEND; INCRBYFLOAT, whose number is read after the key. */
-export function parseKeyBytes(frame: ArgFrame): ReplyError | null {
-  frame.index[0] = 1;
-  frame.index[1] = 2;
-  return null;
-}
-
 /** A key and an integer: INCRBY, DECRBY. */
 export function parseKeyInteger(frame: ArgFrame): ReplyError | null {
   frame.index[0] = 1;
@@ -138,15 +125,6 @@ export function parseKeyIntegerBytes(frame: ArgFrame): ReplyError | null {
   frame.index[1] = 2;
   frame.index[2] = 3;
   return readInteger(frame, 1, 2) ? null : replyErrors.notInteger;
-}
-
-/** A key and two integers: GETRANGE, SUBSTR. */
-export function parseKeyRange(frame: ArgFrame): ReplyError | null {
-  frame.index[0] = 1;
-  frame.index[1] = 2;
-  frame.index[2] = 3;
-  if (!readInteger(frame, 1, 2)) return replyErrors.notInteger;
-  return readInteger(frame, 2, 3) ? null : replyErrors.notInteger;
 }
 
 /** Keys alone: MGET. */

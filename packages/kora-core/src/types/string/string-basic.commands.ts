@@ -7,6 +7,7 @@ import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { arg } from '../../command/grammar.ts';
 import type { KeyUsage } from '../../command/key-spec.ts';
 import { keysAt } from '../../command/key-spec.ts';
+import { parseKey, parseKeyAndOne } from '../../command/positional.hot.ts';
 import { oneReplyOf, reply } from '../../command/reply-schema.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
@@ -19,8 +20,8 @@ import type { Shard } from '../../shard/shard.ts';
 import { entryHasTtl } from '../../structs/entry.hot.ts';
 import { deadline, expireErrors, keepDeadline, readDeadline } from './expire-option.ts';
 import {
-  CONDITION_IFEQ, EXPIRATION_EX, EXPIRATION_KEEPTTL, EXPIRATION_PERSIST, EXPIRATION_PX, parseGetex,
-  parseKey, parseKeyBytes, parseKeyIntegerBytes, parseSet, readExpiration,
+  CONDITION_IFEQ, EXPIRATION_EX, EXPIRATION_KEEPTTL, EXPIRATION_PERSIST, EXPIRATION_PX,
+  parseGetex, parseKeyIntegerBytes, parseSet, readExpiration,
 } from './parse.hot.ts';
 import type { GetexSlots, SetSlots } from './parse.hot.ts';
 import { checkDigest, comparisonOptions, isConditionMet } from './string-condition.ts';
@@ -182,7 +183,7 @@ export const setnx = defineCommand({
   args: { key: arg.key(), value: arg.bytes() },
   reply: oneReplyOf(reply.integer('1 when the key was set, 0 when it existed')),
   examples: [['SETNX owner ada', ':1'], ['SETNX owner bob', ':0'], ['GET owner', '$"ada"']],
-  parse: parseKeyBytes,
+  parse: parseKeyAndOne,
   apply(shard, frame, out) {
     if (shard.keyspace.write(frame, 1) !== 0) {
       out.integer(0);
@@ -257,7 +258,7 @@ export const getset = defineCommand({
   args: { key: arg.key(), value: arg.bytes() },
   reply: oneReplyOf(reply.bulk('the value before'), reply.null('the key did not exist')),
   examples: [['GETSET turn ada', '_'], ['GETSET turn bob', '$"ada"']],
-  parse: parseKeyBytes,
+  parse: parseKeyAndOne,
   apply(shard, frame, out) {
     const ref = shard.keyspace.read(frame, 1);
     if (!isStringOrAbsent(shard, ref, out)) return;
@@ -406,7 +407,7 @@ export const append = defineCommand({
   args: { key: arg.key(), value: arg.bytes() },
   reply: reply.integer('length in bytes afterwards'),
   examples: [['APPEND log ab', ':2'], ['APPEND log cd', ':4'], ['GET log', '$"abcd"']],
-  parse: parseKeyBytes,
+  parse: parseKeyAndOne,
   apply(shard, frame, out) {
     const ref = shard.keyspace.write(frame, 1);
     if (!isStringOrAbsent(shard, ref, out)) return;

@@ -5,12 +5,13 @@
  */
 import { arg } from '../../command/grammar.ts';
 import { keysAt } from '../../command/key-spec.ts';
+import { parseKey } from '../../command/positional.hot.ts';
 import { oneReplyOf, reply } from '../../command/reply-schema.ts';
 import type { Command } from '../../command/spec.ts';
 import { defineCommand, Flag } from '../../command/spec.ts';
 import { EffectReason } from '../../keyspace/effect.ts';
 import { KeyEvent } from '../../keyspace/events.ts';
-import { CONDITION_IFEQ, parseKey } from './parse.hot.ts';
+import { CONDITION_IFEQ } from './parse.hot.ts';
 import { checkDigest, comparisonOptions, isConditionMet } from './string-condition.ts';
 import { digestText } from './string-digest.ts';
 import { isStringOrAbsent } from './string-reply.ts';

@@ -10,6 +10,7 @@ import { integer64ToBigint, latin1Text } from '../../bytes/number-text.ts';
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { arg } from '../../command/grammar.ts';
 import { keysAt } from '../../command/key-spec.ts';
+import { parseKey, parseKeyAndOne } from '../../command/positional.hot.ts';
 import { reply } from '../../command/reply-schema.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
@@ -17,7 +18,7 @@ import { defineCommand, Flag } from '../../command/spec.ts';
 import { replyErrors } from '../../errors/reply-error.ts';
 import { KeyEvent } from '../../keyspace/events.ts';
 import type { Shard } from '../../shard/shard.ts';
-import { parseKey, parseKeyBytes, parseKeyInteger } from './parse.hot.ts';
+import { parseKeyInteger } from './parse.hot.ts';
 import { commitStringSet } from './string-effects.ts';
 import { isStringOrAbsent } from './string-reply.ts';
 import {
@@ -189,7 +190,7 @@ export const incrbyfloat = defineCommand({
   args: { key: arg.key(), increment: arg.double() },
   reply: reply.bulk('the sum, as it is stored'),
   examples: [['INCRBYFLOAT price 10.5', '$"10.5"'], ['INCRBYFLOAT price 0.1', '$"10.6"']],
-  parse: parseKeyBytes,
+  parse: parseKeyAndOne,
   apply(shard, frame, out) {
     const ref = shard.keyspace.write(frame, 1);
     if (!isStringOrAbsent(shard, ref, out)) return;

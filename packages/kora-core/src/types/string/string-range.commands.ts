@@ -9,6 +9,7 @@ import { parseInteger, parsed } from '../../bytes/number-text.hot.ts';
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { arg, isWord } from '../../command/grammar.ts';
 import { keysAt } from '../../command/key-spec.ts';
+import { parseKeyRange } from '../../command/positional.hot.ts';
 import { oneReplyOf, reply } from '../../command/reply-schema.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
@@ -19,7 +20,7 @@ import { KeyEvent } from '../../keyspace/events.ts';
 import { ValueType } from '../../keyspace/type-handler.ts';
 import { SCRATCH_BYTES } from '../../limits.ts';
 import type { Shard } from '../../shard/shard.ts';
-import { parseKeyIntegerBytes, parseKeyRange } from './parse.hot.ts';
+import { parseKeyIntegerBytes } from './parse.hot.ts';
 import { commitStringBytes } from './string-effects.ts';
 import { isStringOrAbsent } from './string-reply.ts';
 import {

@@ -15,7 +15,7 @@ import { entryKeyBytes, entryRoot, setEntryRoot } from '../../structs/entry.hot.
 import { MEMBER_SCORED, memberBytesFor, memberScore } from '../../structs/member.hot.ts';
 import { movedBlock } from '../../structs/moved-block.ts';
 import {
-  dictBytes, FREED_AT_ONCE_MAX, freeDictSlice, LINES_PER_SLICE,
+  dictBytes, FREED_AT_ONCE_MAX, freeDictSlice, freeNowOrLater, LINES_PER_SLICE,
 } from '../shared/dict-members.ts';
 import { ROOT_TREE, TREE_ROOT_BYTES, ZSET_PACK, ZSET_TREE, zsetLayout } from './zset-layout.ts';
 import { isPairBefore, nextPair, packedScore } from './zset-pack.ts';
@@ -32,15 +32,8 @@ const slots = new Int32Array(CHAIN_SLOTS_MAX);
 const copied = new Int32Array(COPIED_REFS);
 
 function freeValue(shard: Shard, ref: number): void {
-  const root = entryRoot(shard.memory.i32, ref);
-  if (root === 0) return;
-  const encoding = isPacked(shard, ref) ? ZSET_PACK : ZSET_TREE;
-  if (collectionCount(shard, ref) > FREED_AT_ONCE_MAX) {
-    shard.lazyFree.takeValue(ValueType.SortedSet, encoding, root);
-    return;
-  }
-  const value: DetachedValue = { type: ValueType.SortedSet, encoding, root, cursor: 0 };
-  while (!freeSlice(shard, value, FREED_AT_ONCE_MAX));
+  if (entryRoot(shard.memory.i32, ref) === 0) return;
+  freeNowOrLater(shard, ref, ValueType.SortedSet, freeSlice);
 }
 
 /** First the tree, then the dict's lines with the members; the cursor is the next line. */

@@ -23,7 +23,7 @@ import {
   scanCursor, scanMembers, writeScanStep,
 } from '../shared/collection-scan.ts';
 import type { CollectionScanSlots } from '../shared/collection-scan.ts';
-import { drawBelow, REPEATED_DRAWS_MAX } from '../shared/draw.ts';
+import { drawBelow, REPEATED_DRAWS_MAX, shuffleFront } from '../shared/draw.ts';
 import { DRAW_SLOT, readDrawOptions, startDrawn } from '../shared/random-options.ts';
 import { walk } from './zset-walk.ts';
 import { dictOf, isPacked, isZsetOrAbsent, zsetCount } from './zset.ts';
@@ -114,16 +114,11 @@ function writeDistinct(
   }
 }
 
-/** `wanted` ranks out of all: the first steps of a Fisher-Yates shuffle. */
+/** `wanted` ranks out of all; where all are wanted, in their order. */
 function shuffledRanks(shard: Shard, count: number, wanted: number): Uint32Array {
   const ranks = new Uint32Array(count);
   for (let i = 0; i < count; i++) ranks[i] = i;
-  for (let i = 0; i < wanted && wanted < count; i++) {
-    const other = i + drawBelow(shard.platform.chance, count - i);
-    const rank = ranks[other] ?? 0;
-    ranks[other] = ranks[i] ?? 0;
-    ranks[i] = rank;
-  }
+  if (wanted < count) shuffleFront(shard.platform.chance, ranks, count, wanted);
   return ranks.subarray(0, wanted);
 }
 

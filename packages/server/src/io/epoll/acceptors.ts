@@ -9,10 +9,9 @@ import { assert } from '@kora/core';
 import type { Fault } from '@kora/core';
 import type { EngineHandler, ListenAddress } from '../engine.ts';
 import { isOutOfDescriptors, isPassingAcceptError } from '../native/accept-errors.ts';
+import { CLOEXEC, NONBLOCK } from '../native/descriptor-flags.ts';
 import { Errno } from '../native/libc.ts';
-import {
-  SOCK_CLOEXEC, SOCK_NONBLOCK, closeListening, openListening,
-} from '../native/listening.ts';
+import { closeListening, openListening } from '../native/listening.ts';
 import type { ListeningSocket } from '../native/listening.ts';
 import { peerOfDescriptor } from '../native/peer.ts';
 import { RefusedConnections } from '../native/refused-connections.ts';
@@ -87,7 +86,7 @@ export class Acceptors {
       const listener = this.#listeners.get(number);
       if (listener === undefined) return;
       const { descriptor, address } = listener.socket;
-      const accepted = libc.accept4(descriptor, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const accepted = libc.accept4(descriptor, 0, 0, NONBLOCK | CLOEXEC);
       if (accepted < 0) {
         const errno = libc.errno();
         if (errno === Errno.EAGAIN) return;

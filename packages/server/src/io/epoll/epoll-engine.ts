@@ -14,6 +14,7 @@
 import type { WorkerMemory } from '@kora/core';
 import { assert, Fault } from '@kora/core';
 import type { EngineHandler, ListenAddress, LoopEngine } from '../engine.ts';
+import { CLOEXEC, NONBLOCK } from '../native/descriptor-flags.ts';
 import type { Libc } from '../native/libc.ts';
 import { Errno, loadLibc, nativeMemory } from '../native/libc.ts';
 import { Scratch } from '../native/scratch.ts';
@@ -24,9 +25,6 @@ import { STREAMS_BYTES, Streams } from './streams.hot.ts';
 
 const TICK_NANOSECONDS = 100_000_000;
 const CLOCK_MONOTONIC = 1;
-/** CLOEXEC of epoll, and with NONBLOCK of timers and eventfds. */
-const CLOEXEC = 0x80000;
-const CLOEXEC_NONBLOCK = 0x80800;
 
 /** What epoll says for descriptors that are not connections: negative, slots are not. */
 const WAKE_TOKEN = -1;
@@ -57,9 +55,9 @@ export function openEpoll(libc: Libc | string = loadLibc()): LoopEngine | string
   if (typeof libc === 'string') return libc;
   const epoll = libc.epoll_create1(CLOEXEC);
   if (epoll < 0) return `epoll_create1 is refused (errno ${libc.errno()})`;
-  const wake = libc.eventfd(0, CLOEXEC_NONBLOCK);
+  const wake = libc.eventfd(0, CLOEXEC | NONBLOCK);
   if (wake < 0) return refusal(libc, 'eventfd', [epoll]);
-  const timer = libc.timerfd_create(CLOCK_MONOTONIC, CLOEXEC_NONBLOCK);
+  const timer = libc.timerfd_create(CLOCK_MONOTONIC, CLOEXEC | NONBLOCK);
   if (timer < 0) return refusal(libc, 'timerfd_create', [epoll, wake]);
   return new EpollEngine(libc, { epoll, wake, timer });
 }

@@ -14,6 +14,7 @@ import {
   listenFault, refusalOfAddress, removeSocketFile, setSocketMode,
 } from '../node-address.ts';
 import { localEndpoint } from './peer.ts';
+import { CLOEXEC, NONBLOCK } from './descriptor-flags.ts';
 import type { Scratch } from './scratch.ts';
 import { HINTS_BYTES, HOST_NAME_BYTES_MAX, SOCKET_ADDRESS_BYTES_MAX } from './scratch.ts';
 import { AF_INET6, AF_UNIX, readEndpoint, writePath, writePort } from './socket-address.ts';
@@ -22,9 +23,7 @@ import {
 } from './socket-options.ts';
 
 const SOCK_STREAM = 1;
-export const SOCK_NONBLOCK = 0x800;
-export const SOCK_CLOEXEC = 0x80000;
-const STREAM_TYPE = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+const STREAM_TYPE = SOCK_STREAM | NONBLOCK | CLOEXEC;
 
 const AI_PASSIVE = 1;
 const EAI_NONAME = -2;

@@ -3,9 +3,9 @@
  * newcomers can be accepted and closed. Else they would wait in the backlog without a word, and the
  * listening socket would be reported as readable for ever. (libuv does the same.)
  */
+import { CLOEXEC } from './descriptor-flags.ts';
 import type { Libc } from './libc.ts';
 
-const SOCK_CLOEXEC = 0x80000;
 /** Newcomers turned away at once. */
 const TURNED_AWAY_MAX = 1000;
 
@@ -15,7 +15,7 @@ export class SpareDescriptor {
 
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.#descriptor = libc.eventfd(0, SOCK_CLOEXEC);
+    this.#descriptor = libc.eventfd(0, CLOEXEC);
   }
 
   /**
@@ -27,11 +27,11 @@ export class SpareDescriptor {
     this.close();
     let count = 0;
     for (; count < TURNED_AWAY_MAX; count++) {
-      const accepted = this.#libc.accept4(listening, 0, 0, SOCK_CLOEXEC);
+      const accepted = this.#libc.accept4(listening, 0, 0, CLOEXEC);
       if (accepted < 0) break;
       this.#libc.close(accepted);
     }
-    this.#descriptor = this.#libc.eventfd(0, SOCK_CLOEXEC);
+    this.#descriptor = this.#libc.eventfd(0, CLOEXEC);
     return count > 0;
   }
 

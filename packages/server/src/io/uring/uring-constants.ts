@@ -52,7 +52,5 @@ export const OP_SUPPORTED = 1;
 export const MSG_PEEK = 0x2;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
-export const SOCK_CLOEXEC = 0x80000;
 export const SHUT_WR = 1;
 export const SHUT_RDWR = 2;
-export const EFD_CLOEXEC = 0x80000;

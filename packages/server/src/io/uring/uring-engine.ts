@@ -9,6 +9,7 @@ import type { WorkerMemory } from '@kora/core';
 import { assert, Fault } from '@kora/core';
 import type { EngineHandler, ListenAddress, LoopEngine } from '../engine.ts';
 import { isOutOfDescriptors, isPassingAcceptError } from '../native/accept-errors.ts';
+import { CLOEXEC } from '../native/descriptor-flags.ts';
 import type { Libc } from '../native/libc.ts';
 import { loadLibc, nativeMemory } from '../native/libc.ts';
 import type { ListeningSocket } from '../native/listening.ts';
@@ -25,7 +26,6 @@ import { ReceiveBuffers } from './receive-buffers.ts';
 import { ResetSweep } from './reset-sweep.ts';
 import { SendVectors } from './send-vectors.ts';
 import { ConnectionTable, FLOW_REFUSED } from './uring-connections.hot.ts';
-import { EFD_CLOEXEC } from './uring-constants.ts';
 import { UringFiles } from './uring-files.ts';
 import { UringLoop } from './uring-loop.hot.ts';
 import type { LoopOwner } from './uring-loop-parts.ts';
@@ -107,7 +107,7 @@ class UringEngine implements LoopEngine, LoopOwner {
     assert(controlAt !== 0, 'low memory holds the words of an engine');
     memory.low.fill(0, controlAt, controlAt + CONTROL_BYTES);
     memory.lowView.setUint32(controlAt + 8, TICK_NANOSECONDS, true);
-    this.wakeDescriptor = this.#libc.eventfd(0, EFD_CLOEXEC);
+    this.wakeDescriptor = this.#libc.eventfd(0, CLOEXEC);
     if (this.wakeDescriptor < 0) throw new Error(`eventfd failed (error ${this.#libc.errno()})`);
     const vectors = new SendVectors(native);
     const loop = new UringLoop({

@@ -15,6 +15,7 @@
  * Cost: nothing is allocated per event.
  */
 import type { EngineHandler } from '../engine.ts';
+import { CLOEXEC } from '../native/descriptor-flags.ts';
 import type { Libc, NativeMemory } from '../native/libc.ts';
 import { Errno } from '../native/libc.ts';
 import type { SendQueue } from '../native/send-queue.hot.ts';
@@ -32,7 +33,7 @@ import {
 import {
   ACCEPT_MULTISHOT, CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, MSG_NOSIGNAL,
   OP_ACCEPT, OP_ASYNC_CANCEL, OP_READ, OP_RECV, OP_SEND, OP_SENDMSG, OP_TIMEOUT,
-  PRIORITY_UNKNOWN, RECV_MULTISHOT, SHUT_RDWR, SHUT_WR, SOCK_CLOEXEC, SQE_BUFFER_SELECT,
+  PRIORITY_UNKNOWN, RECV_MULTISHOT, SHUT_RDWR, SHUT_WR, SQE_BUFFER_SELECT,
   TIMEOUT_FLAG_UNKNOWN, TIMEOUT_MULTISHOT,
 } from './uring-constants.ts';
 import type { LoopOwner, LoopParts } from './uring-loop-parts.ts';
@@ -199,7 +200,7 @@ export class UringLoop {
   armAccept(listener: number, descriptor: number): void {
     this.inFlightAll++;
     this.ring.submit(
-      OP_ACCEPT, 0, this.acceptPriority, descriptor, 0, 0, SOCK_CLOEXEC,
+      OP_ACCEPT, 0, this.acceptPriority, descriptor, 0, 0, CLOEXEC,
       (listener << KIND_BITS) | KIND_ACCEPT, 0,
     );
   }
