@@ -1,8 +1,8 @@
 /**
  * The hot files of bytes/ allocate nothing per call: the best of up to 25 rounds of 20,000 warm
- * calls stays under 1 byte a call. The best round counts, because a round may meet the compiler or the
- * collector; code that allocates does so in every round. One function here allocates on purpose,
- * so that a broken measurement cannot pass everything.
+ * calls stays under 1 byte a call. The best round counts, because a round may meet the compiler or
+ * the collector; code that allocates does so in every round. One function here allocates on
+ * purpose, so that a broken measurement cannot pass everything.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
