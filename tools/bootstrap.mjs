@@ -18,8 +18,8 @@ const compiler = 'node_modules/typescript-native/bin/tsc';
 const testRunner = 'node_modules/vitest/vitest.mjs';
 const linter = 'node_modules/eslint/bin/eslint.js';
 const benchmarks = [
-  'server', 'open-loop', 'idle', 'soak', 'memory', 'micro', 'stages', 'eviction', 'expiry',
-  'advice', 'types', 'types-memory', 'code',
+  'server', 'open-loop', 'workers', 'idle', 'soak', 'memory', 'micro', 'stages', 'eviction',
+  'expiry', 'advice', 'types', 'types-memory', 'code',
 ];
 
 /** Runs a program in the root and leaves with its status when it fails. */

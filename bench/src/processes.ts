@@ -72,7 +72,9 @@ export async function startKora(
 ): Promise<ServerProcess> {
   const bin = fileURLToPath(new URL('../../packages/cli/bin/kora.js', import.meta.url));
   const command = [process.execPath, ...nodeArguments, bin, 'serve', '--port', '0'];
-  const child = launch([...command, ...extraArguments]);
+  // Several workers on one core would only measure how they take turns.
+  const isPinned = !extraArguments.includes('--workers');
+  const child = launch([...command, ...extraArguments], isPinned);
   const line = await readyLine(child, /ready on \S+?:(\d+)/);
   return describe(name, Number(line[1]), child);
 }
@@ -96,7 +98,8 @@ export interface ServerKind {
 
 /**
  * redis-server first, where it is installed, then Kora with each of these engines, as far as they
- * can be had here: what cannot is said on stderr, with the reason.
+ * can be had here: what cannot is said on stderr, with the reason. `uring:2` is uring with two
+ * workers, which are pinned to no core.
  */
 export async function serverKinds(engines: readonly string[]): Promise<ServerKind[]> {
   const kinds: ServerKind[] = [];
@@ -104,8 +107,10 @@ export async function serverKinds(engines: readonly string[]): Promise<ServerKin
   else process.stderr.write('redis-server is not installed: no ratios\n');
   for (const engine of engines) {
     const name = `kora ${engine}`;
+    const [io = '', workers] = engine.split(':');
+    const own = workers === undefined ? ['--io', io] : ['--io', io, '--workers', workers];
     const start = (extraArguments: readonly string[] = []): Promise<ServerProcess> =>
-      startKora(['--io', engine, ...extraArguments], [], name);
+      startKora([...own, ...extraArguments], [], name);
     try {
       await (await start()).stop();
       kinds.push({ name, start });
@@ -117,8 +122,9 @@ export async function serverKinds(engines: readonly string[]): Promise<ServerKin
   return kinds;
 }
 
-function launch(command: readonly string[]): ChildProcess {
-  const words = [...withDescriptors(DESCRIPTORS_MAX), ...pinTo(SERVER_CORE), ...command];
+function launch(command: readonly string[], isPinned = true): ChildProcess {
+  const pin = isPinned ? pinTo(SERVER_CORE) : [];
+  const words = [...withDescriptors(DESCRIPTORS_MAX), ...pin, ...command];
   const [program = '', ...rest] = words;
   const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   const endWithParent = (): void => {

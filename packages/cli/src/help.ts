@@ -14,7 +14,7 @@ Where it listens
       --bind ADDRESS...     addresses to listen on (127.0.0.1)
       --unix-socket PATH    also listen on a unix socket
       --io ENGINE           auto, uring, epoll or node (auto)
-  -w, --workers NUMBER      threads that own data (1)
+  -w, --workers NUMBER      threads that own data (1); more need uring or epoll
       --memory-advice WHAT  off, huge-pages, give-back or all (off): what the
                             system is told about memory; needs koffi
 
@@ -40,5 +40,5 @@ What it keeps and tells
 
 Every parameter of redis.conf that Kora knows is an option too: --timeout 300.
 Options on the command line win over the file. Not built yet, and refused:
---workers above 1, --dir, --fsync always and no.
+--dir, --fsync always and no.
 `;

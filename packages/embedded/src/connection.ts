@@ -1,16 +1,20 @@
 /**
- * One source of commands of an embedded engine, with its own selected database: the counterpart of
- * a client's connection. Costs one small object; needs no closing, for it ends with the engine.
+ * One source of commands of an embedded engine, with its own selected database and transaction
+ * (MULTI, WATCH): the counterpart of a client's connection. Costs one small object, and what it
+ * has queued and watches; that it gives back by EXEC, DISCARD or `close`. One without such needs no
+ * closing, for it ends with the engine.
  */
+import { Fault } from '@kora/core';
 import type { ClientState } from '@kora/core';
 import type { CallArgument } from './arguments.ts';
 import type { Engine } from './engine.ts';
 import { BulkForm } from './value-sink.ts';
 import type { ReplyValue } from './value-sink.ts';
 
-export class Connection {
+export class Connection implements Disposable {
   readonly #engine: Engine;
   readonly #client: ClientState;
+  #isClosed = false;
 
   /** @internal */
   constructor(engine: Engine) {
@@ -35,11 +39,32 @@ export class Connection {
    * @throws {Fault} ENGINE_CLOSED, ENGINE_FAILED, ENGINE_BUSY, INVALID_ARGUMENT, OUT_OF_MEMORY
    */
   call(...given: readonly CallArgument[]): ReplyValue {
+    this.#check();
     return this.#engine.call(this.#client, BulkForm.Text, given);
   }
 
   /** As `call`, with bulk strings as Uint8Array: nothing is lost of values that are no UTF-8. */
   callBytes(...given: readonly CallArgument[]): ReplyValue {
+    this.#check();
     return this.#engine.call(this.#client, BulkForm.Bytes, given);
+  }
+
+  /**
+   * Ends the connection, and what it has queued and watches with it. Closing again is allowed.
+   * @throws {Fault} ENGINE_BUSY within `with`
+   */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#engine.endClient(this.#client);
+    this.#isClosed = true;
+  }
+
+  /** `using connection = db.connection()` closes at the end of the block. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #check(): void {
+    if (this.#isClosed) throw new Fault('ENGINE_CLOSED', 'this connection was closed');
   }
 }

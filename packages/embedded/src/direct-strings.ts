@@ -1,7 +1,8 @@
 /**
  * The short way of `get`, `getBytes`, `getInto` and `set`: straight to the key space, without reply
  * and executor. It is taken only where it does exactly what the command does (a model test holds it
- * against `call`): no memory limit to enforce, no pause, a short key and value, no options.
+ * against `call`): no memory limit to enforce, no pause, no MULTI, a short key and value, no
+ * options.
  * Everything else, and every 64th call so that commandstats has times to show, goes through the
  * executor.
  *
@@ -99,6 +100,7 @@ export class DirectStrings {
     const frame = this.#frame;
     this.#isSample = false;
     if (shard.settings.maxmemoryBytes !== 0 || shard.pause.untilMs !== 0) return false;
+    if (this.#client.flags !== 0) return false;
     this.#engine.arguments.bind(frame);
     frame.client = this.#client;
     for (let i = 1; i < frame.count; i++) if (frame.isBig(i)) return false;

@@ -10,7 +10,7 @@
  * loop does not run; maintenance only frees what nobody asks for.
  */
 import {
-  ArgFrame, assert, ClientState, composeShard, Fault, MemoryPool, Outcome, replyErrors,
+  ArgFrame, assert, ClientFlag, ClientState, composeShard, Fault, MemoryPool, Outcome, replyErrors,
 } from '@kora/core';
 import type { Command, ComposedShard, Executor, Platform, Shard, WorkerMemory } from '@kora/core';
 import { Arguments } from './arguments.ts';
@@ -93,6 +93,14 @@ export class Engine {
     return client;
   }
 
+  /** Forgets what a client has queued and watches.
+   * @throws {Fault} ENGINE_BUSY while memory is lent */
+  endClient(client: ClientState): void {
+    if (this.#isClosed) return;
+    if (this.#isLent) this.#refuse();
+    this.shard.transactions.reset(client);
+  }
+
   /** The entry of a command that every engine has. */
   command(name: string): Command {
     const command = this.composed.registry.byName(name);
@@ -148,8 +156,10 @@ export class Engine {
   }
 
   /** Runs a known command whose arguments were added already.
-   * @throws {Fault | KoraReplyError} */
+   * @throws {Fault | KoraReplyError} ENGINE_BUSY when it would be queued, for want of a value then
+   */
   run(client: ClientState, command: Command, out: ValueSink): void {
+    if ((client.flags & ClientFlag.InMulti) !== 0) this.#refuseInMulti();
     const { frame } = this;
     this.arguments.bind(frame);
     frame.client = client;
@@ -221,6 +231,14 @@ export class Engine {
     this.#defect = null;
     if (defect !== null) this.#onError(defect.message, defect.cause);
     return defect?.cause;
+  }
+
+  #refuseInMulti(): never {
+    this.arguments.discard();
+    throw new Fault(
+      'ENGINE_BUSY',
+      'between MULTI and EXEC commands are queued: use call(), or another connection',
+    );
   }
 
   #refuse(): never {

@@ -82,7 +82,9 @@ export class Kora implements Disposable {
 
   // ---------------------------------------------------------------- any command
 
-  /** Runs any command in the database that this object has selected; see {@link Connection.call}.
+  /**
+   * Runs any command in the database that this object has selected; see {@link Connection.call}.
+   * Between `call('MULTI')` and `call('EXEC')` the typed methods throw ENGINE_BUSY.
    * @throws {KoraReplyError | Fault} */
   call(...given: readonly CallArgument[]): ReplyValue {
     return this.#engine.call(this.#client, BulkForm.Text, given);

@@ -430,3 +430,69 @@ export function encodeBulks(list: u32, count: u32, to: u32): u32 {
   }
   return <u32>(out - to);
 }
+
+// Nodes of a score tree (structs/score-tree-nodes.hot.ts): `node` is a ref.
+export function nodeScoresBelow(node: u32, from: u32, score: f64): u32 {
+  const base = <usize>node << 3;
+  const end = base + 8 + ((load<u32>(base) & 0xffff) << 3);
+  const wanted = f64x2.splat(score);
+  let at = base + 8 + (from << 3);
+  let even = i64x2.splat(0);
+  let odd = i64x2.splat(0);
+  // A true lane is -1. Every line is read, without waiting for the one before.
+  for (; at + 64 <= end; at += 64) {
+    even = i64x2.sub(even, f64x2.lt(v128.load(at), wanted));
+    odd = i64x2.sub(odd, f64x2.lt(v128.load(at, 16), wanted));
+    even = i64x2.sub(even, f64x2.lt(v128.load(at, 32), wanted));
+    odd = i64x2.sub(odd, f64x2.lt(v128.load(at, 48), wanted));
+  }
+  for (; at + 16 <= end; at += 16) even = i64x2.sub(even, f64x2.lt(v128.load(at), wanted));
+  const lanes = i64x2.add(even, odd);
+  let below = <u32>(i64x2.extract_lane(lanes, 0) + i64x2.extract_lane(lanes, 1));
+  if (at < end) below += <u32>(load<f64>(at) < score);
+  return from + below;
+}
+
+/** Moves [from, end) up by `step` bytes, from its end on. */
+// @ts-ignore: decorator
+@inline
+function shiftUp(from: usize, end: usize, step: usize): void {
+  let at = end;
+  while (at >= from + 16) {
+    at -= 16;
+    v128.store(at + step, v128.load(at));
+  }
+  while (at > from) {
+    at -= 4;
+    store<u32>(at + step, load<u32>(at));
+  }
+}
+
+/** Moves [from, end) down by `step` bytes. */
+// @ts-ignore: decorator
+@inline
+function shiftDown(from: usize, end: usize, step: usize): void {
+  let at = from;
+  for (; at + 16 <= end; at += 16) v128.store(at - step, v128.load(at));
+  for (; at < end; at += 4) store<u32>(at - step, load<u32>(at));
+}
+
+export function leafOpen(node: u32, index: u32): void {
+  const base = <usize>node << 3;
+  const word = load<u32>(base);
+  const count = word & 0xffff;
+  const refs = base + 8 + ((word >>> 16) << 3);
+  shiftUp(base + 8 + (index << 3), base + 8 + (count << 3), 8);
+  shiftUp(refs + (index << 2), refs + (count << 2), 4);
+  store<u32>(base, word + 1);
+}
+
+export function leafClose(node: u32, index: u32): void {
+  const base = <usize>node << 3;
+  const word = load<u32>(base);
+  const count = word & 0xffff;
+  const refs = base + 8 + ((word >>> 16) << 3);
+  shiftDown(base + 16 + (index << 3), base + 8 + (count << 3), 8);
+  shiftDown(refs + 4 + (index << 2), refs + (count << 2), 4);
+  store<u32>(base, word - 1);
+}

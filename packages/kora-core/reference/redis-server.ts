@@ -13,7 +13,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import type { NetConnectOpts } from 'node:net';
+import type { NetConnectOpts, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RecordedReply } from '../src/testing/recorded-reply.ts';
@@ -130,6 +130,11 @@ export class RedisServer {
     });
   }
 
+  /** A connection that stays, for what belongs to one: MULTI, WATCH, SELECT. */
+  connection(): RedisConnection {
+    return new RedisConnection(connect(this.#address));
+  }
+
   #becomeReady(): Promise<void> {
     return new Promise((resolve, reject) => {
       const fail = (what: string): void => {
@@ -165,6 +170,36 @@ export class RedisServer {
       process.off('exit', end);
       for (const signal of SIGNALS_THAT_END) process.off(signal, endBySignal);
     });
+  }
+}
+
+/** One connection; what is asked is answered in order. */
+export class RedisConnection {
+  readonly #socket: Socket;
+  readonly #reader = new ReplyReader();
+  readonly #waiting: ((reply: RecordedReply) => void)[] = [];
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', (piece) => {
+      this.#reader.add(piece);
+      while (this.#waiting.length > 0) {
+        const reply = this.#reader.next();
+        if (reply === undefined) return;
+        this.#waiting.shift()?.(reply);
+      }
+    });
+  }
+
+  ask(command: readonly RedisArgument[]): Promise<RecordedReply> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#socket.write(wireOf([command]));
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
   }
 }
 

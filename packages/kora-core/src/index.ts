@@ -6,6 +6,7 @@
 export { composeShard } from './shard/compose.ts';
 export type { ComposedShard, ComposeOptions } from './shard/compose.ts';
 export { Executor, Outcome } from './shard/executor.ts';
+export { ROUTE_HERE, ROUTE_SEVERAL, Router } from './shard/router.ts';
 export { Shard } from './shard/shard.ts';
 
 // commands
@@ -19,9 +20,11 @@ export { KORA_VERSION, REDIS_VERSION } from './command/engine-context.ts';
 export type { EngineContext } from './command/engine-context.ts';
 export { arg, isWord } from './command/grammar.ts';
 export type { Leaf } from './command/grammar.ts';
+export { checkGate, findCommand, fitsArity, mustPause } from './command/gate.ts';
+export { documentedLeaves, documentedName } from './command/docs.ts';
 export { flagNames } from './command/info.ts';
 export { keysAt, keysCounted } from './command/key-spec.ts';
-export { CommandRegistry } from './command/registry.ts';
+export { COMMAND_COUNT_MAX, CommandRegistry } from './command/registry.ts';
 export { oneReplyOf, reply } from './command/reply-schema.ts';
 export type { ReplySchema, ReplyShape } from './command/reply-schema.ts';
 export { writeBulks, writeRopeBytes } from './command/sink.ts';
@@ -30,10 +33,42 @@ export { defineCommand, Flag } from './command/spec.ts';
 export type { Command, CommandDefinition } from './command/spec.ts';
 export { defineContainer, defineHelp } from './command/container.ts';
 
+// transactions
+export { CommandQueue, QueueMemory } from './transaction/command-queue.ts';
+export { AcrossShards, Merge } from './transaction/across-shards.ts';
+export type { CommandReach } from './transaction/across-shards.ts';
+export { Coordinator, Course } from './transaction/coordinator.ts';
+export type { CoordinatorPort, Transaction } from './transaction/coordinator.ts';
+export { applyForeign } from './transaction/foreign-effects.ts';
+export { ForeignKeys } from './transaction/foreign-keys.ts';
+export { IntentForm, IntentQueue } from './transaction/intent-queue.ts';
+export type { Intent } from './transaction/intent-queue.ts';
+export { ParkedCommands } from './transaction/parked-commands.ts';
+export type { ParkedCommand, ParkedHost } from './transaction/parked-commands.ts';
+export { lendEnd, lendMember, lendValue } from './transaction/lent-values.ts';
+export { Participant } from './transaction/participant.ts';
+export type { ParticipantPort } from './transaction/participant.ts';
+export { slotOfKey } from './bytes/crc16.hot.ts';
+export type { KeyBytes } from './keyspace/move-entry.ts';
+export { sortKeys } from './generic/sort-keys.ts';
+export type { Lending } from './transaction/lent-values.ts';
+export { slotOwners } from './shard/slot-map.ts';
+export { Planner } from './transaction/plan.ts';
+export { SlotLocks, WholeLock } from './transaction/slot-locks.ts';
+export { ArgumentSplitter, PART_KEY_COUNT } from './transaction/split-arguments.ts';
+export type { Transactions } from './transaction/transactions.ts';
+export { WatchTable } from './transaction/watch-table.ts';
+
 // settings and INFO
 export { InfoRegistry } from './admin/info-registry.ts';
 export { humanBytes } from './admin/memory-figures.ts';
-export type { InfoReader } from './admin/info-registry.ts';
+export type { FigureReader, InfoReader } from './admin/info-registry.ts';
+export { figuresOf, figuresText, readFigures, sumFigures } from './admin/figures.ts';
+export type { EngineFigures, FigureMerge } from './admin/figures.ts';
+export { doctorReport, mallocStats, writeMemoryStats } from './admin/memory.commands.ts';
+export { pairsOf } from './admin/config.commands.ts';
+export { mayDebug } from './admin/debug.commands.ts';
+export { PAUSE_WORDS } from './shard/pause.ts';
 export { Settings } from './settings/settings.ts';
 export type { Setting, SettingValue } from './settings/setting.ts';
 export { outputLimitTable } from './settings/special-settings.ts';
@@ -55,13 +90,26 @@ export type { MemoryAdvisor } from './structs/memory-advisor.ts';
 export type { Allocator } from './structs/allocator.hot.ts';
 export { randomHex40 } from './platform/random-hex.ts';
 export { ROPE_PIECE_BYTES, Ropes } from './structs/rope.ts';
-export { WorkerMemory } from './structs/worker-memory.ts';
+export { createSharedMemory, WorkerMemory } from './structs/worker-memory.ts';
 export type { WorkerMemoryOptions } from './structs/worker-memory.ts';
 export {
-  ARGUMENT_COUNT_MAX, BIG_ARGUMENT_BYTES_MIN, DATABASE_COUNT, KEY_BYTES_MAX, ROPE_BYTES_MIN,
-  SCRATCH_BYTES,
+  ARGUMENT_COUNT_MAX, BIG_ARGUMENT_BYTES_MIN, DATABASE_COUNT, FLAT_ARGUMENT_BYTES_MAX,
+  KEY_BYTES_MAX, ROPE_BYTES_MIN, SCRATCH_BYTES,
 } from './limits.ts';
 export { Stat, Statistics } from './keyspace/statistics.ts';
+
+// the mesh of workers
+export { MemoryBudget } from './keyspace/memory-budget.ts';
+export { Lane, MeshControl, WorkerState } from './mesh/mesh-control.ts';
+export { createRing, freeRing, lowWordsOf } from './mesh/ring-memory.ts';
+export type { RingMemory } from './mesh/ring-memory.ts';
+export { copyBytesToWords } from './mesh/ring-copy.hot.ts';
+export { KIND_MAX, MESSAGE_HEADER_BYTES, messageBytesMaxOf } from './mesh/ring-layout.ts';
+export { RingReader } from './mesh/ring-reader.hot.ts';
+export { RingWriter } from './mesh/ring-writer.hot.ts';
+export {
+  MESH_WORKER_COUNT_MAX, MESSAGE_BYTES_MAX, RING_DATA_BYTES, TRANSACTION_COUNT_MAX,
+} from './limits.ts';
 
 // strings without a sink, for the embedded engine
 export {
@@ -70,4 +118,4 @@ export {
 
 // the journal as bytes
 export { EFFECT_VERSION, encodeEffect, replayEffect } from './keyspace/effect-codec.ts';
-export type { EffectWriter } from './keyspace/effect-writer.ts';
+export type { EffectWriter, RecordWriter } from './keyspace/effect-writer.ts';

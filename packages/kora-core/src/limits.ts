@@ -46,6 +46,54 @@ export const EVICTION_STEPS_PER_COMMAND_MAX = 1024;
 /** Distinct error prefixes INFO errorstats keeps before it stops adding names. */
 export const ERROR_PREFIX_COUNT_MAX = 128;
 
+/** Commands that one client may queue between MULTI and EXEC. */
+export const QUEUED_COMMAND_COUNT_MAX = 1024 * 1024;
+
+/** Bytes of them, big arguments included: the default of `client-query-buffer-limit`. */
+export const QUEUED_BYTES_MAX = 1024 * 1024 * 1024;
+
+/** The queues of all clients of a worker take at most this part of its low memory ... */
+export const QUEUED_LOW_SHARE = 4;
+/** ... and at most this: the rest is for requests and replies. */
+export const QUEUED_LOW_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Watches of all clients that one shard keeps: about 100 bytes each, and the key. */
+export const WATCH_COUNT_MAX = 1024 * 1024;
+
+/** Bytes of all keys that are watched in one shard. */
+export const WATCHED_KEY_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Workers of one engine: a bit of a word each, beside the bit that says that one sleeps. */
+export const MESH_WORKER_COUNT_MAX = 30;
+
+/** Bytes of data of a ring between two workers, unless asked otherwise: a power of two. */
+export const RING_DATA_BYTES = 65_536;
+
+/** Longest message between two workers with its header; what is longer travels by reference. */
+export const MESSAGE_BYTES_MAX = 16_384;
+
+/** Transactions over several shards that one worker coordinates at once; more begin later. */
+export const TRANSACTION_COUNT_MAX = 1024;
+
+/** Slots one transaction locks in one shard; where it needs more it locks the whole shard. */
+export const INTENT_LOCK_COUNT_MAX = 4096;
+
+/** Locks that the transactions of one worker ask for at once; a single one may always ask. */
+export const COORDINATED_LOCK_COUNT_MAX = 65_536;
+
+/** Single-shard commands that wait for locks in one shard; more wait in rings and sessions. */
+export const PARKED_COMMAND_COUNT_MAX = 8192;
+
+/** Slots one parked command waits for; where it needs more it waits for the whole shard. */
+export const PARKED_SLOT_COUNT_MAX = 128;
+
 assert(BIG_ARGUMENT_BYTES_MIN <= ROPE_BYTES_MIN, 'a value that arrives flat is never a rope');
+assert(KEY_BYTES_MAX <= WATCHED_KEY_BYTES_MAX, 'every legal key can be watched');
 assert(KEY_BYTES_MAX <= FLAT_ARGUMENT_BYTES_MAX, 'every legal key can be made contiguous');
+assert(2 * MESSAGE_BYTES_MAX <= RING_DATA_BYTES, 'every message fits into an empty ring');
+assert(4 * INTENT_LOCK_COUNT_MAX <= MESSAGE_BYTES_MAX, 'locks fill half of a message at most');
+assert(
+  MESH_WORKER_COUNT_MAX * TRANSACTION_COUNT_MAX + PARKED_COMMAND_COUNT_MAX < 65_536,
+  'the counts of a slot lock are 16 bits wide',
+);
 assert(STRING_BYTES_MAX < 2 ** 32, 'value lengths fit the u32 of an entry');

@@ -14,6 +14,8 @@ import { WorkerRig } from './testing/worker-rig.ts';
 
 /** Commands before the measuring: all of the path is optimised then. */
 const WARM_COMMANDS = 100_000;
+/** Commands of one round of the measuring, in as many turns as that takes. */
+const MEASURED_COMMANDS = 20_000;
 
 const lines: readonly (readonly string[])[] = [
   ['GET', 'key'],
@@ -41,7 +43,7 @@ describe('a turn', () => {
     for (let i = 0; i < WARM_COMMANDS; i += depth) rig.deliver(slot, at, bytes.length);
     const bytesPerTurn = bytesPerCall(meter, () => {
       rig.deliver(slot, at, bytes.length);
-    });
+    }, { calls: MEASURED_COMMANDS / depth, enoughBytes: depth });
     expect(rig.composed.shard.stats.counts[Stat.Commands]).toBeGreaterThan(WARM_COMMANDS * 1.3);
     expect(bytesPerTurn / depth).toBeLessThan(1);
   });

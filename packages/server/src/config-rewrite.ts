@@ -3,6 +3,7 @@
  * place by one rename, so that a crash or a full disk leaves the old file whole.
  */
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { threadId } from 'node:worker_threads';
 import { ReplyError } from '@kora/core';
 import type { Log } from './log.ts';
 
@@ -13,7 +14,7 @@ import type { Log } from './log.ts';
 export function rewriteFile(
   path: string, transform: (text: string) => string, log: Log,
 ): ReplyError | null {
-  const draft = `${path}.${process.pid}.tmp`;
+  const draft = `${path}.${process.pid}.${threadId}.tmp`; // Workers may do so at once.
   try {
     const { mode } = statSync(path);
     writeFileSync(draft, transform(readFileSync(path, 'utf8')), { mode, flush: true });

@@ -165,7 +165,15 @@ export class Limits {
       if (session.outputBytes > 0) this.checkOutput(worker, session);
       if (bytesMax > 0 && !session.isClosing) bytes += session.memoryBytes;
     }
-    if (bytesMax > 0 && bytes > bytesMax) this.#evictClients(worker, bytes, bytesMax);
+    if (bytesMax > 0) this.#boundClients(worker, bytes, bytesMax);
+  }
+
+  /** The clients of all workers together keep to the limit: each cuts in proportion to its own. */
+  #boundClients(worker: Worker, ownBytes: number, bytesMax: number): void {
+    const { mesh, shard } = worker;
+    const bytes = mesh === null ? ownBytes : mesh.words.noteClientBytes(shard.index, ownBytes);
+    if (bytes <= bytesMax) return;
+    this.#evictClients(worker, ownBytes, Math.floor((bytesMax * ownBytes) / bytes));
   }
 
   #checkIdle(worker: Worker, session: Session, nowMs: number): void {

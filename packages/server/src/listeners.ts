@@ -4,12 +4,15 @@
  * share one port: with port 0 the first gets a free one and the others take the same. CONFIG SET of
  * `port` and `bind` listens anew when its turn ends; when the new addresses cannot be had the old
  * ones come back, the settings with them, and the log says why.
+ * Of several workers the first goes ahead: it decides about a CONFIG SET when all have carried it
+ * out, and the others listen where it does, or take the old addresses back as it did.
  * Engines answer `listen` at once or later; changes that come meanwhile wait for the answer.
  */
 import type { Settings } from '@kora/core';
 import { Fault } from '@kora/core';
 import type { IoEngine, ListenAddress } from './io/engine.ts';
 import type { Log } from './log.ts';
+import type { ProcessWords } from './mesh/process-words.ts';
 
 interface BindName {
   readonly host: string;
@@ -30,11 +33,22 @@ export interface ListeningAt {
   readonly unixSocket: string;
 }
 
+/** One of several workers that listen on the same addresses. */
+export interface ListeningWorker {
+  readonly words: ProcessWords;
+  readonly index: number;
+}
+
 const WILDCARDS: Readonly<Record<string, string>> = Object.freeze({ '*': '0.0.0.0', '::*': '::' });
 
 export class Listeners {
   /** What is listened on now. */
   at: ListeningAt = { host: '', port: 0, unixSocket: '' };
+  readonly #worker: ListeningWorker | undefined;
+  /** Other workers listen on the port already. */
+  #isPortShared = false;
+  /** CONFIG SETs whose addresses are in force here. */
+  #decided = 0;
   readonly #settings: Settings;
   readonly #engine: IoEngine;
   readonly #log: Log;
@@ -50,7 +64,12 @@ export class Listeners {
   #isChangeWanted = false;
   #isChanging = false;
 
-  constructor(settings: Settings, engine: IoEngine, log: Log, onMoved: () => void) {
+  /** @param worker which of several that listen on the same addresses; absent: there is one */
+  constructor(
+    settings: Settings, engine: IoEngine, log: Log, onMoved: () => void,
+    worker?: ListeningWorker,
+  ) {
+    this.#worker = worker;
     this.#settings = settings;
     this.#engine = engine;
     this.#log = log;
@@ -67,12 +86,12 @@ export class Listeners {
    */
   open(done: Done): void {
     this.#openTcp((refusal) => {
-      const path = this.#settings.text('unixsocket');
+      const path = this.#unixPath;
       if (refusal !== null) {
         done(refusal);
       } else if (path !== '') {
         this.#openUnix(path, done);
-      } else if (this.at.host === '') {
+      } else if (this.at.host === '' && this.#settings.text('unixsocket') === '') {
         done(new Fault(
           'LISTEN_FAILED', 'bind and unixsocket are empty: no address to listen on',
         ));
@@ -84,11 +103,66 @@ export class Listeners {
 
   /** A turn has ended: what was set in it is made true now. */
   followSettings(): void {
-    if (!this.#isChangeWanted || !this.#isOpen || this.#isChanging) return;
+    if (!this.#isOpen || this.#isChanging) return;
+    const worker = this.#worker;
+    if (worker !== undefined) {
+      if (worker.index === 0) this.#goAhead(worker.words);
+      else this.#follow(worker);
+      return;
+    }
+    if (!this.#isChangeWanted) return;
     this.#isChangeWanted = false;
+    if (!this.#isInForce) this.#listenAnew();
+  }
+
+  get #isInForce(): boolean {
     const [port, bind] = this.#inForce;
-    const isSame = this.#settings.text('port') === port && this.#settings.text('bind') === bind;
-    if (!isSame) this.#listenAnew(port, bind);
+    return this.#settings.text('port') === port && this.#settings.text('bind') === bind;
+  }
+
+  /** The first worker: listens anew when all others know what is asked for. */
+  #goAhead(words: ProcessWords): void {
+    const changes = words.changesOf(0);
+    if (changes === this.#decided || !words.haveAllChanged(changes)) return;
+    this.#decided = changes;
+    if (this.#isInForce) {
+      words.decide(changes);
+      return;
+    }
+    this.#isPortShared = this.#settings.text('port') === this.#inForce[0];
+    this.#listenAnew();
+  }
+
+  /** Another worker: listens where the first does. */
+  #follow({ words, index }: ListeningWorker): void {
+    const { decided } = words;
+    if (decided === this.#decided || decided !== words.changesOf(index)) return;
+    this.#decided = decided;
+    const [, bindBefore] = this.#inForce;
+    if (!words.isBoundTo(this.#settings.text('bind'))) this.#settings.load([['bind', bindBefore]]);
+    this.#settings.load([['port', String(words.port)]]);
+    if (this.#isInForce) return;
+    this.#isChanging = true;
+    this.#closeTcp();
+    this.#openTcp((refusal) => {
+      if (refusal !== null) this.#sayLost(refusal);
+      this.#changed();
+    });
+  }
+
+  #sayLost(loss: Error): void {
+    this.#log('warning', `no TCP address is listened on any more: ${loss.message}`);
+  }
+
+  /** Before `open`: the port that the first worker has got. */
+  sharePort(port: number): void {
+    this.#settings.load([['port', String(port)]]);
+  }
+
+  /** A unix socket has one listener: the first worker. */
+  get #unixPath(): string {
+    const isFirst = this.#worker === undefined || this.#worker.index === 0;
+    return isFirst ? this.#settings.text('unixsocket') : '';
   }
 
   /** Stops accepting everywhere. */
@@ -162,7 +236,8 @@ export class Listeners {
       return;
     }
     const { host, mayFail } = name;
-    this.#listen({ host, port, backlog: this.#backlog }, (error, listener, bound) => {
+    const sharing = this.#sharing;
+    this.#listen({ host, port, backlog: this.#backlog, sharing }, (error, listener, bound) => {
       if (error !== null) {
         if (mayFail) this.#openNames(rest, port, error, done);
         else this.#tcpOpened(port, error, done);
@@ -174,6 +249,12 @@ export class Listeners {
       }
       this.#openNames(rest, bound, lost, done);
     });
+  }
+
+  /** Of several workers the first makes sure that nobody else listens there. */
+  get #sharing(): 'none' | 'first' | 'next' {
+    if (this.#worker === undefined) return 'none';
+    return this.#worker.index === 0 && !this.#isPortShared ? 'first' : 'next';
   }
 
   #tcpOpened(port: number, failure: Error | null, done: Done): void {
@@ -190,7 +271,8 @@ export class Listeners {
   }
 
   /** After CONFIG SET: the new addresses, or the old ones again. */
-  #listenAnew(port: string, bind: string): void {
+  #listenAnew(): void {
+    const [port, bind] = this.#inForce;
     this.#isChanging = true;
     this.#closeTcp();
     this.#openTcp((refusal) => {
@@ -200,10 +282,9 @@ export class Listeners {
       }
       this.#log('warning', `the addresses stay as they are: ${refusal.message}`);
       this.#settings.load([['port', port], ['bind', bind]]);
+      this.#isPortShared = this.#worker !== undefined;
       this.#openTcp((loss) => {
-        if (loss !== null) {
-          this.#log('warning', `no TCP address is listened on any more: ${loss.message}`);
-        }
+        if (loss !== null) this.#sayLost(loss);
         this.#changed();
       });
     });
@@ -214,6 +295,7 @@ export class Listeners {
     // The server may have been closed meanwhile.
     if (this.#isOpen) this.#onMoved();
     else this.#closeTcp();
+    if (this.#worker?.index === 0) this.#worker.words.decide(this.#decided);
   }
 }
 

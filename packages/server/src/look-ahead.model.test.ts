@@ -48,6 +48,8 @@ function sessionCommand(dice: Dice): string[] {
     ['FLUSHDB'], ['SWAPDB', '0', '1'], ['NOSUCH', 'a'], ['CLIENT', 'LIST'], ['POSTS'],
     ['INFO', 'commandstats'], ['INFO', 'stats'], ['CLIENT', 'NO-TOUCH', pick(dice, ['ON', 'OFF'])],
     ['DBSIZE'], ['WAIT', '1', String(1 + dice(20))], ['CLIENT', 'SETNAME', 'n'],
+    ['MULTI'], ['MULTI'], ['EXEC'], ['EXEC'], ['DISCARD'], ['WATCH', `key:${dice(6)}`], ['UNWATCH'],
+    ['WATCH', `key:${dice(6)}`, `key:${dice(6)}`],
   ]);
 }
 

@@ -5,7 +5,7 @@
  * not exist yet a Fault NOT_BUILT_YET.
  */
 import type { ComposeOptions } from '@kora/core';
-import { Fault } from '@kora/core';
+import { Fault, MESH_WORKER_COUNT_MAX } from '@kora/core';
 import { MEMORY_ADVICES } from './io/native/memory-advisor.ts';
 import type { MemoryAdvice } from './io/native/memory-advisor.ts';
 import type { LogLevel } from './log.ts';
@@ -33,7 +33,10 @@ export interface ServerOptions {
    * none.
    */
   readonly configFile?: string;
-  /** Threads that own a shard. Only 1 so far. */
+  /**
+   * Threads that own a shard each, 1 (the default) to MESH_WORKER_COUNT_MAX. More than one need
+   * `uring` or `epoll`.
+   */
   readonly workers?: number;
   /**
    * Default `auto`. `uring` and `epoll` run the shard on a thread of its own and need Linux and
@@ -65,18 +68,29 @@ export interface ServerOptions {
  */
 export function checkOptions(options: ServerOptions): void {
   const workers = options.workers ?? 1;
-  if (!Number.isSafeInteger(workers) || workers < 1) {
-    throw new Fault('INVALID_OPTION', `workers is ${workers}; allowed: a whole number from 1`);
-  }
-  if (workers > 1) {
-    throw new Fault('NOT_BUILT_YET', `workers ${workers}: more than one worker is not built yet`);
+  if (!Number.isSafeInteger(workers) || workers < 1 || workers > MESH_WORKER_COUNT_MAX) {
+    const allowed = `a whole number from 1 to ${MESH_WORKER_COUNT_MAX}`;
+    throw new Fault('INVALID_OPTION', `workers is ${workers}; allowed: ${allowed}`);
   }
   checkIo(options);
+  if (workers > 1) checkThreads(workers, options);
   checkAdvice(options);
   if (options.dataDir !== undefined || options.fsync !== undefined) {
     const name = options.dataDir === undefined ? 'fsync' : 'dir';
     throw new Fault('NOT_BUILT_YET', `${name}: persistence is not built yet; data lives in memory`);
   }
+}
+
+/** Several workers are threads, which node:net and commands given as functions do not have. */
+function checkThreads(workers: number, { io, extraCommands }: ServerOptions): void {
+  const wanted = `workers ${workers}`;
+  if (io === 'node') {
+    const reason = 'it serves one worker so far; use uring, epoll or auto';
+    throw new Fault('NOT_BUILT_YET', `${wanted} with io node: ${reason}`);
+  }
+  if (extraCommands === undefined) return;
+  const reason = 'commands given as functions cannot go to other threads; use 1';
+  throw new Fault('INVALID_OPTION', `${wanted} with extraCommands: ${reason}`);
 }
 
 function checkIo(options: ServerOptions): void {

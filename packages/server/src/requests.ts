@@ -2,15 +2,19 @@
  * How received bytes become commands: every complete request runs at once and in order, replies
  * leave in one send, the bytes of an unfinished request are kept (input.ts says where). A command
  * that has to wait holds its session: requests behind it stay in order, unread. When several lie
- * there, their keys are looked up together before they run (pipeline.hot.ts), and nobody can tell.
+ * there, their keys are looked up together before they run (pipeline.hot.ts), and nobody can tell;
+ * in MULTI, where they are only queued, they are not.
  */
 import type { Command, Executor, Shard } from '@kora/core';
 import {
-  ArgFrame, assert, ClientFlag, ClientState, isWord, Outcome, ReplyError, replyErrors, Stat,
+  ArgFrame, assert, ClientFlag, ClientState, findCommand, isWord, Outcome, ReplyError, replyErrors,
+  Stat,
 } from '@kora/core';
 import { PARSE_BIG, PARSE_ERROR, PARSE_MORE, PARSE_REQUEST, RequestParser } from '@kora/protocol';
 import type { Input } from './input.ts';
 import { isUnread } from './limits.ts';
+import type { Origin } from './mesh/origin.ts';
+import { Step } from './mesh/origin.ts';
 import { Pipeline } from './pipeline.hot.ts';
 import type { RespSink } from './resp-sink.ts';
 import type { Session } from './session.ts';
@@ -40,6 +44,8 @@ export class Requests {
   readonly #frame: ArgFrame;
   readonly #pipeline: Pipeline;
   readonly #low: Uint8Array;
+  #isLate = false;
+  readonly #origin: Origin | null;
   /** Serves every session that has no frame in progress. */
   #parser: RequestParser;
   /** Parsers that sessions gave back, for the next unfinished frames. */
@@ -54,7 +60,10 @@ export class Requests {
     this.#input = input;
     this.#low = worker.shard.memory.low;
     this.#frame = new ArgFrame(worker.shard.memory, new ClientState(0));
-    this.#pipeline = new Pipeline(worker.shard, worker.executor.registry, aheadCountMax);
+    this.#origin = worker.mesh?.origin ?? null;
+    this.#pipeline = new Pipeline(
+      worker.shard, worker.executor.registry, aheadCountMax, worker.mesh?.router ?? null,
+    );
     this.#parser = new RequestParser(worker.limits.request);
   }
 
@@ -100,7 +109,11 @@ export class Requests {
   resume(session: Session): void {
     if (session.inputRef === 0) return;
     const start = session.inputRef * 8;
+    // Requests that waited for other workers are likely to wait again: found ahead, most of them
+    // would be found again and again.
+    this.#isLate = session.isLate;
     this.#run(session, start, start + session.inputBytes);
+    this.#isLate = false;
   }
 
   /** Runs every complete request in [from, end); keeps what is left. */
@@ -113,6 +126,7 @@ export class Requests {
     const result = this.#runAll(session, parser, end);
     sink.flush();
     if (session.isClosing) this.#worker.finish(session, parser);
+    else if (result === PARSE_ERROR && session.window !== null) this.#holdError(session, parser);
     else if (result === PARSE_ERROR) this.#failProtocol(session, parser);
     else this.#keepRest(session, parser, end);
   }
@@ -127,8 +141,9 @@ export class Requests {
     while (result === PARSE_REQUEST) {
       let command: Command | undefined;
       if (
-        pipeline.countMax > 1 && pipeline.seesMore(this.#low, parser.position, end) &&
-        session.isAuthenticated
+        pipeline.countMax > 1 && !this.#isLate &&
+        pipeline.seesMore(this.#low, parser.position, end) &&
+        session.isAuthenticated && (session.flags & ClientFlag.InMulti) === 0
       ) {
         pipeline.find(parser, this.#low, end, session.db);
         if (pipeline.count > 0 && !this.#runAhead(session, parser)) return PARSE_MORE;
@@ -155,10 +170,10 @@ export class Requests {
    */
   #runAhead(session: Session, parser: RequestParser): boolean {
     const pipeline = this.#pipeline;
-    const { commands, count, starts } = pipeline;
+    const { commands, count, owners, starts } = pipeline;
     for (let i = 0; i < count; i++) {
       pipeline.present(this.#frame, i);
-      if (this.#execute(session, commands[i])) continue;
+      if (this.#execute(session, commands[i], owners[i])) continue;
       parser.begin(starts[session.isRequestHeld ? i : i + 1] ?? 0);
       if (session.isRequestHeld) {
         const result = parser.parse(this.#low, starts[i + 1] ?? 0);
@@ -173,16 +188,55 @@ export class Requests {
    * Runs the request in the frame; `command` is what its name says, undefined when nobody looked.
    * False when no other may run now: the request was parked, or the session is held or closing.
    */
-  #execute(session: Session, command: Command | undefined): boolean {
+  #execute(session: Session, command: Command | undefined, owner = -1): boolean {
+    if (this.#origin !== null) return this.#executeAmong(this.#origin, session, command, owner);
+    return this.#executeHere(session, command, this.#sink);
+  }
+
+  /** As #execute, where keys may be another worker's. */
+  #executeAmong(
+    origin: Origin, session: Session, looked: Command | undefined, owner: number,
+  ): boolean {
+    const frame = this.#frame;
+    const found = looked ?? findCommand(this.#shard, this.#executor.registry, frame);
+    const command = found instanceof ReplyError ? undefined : found;
+    const { window } = session;
+    const here = window === null ? Step.Here : Step.Hold;
+    const step = command === undefined ? here : origin.dispatch(session, command, frame, owner);
+    origin.select(session);
+    if (step === Step.Hold) {
+      session.isRequestHeld = true;
+      session.hold = Hold.Foreign;
+      return false;
+    }
+    if (step === Step.Here) {
+      const sink = window === null ? this.#sink : origin.stageFor(window);
+      const wasInMulti = (session.flags & ClientFlag.InMulti) !== 0;
+      const mayGoOn = this.#executeHere(session, command, sink);
+      // A pause may hold it after all: its locks go, or all that comes behind it would wait too.
+      if (session.turn !== null) origin.gate.finishTurn(session);
+      origin.select(session);
+      if (session.watchShards !== 0) origin.afterLocal(session, wasInMulti);
+      return mayGoOn;
+    }
+    session.lastCommand = command ?? null;
+    session.bigHeldBytes = 0;
+    if (session.isSkippingNext) this.#applyFlags(session);
+    // What began may have let a CLIENT KILL of another worker run.
+    return !session.isClosing;
+  }
+
+  #executeHere(session: Session, command: Command | undefined, sink: RespSink): boolean {
     const executor = this.#executor;
     const outcome = command === undefined
-      ? executor.execute(this.#frame, this.#sink)
-      : executor.run(command, this.#frame, this.#sink);
+      ? executor.execute(this.#frame, sink)
+      : executor.run(command, this.#frame, sink);
     if (outcome === Outcome.Parked) {
       session.isRequestHeld = true;
       this.#worker.park(session);
       return false;
     }
+    if (sink !== this.#sink) this.#origin?.staged(session);
     session.lastCommand = executor.current;
     session.bigHeldBytes = 0;
     if (session.flags !== 0 || session.isSkippingNext) this.#applyFlags(session);
@@ -270,6 +324,7 @@ export class Requests {
       session.isSkippingNext = true;
     }
     if (session.isMuted) sink.mute();
+    if ((session.flags & ClientFlag.InMulti) !== 0) this.#checkQueryLimit(session);
     if ((session.flags & ClientFlag.CloseAfterReply) !== 0) this.#worker.beginClosing(session);
   }
 
@@ -335,6 +390,24 @@ export class Requests {
     worker.log('verbose', `client ${session.id} closed: ${message}`);
     this.#say(session, new ReplyError(`ERR ${message}`));
     worker.finish(session, parser);
+  }
+
+  /** A protocol error behind commands whose replies are under way: it is said after them. */
+  #holdError(session: Session, parser: RequestParser): void {
+    session.protocolError = parser.error?.message ?? 'Protocol error';
+    session.hold = Hold.Foreign;
+    if (session.parser === null) this.#parser = new RequestParser(this.#worker.limits.request);
+    session.parser = parser;
+    this.#input.release(session);
+    this.#worker.engine.pauseReceive(session.slot);
+  }
+
+  /** Says the protocol error that was held back, and ends the session. */
+  failHeld(session: Session): void {
+    const worker = this.#worker;
+    worker.log('verbose', `client ${session.id} closed: ${session.protocolError}`);
+    this.#say(session, new ReplyError(`ERR ${session.protocolError}`));
+    worker.finish(session, session.parser);
   }
 
   /** Memory is short for a request: nothing of it ran. */

@@ -20,7 +20,7 @@ import { REPLY_CHUNK_BYTES } from './reply-chunks.ts';
 
 /** The session a reply goes to. */
 export interface ReplyTarget {
-  resp: number;
+  readonly resp: number;
   /**
    * Sends bytes of a chunk; true when the range is free again, false when the session pinned it.
    */
@@ -56,6 +56,7 @@ export class RespSink implements ReplySink {
   errorCount = 0;
   lastError: ReplyError | null = null;
   progress = 0;
+  readonly #lendsFrom: number;
   readonly #memory: WorkerMemory;
   readonly #low: Uint8Array;
   readonly #chunks: ReplyChunks;
@@ -72,7 +73,11 @@ export class RespSink implements ReplySink {
   #at: number;
   #limit: number;
 
-  constructor(memory: WorkerMemory, chunks: ReplyChunks, nobody: ReplyTarget) {
+  /** @param lendsFrom values of so many bytes and more are lent; Infinity = all are copied */
+  constructor(
+    memory: WorkerMemory, chunks: ReplyChunks, nobody: ReplyTarget, lendsFrom = LENT_BYTES_MIN,
+  ) {
+    this.#lendsFrom = lendsFrom;
     this.#memory = memory;
     this.#low = memory.low;
     this.#chunks = chunks;
@@ -94,6 +99,11 @@ export class RespSink implements ReplySink {
   begin(target: ReplyTarget): void {
     this.#target = target;
     if (this.#chunk === this.#discard) this.#leaveDiscard();
+  }
+
+  /** Whom replies go to now. */
+  get target(): ReplyTarget {
+    return this.#target;
   }
 
   /** Bytes written and not sent; 0 while replies are discarded. */
@@ -258,12 +268,12 @@ export class RespSink implements ReplySink {
 
   bulkBytes(bytes: Uint8Array): void {
     this.bulkStart(bytes.length);
-    this.#outside(bytes);
+    this.raw(bytes);
     this.bulkEnd();
   }
 
-  /** Copies bytes from outside the worker memory, chunk by chunk. */
-  #outside(bytes: Uint8Array): void {
+  /** Encoded bytes from outside the worker memory, chunk by chunk. */
+  raw(bytes: Uint8Array): void {
     for (let from = 0; from < bytes.length; ) {
       if (this.#at === this.#limit) this.#roll();
       const piece = Math.min(bytes.length - from, this.#limit - this.#at);
@@ -297,7 +307,7 @@ export class RespSink implements ReplySink {
   }
 
   bulkRope(ropes: Ropes, root: number, from: number, bytes: number): void {
-    if (bytes < LENT_BYTES_MIN) {
+    if (bytes < this.#lendsFrom) {
       writeRopeBytes(this, ropes, root, from, bytes);
       return;
     }
@@ -392,7 +402,7 @@ export class RespSink implements ReplySink {
     const typeAt = this.#at;
     this.#at = writeBulkHeader(this.#low, typeAt, bytes.length);
     this.#low[typeAt] = VERBATIM_TYPE;
-    this.#outside(bytes);
+    this.raw(bytes);
     this.bulkEnd();
   }
 

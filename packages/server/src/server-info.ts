@@ -19,7 +19,8 @@ export interface ServerFacts {
 
 /** Adds the server's fields. */
 export function addServerInfo(info: InfoRegistry, worker: Worker, facts: ServerFacts): void {
-  const { engine, limits, sessions, traffic } = worker;
+  const { engine, limits } = worker;
+  addFigures(info, worker);
   info.addFields('server', {
     os: () => `${process.platform} ${process.arch}`,
     node_version: () => process.version,
@@ -28,30 +29,49 @@ export function addServerInfo(info: InfoRegistry, worker: Worker, facts: ServerF
     multiplexing_api: () => engine.name,
     io_engine: () => engine.name,
     io_engine_reason: () => facts.ioReason,
+    workers: (shard) => shard.count,
     executable: () => facts.executable,
     config_file: () => facts.configFile,
   });
   info.addFields('clients', {
-    connected_clients: () => sessions.count,
+    connected_clients: hosted('connected_clients'),
     maxclients: () => limits.clientsMax,
-    client_recent_max_input_buffer: () => largest(worker, (session) => session.inputCapacity),
-    client_recent_max_output_buffer: () => largest(worker, (session) => session.outputBytes),
-    blocked_clients: () => worker.waitingCount,
+    client_recent_max_input_buffer: hosted('largest_input'),
+    client_recent_max_output_buffer: hosted('largest_output'),
+    blocked_clients: hosted('blocked_clients'),
   });
   info.addFields('memory', {
     used_memory_rss: () => process.memoryUsage.rss(),
     used_memory_rss_human: () => humanBytes(process.memoryUsage.rss()),
     allocator_resident: () => process.memoryUsage.rss(),
-    mem_clients_normal: () =>
-      sessions.open().reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+    mem_clients_normal: hosted('client_bytes'),
   });
   info.addFields('stats', {
-    instantaneous_ops_per_sec: () => Math.round(traffic.operations.mean),
-    instantaneous_input_kbps: () => (traffic.input.mean / 1024).toFixed(2),
-    instantaneous_output_kbps: () => (traffic.output.mean / 1024).toFixed(2),
+    instantaneous_ops_per_sec: (_shard, { hosted: { operations = 0 } }) => Math.round(operations),
+    instantaneous_input_kbps: (_shard, { hosted: { input = 0 } }) => (input / 1024).toFixed(2),
+    instantaneous_output_kbps: (_shard, { hosted: { output = 0 } }) => (output / 1024).toFixed(2),
   });
   info.addFields('cpu', cpuFields);
 }
+
+/** What every worker has of its own, for the sums over all of them. */
+function addFigures(info: InfoRegistry, worker: Worker): void {
+  const { sessions, traffic } = worker;
+  info.addFigures('sum', {
+    connected_clients: () => sessions.count,
+    blocked_clients: () => worker.waitingCount,
+    client_bytes: () => sessions.open().reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+    operations: () => traffic.operations.mean,
+    input: () => traffic.input.mean,
+    output: () => traffic.output.mean,
+  });
+  info.addFigures('largest', {
+    largest_input: () => largest(worker, (session) => session.inputCapacity),
+    largest_output: () => largest(worker, (session) => session.outputBytes),
+  });
+}
+
+const hosted = (name: string): InfoReader => (_shard, figures) => figures.hosted[name] ?? 0;
 
 function largest(worker: Worker, of: (session: Session) => number): number {
   return worker.sessions.open().reduce((most, session) => Math.max(most, of(session)), 0);

@@ -16,6 +16,7 @@ import type { ServerOptions } from './options.ts';
 import { checkOptions, settingPairs } from './options.ts';
 import type { Runner, RunnerHost, Started } from './runner.ts';
 import type { RoomPlan, ShardRoom } from './shard-room.ts';
+import { ThreadGroup } from './thread-group.ts';
 import { ThreadRunner } from './thread-runner.ts';
 
 /** Where a started server can be reached. */
@@ -141,10 +142,17 @@ export class KoraServer {
       const reason = 'commands given as functions cannot go to another thread, so node';
       return this.#runHere(new NodeEngine(), reason);
     }
-    const started = await this.#runBy(new ThreadRunner(this.#plan, choice, this.#host));
+    const { workers = 1 } = this.#options;
+    const started = await this.#runBy(workers === 1
+      ? new ThreadRunner(this.#plan, choice, this.#host)
+      : new ThreadGroup(this.#plan, choice, workers, this.#host));
     if (started.kind === 'listening') return started.io;
     if (started.kind === 'refused') throw started.error;
     this.#runner = undefined;
+    if (workers > 1) {
+      const message = `${workers} workers need uring or epoll: ${started.reasons}`;
+      throw new Fault('IO_UNAVAILABLE', message);
+    }
     if (choice !== 'auto') throw new Fault('IO_UNAVAILABLE', started.reasons);
     return this.#runHere(new NodeEngine(), `${started.reasons}, so node`);
   }

@@ -5,17 +5,19 @@
  *
  *   open --QUIT, error, limit, end of the peer--> closing (no requests, replies leave) --> gone
  *   open --PAUSE, WAIT, unread replies--> held (bytes kept, up to a bound) --> open
+ *   open --MULTI--> open, commands are queued (ClientState) --EXEC, DISCARD--> open
  *
  * Bytes of a partial request lie in `input`, a block of low memory of the session's own; when none
  * is partial there is no block and no parser, so an idle connection costs a small object.
  */
-import type { ArgFrame, Command, Ropes } from '@kora/core';
+import type { ArgFrame, Command, ParkedCommand, Ropes } from '@kora/core';
 import { assert, ClientFlag, ClientState, ROPE_PIECE_BYTES, Stat } from '@kora/core';
 import type { RequestParser } from '@kora/protocol';
 import type { HeldRanges } from './held-ranges.ts';
 import { HELD_RANGES_MAX } from './held-ranges.ts';
 import { HEAD_BYTES } from './input.ts';
 import type { Peer } from './io/engine.ts';
+import type { ReplyWindow } from './mesh/reply-window.hot.ts';
 import type { ReplyChunk } from './reply-chunks.ts';
 import { REPLY_CHUNK_BYTES } from './reply-chunks.ts';
 import type { ReplyTarget } from './resp-sink.ts';
@@ -33,6 +35,8 @@ export const Hold = Object.freeze({
   Unread: 2,
   /** A command waits for its reply (WAIT). */
   Waiting: 3,
+  /** A command waits for replies of other workers, or for room on its way there. */
+  Foreign: 4,
 } as const);
 
 /** Estimate of a session's JavaScript objects and socket, so that idle clients weigh something. */
@@ -61,6 +65,19 @@ export class Session extends ClientState implements ReplyTarget {
   /** When it began to close, or when its peer last read something since. */
   closingSinceMs = 0;
   outputClass: number = OutputClass.Normal;
+
+  /** Replies that other workers owe it, null when there are none. */
+  window: ReplyWindow | null = null;
+  /** The parked command whose turn it is, null when it waits for none. */
+  turn: ParkedCommand<Session> | null = null;
+  /** Mask of the workers that hold watches of it beside its own shard's. */
+  watchShards = 0;
+  /** It goes on after it was held for other workers. */
+  isLate = false;
+  /** Its peer has ended: so does the session, after the replies that are under way. */
+  endsAfterReplies = false;
+  /** The protocol error that is said after the replies under way, empty without. */
+  protocolError = '';
 
   /** Parser with a frame in progress, else null. */
   parser: RequestParser | null = null;
@@ -112,7 +129,12 @@ export class Session extends ClientState implements ReplyTarget {
 
   /** Bytes that count towards client-query-buffer-limit. */
   get queryBytes(): number {
-    return this.inputBytes + this.bigHeldBytes;
+    return this.inputBytes + this.bigHeldBytes + this.queuedBytes;
+  }
+
+  /** Bytes of the commands that wait for EXEC. */
+  get queuedBytes(): number {
+    return this.queue === null ? 0 : this.queue.bytes;
   }
 
   /** Memory of the session, bytes: blocks, held replies, and a flat estimate of its objects. */
@@ -120,7 +142,7 @@ export class Session extends ClientState implements ReplyTarget {
     const landing = this.landingRef === 0 ? 0 : ROPE_PIECE_BYTES;
     const head = this.headRef === 0 ? 0 : HEAD_BYTES;
     const received = this.inputCapacity + this.bigHeldBytes + landing + head;
-    return SESSION_OBJECT_BYTES + received + this.outputBytes;
+    return SESSION_OBJECT_BYTES + received + this.queuedBytes + this.outputBytes;
   }
 
   /** Ranges of replies that the engine holds. */

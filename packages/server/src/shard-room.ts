@@ -17,17 +17,18 @@ import type { IoEngine } from './io/engine.ts';
 import { openMemoryAdvisor } from './io/native/memory-advisor.ts';
 import type { MemoryAdvice } from './io/native/memory-advisor.ts';
 import { Limits } from './limits.ts';
-import type { ListeningAt } from './listeners.ts';
+import type { ListeningAt, ListeningWorker } from './listeners.ts';
 import { Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
 import { filterLog } from './log.ts';
 import { addServerInfo } from './server-info.ts';
+import { LOW_BYTES } from './shard-memory.ts';
+import type { MeshPlan } from './mesh/mesh-plan.ts';
+import { placeOf } from './mesh/mesh-plan.ts';
+import { ProcessWords } from './mesh/process-words.ts';
+import { AHEAD_COUNT_MAX } from './pipeline.hot.ts';
 import { Worker } from './worker.ts';
 
-/**
- * Buffers of clients lie in the first GiB, data above; the system gives pages as they are touched.
- */
-const LOW_BYTES = 1024 * 1024 * 1024;
 /** How long an orderly end waits for clients to read their last replies. */
 export const END_MS_MAX = 400;
 
@@ -41,6 +42,8 @@ export interface RoomPlan {
   readonly executable: string;
   /** What the system is told about the arena's pages. */
   readonly memoryAdvice: MemoryAdvice;
+  /** The other workers of the process; absent: this one is alone. */
+  readonly mesh?: MeshPlan;
 }
 
 /** What a room tells whoever runs it. */
@@ -57,6 +60,9 @@ export interface RoomHost {
   onEnded(): void;
 }
 
+/** How long one look for the other workers waits. */
+const MEETING_MS = 50;
+
 const RoomState = Object.freeze({ Serving: 0, Ending: 1, Over: 2 } as const);
 
 export class ShardRoom {
@@ -69,6 +75,8 @@ export class ShardRoom {
   readonly #host: RoomHost;
   readonly #log: Log;
   readonly #listeners: Listeners;
+  readonly #mesh: MeshPlan | undefined;
+  readonly #words: ProcessWords | undefined;
   #state: (typeof RoomState)[keyof typeof RoomState] = RoomState.Serving;
   #endAtUs = 0;
 
@@ -84,6 +92,10 @@ export class ShardRoom {
     this.#engine = engine;
     this.#host = host;
     this.#log = filterLog(settings, host.log);
+    this.#mesh = plan.mesh;
+    if (plan.mesh !== undefined) {
+      this.#words = new ProcessWords(plan.mesh.workerCount, plan.mesh.words);
+    }
     this.composed = this.#compose(settings, extraCommands);
     this.#advise(plan.memoryAdvice);
     this.worker = new Worker(this.composed, engine, new Limits(settings, this.composed.memory), {
@@ -98,14 +110,58 @@ export class ShardRoom {
       onTurnEnd: () => {
         this.#onTurnEnd();
       },
+    }, AHEAD_COUNT_MAX, plan.mesh, (other) => {
+      this.#wake(other);
     });
     settings.bind('requirepass', ({ text }) => {
       this.worker.letStrangersIn(text === '');
     });
     this.#listeners = new Listeners(settings, engine, this.#log, () => {
-      host.onMoved(this.#listeners.at);
-    });
+      const { at } = this.#listeners;
+      if (plan.mesh?.index === 0) this.#words?.setListening(at.port, settings.text('bind'));
+      host.onMoved(at);
+    }, this.#listeningWorker);
     this.#attach(plan);
+  }
+
+  #wakeOthers(): void {
+    for (let other = 0; other < (this.#mesh?.workerCount ?? 0); other++) {
+      if (other !== this.#mesh?.index) this.#wake(other);
+    }
+  }
+
+  get #listeningWorker(): ListeningWorker | undefined {
+    const words = this.#words;
+    return words === undefined ? undefined : { words, index: this.#mesh?.index ?? 0 };
+  }
+
+  /** Ends the wait of another worker. */
+  #wake(other: number): void {
+    const words = this.#words;
+    const eventfd = words?.eventfdOf(other) ?? -1;
+    if (words !== undefined && eventfd >= 0) this.#engine.signal?.(eventfd, words.ringOf(other));
+  }
+
+  /**
+   * Waits until all workers can be reached; true at once when there are no others. Blocks the
+   * thread for a moment: false means ask again.
+   */
+  meet(): boolean {
+    const { mesh } = this.worker;
+    if (mesh === null) return true;
+    if (!mesh.port.control.waitUntilReady(MEETING_MS)) return false;
+    mesh.connect();
+    return true;
+  }
+
+  /** The first worker listens on this port: so does this one. */
+  sharePort(port: number): void {
+    this.#listeners.sharePort(port);
+  }
+
+  /** True when the thread may wait in the kernel: there are no news of other workers. */
+  mayWait(): boolean {
+    return this.worker.mesh?.maySleep() ?? true;
   }
 
   /**
@@ -126,7 +182,8 @@ export class ShardRoom {
     this.#state = RoomState.Ending;
     this.#endAtUs = nodeClock.monotonicUs() + END_MS_MAX * 1000;
     this.#listeners.close();
-    for (const session of this.worker.sessions.open()) this.worker.end(session);
+    for (const session of this.worker.sessions.open()) this.worker.endInOrder(session);
+    if (this.#words?.beginEnd() === true) this.#wakeOthers();
     this.#engine.requestTurn();
   }
 
@@ -150,19 +207,37 @@ export class ShardRoom {
     this.#state = RoomState.Over;
     this.#listeners.close();
     this.#host.onStopping();
+    if (this.#mesh !== undefined) this.#leaveOthers(this.#mesh.index);
     this.#engine.stop();
+  }
+
+  /** The others end too, and do not wait for the clients of this one. */
+  #leaveOthers(index: number): void {
+    this.#words?.addConnections(-this.worker.sessions.all().length);
+    this.#words?.beginEnd();
+    this.#wakeOthers();
+    this.#words?.dropRing(index);
+    this.worker.mesh?.end();
   }
 
   #onTurnEnd(): void {
     if (this.#state === RoomState.Serving) {
       this.#listeners.followSettings();
+      if (this.#words?.isEnding === true) this.end();
     } else if (this.#state === RoomState.Ending) {
       const isLate = nodeClock.monotonicUs() >= this.#endAtUs;
-      if (isLate || this.worker.sessions.closingCount === 0) this.stop();
+      if (isLate || this.#clientCount === 0) this.stop();
     }
   }
 
+  /** Clients that are to read their last replies; of all workers, for they need each other. */
+  get #clientCount(): number {
+    return this.#words?.connectionCount ?? this.worker.sessions.closingCount;
+  }
+
   #compose(settings: Settings, extraCommands: ComposeOptions['extraCommands']): ComposedShard {
+    const mesh = this.#mesh;
+    const memory = mesh?.memories[mesh.index];
     try {
       return composeShard({
         platform: {
@@ -174,7 +249,11 @@ export class ShardRoom {
             },
           },
         },
-        memoryOptions: { lowBytes: LOW_BYTES },
+        memoryOptions: {
+          lowBytes: LOW_BYTES,
+          ...(memory === undefined ? {} : { memory }),
+        },
+        ...(mesh === undefined ? {} : placeOf(mesh)),
         settings,
         extraCommands: [...serverCommands, ...(extraCommands ?? [])],
         onError: (message) => {

@@ -10,6 +10,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '@kora/core';
 import { withLoopEngine } from './io/choose-engine.ts';
 import type { LoopEngine } from './io/engine.ts';
+import { ProcessWords } from './mesh/process-words.ts';
 import type { Log } from './log.ts';
 import type { RoomHost } from './shard-room.ts';
 import { ShardRoom } from './shard-room.ts';
@@ -19,6 +20,8 @@ import { errorText } from './thread-messages.ts';
 
 /** Lines that main has not taken yet; more are dropped and counted. */
 const LOG_LINES_MAX = 10_000;
+/** How long one look for the port of the first worker waits. */
+const PORT_WAIT_MS = 50;
 
 class ShardThread {
   readonly #plan: ThreadPlan;
@@ -50,8 +53,35 @@ class ShardThread {
     }
   }
 
+  /**
+   * Waits for the other workers of the process, then for the port they share. False when this
+   * thread was asked to end meanwhile, or another did.
+   */
+  #meet(room: ShardRoom, engine: LoopEngine): boolean {
+    const { mesh } = this.#plan.room;
+    if (mesh === undefined) return true;
+    const words = new ProcessWords(mesh.workerCount, mesh.words);
+    words.setBell(mesh.index, engine.shareWake(), engine.ringDescriptor);
+    while (!room.meet()) if (this.#isAskedToEnd(room)) return false;
+    if (mesh.index === 0) return true;
+    let port = -1;
+    while (port < 0) {
+      port = words.waitForPort(PORT_WAIT_MS);
+      if (port < 0 && this.#isAskedToEnd(room)) return false;
+    }
+    room.sharePort(port);
+    return true;
+  }
+
+  #isAskedToEnd(room: ShardRoom): boolean {
+    if (this.#control.asked() === Asked.Nothing) return false;
+    room.stop();
+    return true;
+  }
+
   #serve(room: ShardRoom, engine: LoopEngine): void {
     try {
+      if (!this.#meet(room, engine)) return;
       room.listen((error) => {
         if (error === null) {
           this.#say({ kind: 'listening', io: engine.name });
@@ -65,7 +95,7 @@ class ShardThread {
         if (asked === Asked.End) room.end();
         else if (asked === Asked.Stop) room.stop();
         if (this.#linesDropped > 0) this.#sayDropped();
-      } while (engine.turn(true));
+      } while (engine.turn(room.mayWait()));
     } catch (cause) {
       room.fail(asError(cause));
     }

@@ -67,7 +67,7 @@ export class ThreadRunner implements Runner {
     const plan: ThreadPlan = { room: this.#plan, io: this.#io, control: this.#control.shared };
     // Without execArgv it would inherit conditions and loaders that are meant for this thread.
     const thread = new Worker(this.#program, {
-      workerData: plan, execArgv: [], name: 'kora shard 0',
+      workerData: plan, execArgv: [], name: `kora shard ${this.#plan.mesh?.index ?? 0}`,
     });
     this.#thread = thread;
     enter(this.#control);

@@ -8,12 +8,14 @@
  * before a slow reader is held, CLOSING_MS_MAX for the last replies of a closed session.
  */
 import type { ComposedShard, Executor, Shard } from '@kora/core';
-import { ReplyError, Stat } from '@kora/core';
+import { ClientFlag, ReplyError, Stat } from '@kora/core';
 import type { RequestParser } from '@kora/protocol';
 import { Input } from './input.ts';
 import type { EngineHandler, IoEngine, Peer } from './io/engine.ts';
 import type { Limits } from './limits.ts';
 import { CLOSING_COUNT_MAX, isRead } from './limits.ts';
+import { MeshNode } from './mesh/mesh-node.ts';
+import type { MeshPlan } from './mesh/mesh-plan.ts';
 import type { Log, LogLevel } from './log.ts';
 import { AHEAD_COUNT_MAX } from './pipeline.hot.ts';
 import { ReplyChunks } from './reply-chunks.ts';
@@ -36,6 +38,8 @@ export interface WorkerHost {
   /** All of a turn was done, at least one every 100 ms. */
   onTurnEnd?(): void;
 }
+
+const nobodyWakes = (): void => undefined;
 
 const clientUnblocked = new ReplyError('UNBLOCKED client unblocked via CLIENT UNBLOCK');
 
@@ -60,10 +64,17 @@ export class Worker implements EngineHandler {
   /** Sessions whose WAIT has ended and who have not been answered. */
   readonly #released: { readonly session: Session; readonly isError: boolean }[] = [];
 
-  /** @param aheadCountMax most requests found ahead of the running one; 1 = none */
+  /** The other workers of the process; null where this one is alone. */
+  readonly mesh: MeshNode | null;
+
+  /**
+   * @param aheadCountMax most requests found ahead of the running one; 1 = none
+   * @param plan where the other workers are; absent: it is alone
+   * @param wake ends the wait of another worker
+   */
   constructor(
     composed: ComposedShard, engine: IoEngine, limits: Limits, host: WorkerHost,
-    aheadCountMax = AHEAD_COUNT_MAX,
+    aheadCountMax = AHEAD_COUNT_MAX, plan?: MeshPlan, wake: (worker: number) => void = nobodyWakes,
   ) {
     const { memory, shard } = composed;
     this.shard = shard;
@@ -77,6 +88,7 @@ export class Worker implements EngineHandler {
     };
     this.sink = new RespSink(memory, this.chunks, nobody);
     this.#input = new Input(memory, shard.ropes);
+    this.mesh = plan === undefined ? null : new MeshNode(this, plan, wake);
     this.#requests = new Requests(this, this.#input, aheadCountMax);
     engine.start(memory, this);
   }
@@ -104,9 +116,11 @@ export class Worker implements EngineHandler {
   /** Deadlines, idle times and LRU of all events of the turn go by this one reading. */
   onTurnStart(): void {
     this.shard.refreshClock();
+    if (this.mesh !== null) this.shard.pause.look();
   }
 
   onTurnEnd(): void {
+    this.mesh?.poll();
     if (this.#wantsRetry) {
       this.#wantsRetry = false;
       this.#retryParked();
@@ -118,14 +132,18 @@ export class Worker implements EngineHandler {
   }
 
   onAccept(slot: number, peer: Peer): boolean {
-    const refusal = this.limits.refusalOf(peer, this.sessions.count);
+    const { mesh } = this;
+    const connectionCount = mesh === null ? this.sessions.count : mesh.words.connectionCount;
+    const refusal = this.limits.refusalOf(peer, connectionCount);
     if (refusal !== null) {
       this.count(Stat.RejectedConnections);
       // The text lies in low memory for good, so it does not matter how long the engine holds it.
       this.engine.send(slot, refusal.at, refusal.bytes);
       return false;
     }
-    const session = new Session(this, this.#nextId++, slot, peer, this.shard.nowMs);
+    const id = mesh === null ? this.#nextId++ : mesh.words.nextClientId();
+    const session = new Session(this, id, slot, peer, this.shard.nowMs);
+    mesh?.words.addConnections(1);
     session.isAuthenticated = this.shard.settings.password === '';
     this.sessions.add(session);
     this.count(Stat.Connections);
@@ -159,7 +177,13 @@ export class Worker implements EngineHandler {
 
   onEnd(slot: number): void {
     const session = this.sessions.atSlot(slot);
-    if (session !== undefined) this.end(session);
+    if (session !== undefined) this.endInOrder(session);
+  }
+
+  /** Ends a session when all replies that other workers owe it have come. */
+  endInOrder(session: Session): void {
+    if (session.window === null && session.hold !== Hold.Foreign) this.end(session);
+    else session.endsAfterReplies = true;
   }
 
   onSent(slot: number): void {
@@ -183,6 +207,7 @@ export class Worker implements EngineHandler {
     this.#input.closeLanding(session);
     this.#input.closeHead(session);
     this.sessions.remove(session);
+    this.mesh?.words.addConnections(-1);
   }
 
   onTick(): void {
@@ -266,6 +291,27 @@ export class Worker implements EngineHandler {
     if (!session.isClosing && session.hold === Hold.None) this.engine.resumeReceive(session.slot);
   }
 
+  /** Replies of other workers have come: a session that was held for them goes on. */
+  goOn(session: Session): void {
+    if (session.isClosing) return;
+    const isLast = (session.flags & ClientFlag.CloseAfterReply) !== 0;
+    if (isLast && session.window === null) {
+      this.end(session);
+      return;
+    }
+    if (session.protocolError !== '') {
+      if (session.window === null) this.#requests.failHeld(session);
+      return;
+    }
+    if (session.hold === Hold.Foreign) {
+      session.isLate = true;
+      this.#resume(session);
+      session.isLate = false;
+    }
+    if (session.isClosing || session.window !== null || session.hold === Hold.Foreign) return;
+    if (session.endsAfterReplies) this.end(session);
+  }
+
   // ------------------------------------------------------------------ endings
 
   /** From here on no request of the session runs. */
@@ -273,9 +319,11 @@ export class Worker implements EngineHandler {
     if (session.isClosing) return;
     session.isClosing = true;
     session.closingSinceMs = this.shard.nowMs;
+    this.mesh?.origin.abandon(session);
     this.sessions.noteClosing();
     this.#parked.delete(session);
     this.#waiting.delete(session);
+    this.shard.transactions.reset(session);
   }
 
   /** Lets the replies of a closing session leave, then closes. `parser` may hold a frame of it. */

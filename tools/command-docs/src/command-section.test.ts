@@ -36,7 +36,13 @@ describe('syntaxParts', () => {
       'TEST key [COUNT count]',
     );
     expect(syntaxOf(-1, { id: arg.bytes('ID').repeated().optional() })).toBe(
-      'TEST [ID id [id ...]]',
+      'TEST [ID id [ID id ...]]',
+    );
+    expect(syntaxOf(-1, {
+      id: arg.bytes('ID').repeated().optional().documented({ hasTokenOnce: true }),
+    })).toBe('TEST [ID id [id ...]]');
+    expect(syntaxOf(-1, { by: arg.oneOf('SUM', 'MIN').after('BY').optional() })).toBe(
+      'TEST [BY <SUM | MIN>]',
     );
     expect(syntaxOf(-1, { force: arg.token('FORCE').optional() })).toBe('TEST [FORCE]');
     expect(syntaxOf(2, { mode: arg.oneOf('ON', 'OFF') })).toBe('TEST <ON | OFF>');
@@ -49,6 +55,29 @@ describe('syntaxParts', () => {
     expect(syntaxOf(-1, {
       target: arg.block({ host: arg.bytes(), port: arg.integer() }, 'TO').optional(),
     })).toBe('TEST [TO host port]');
+  });
+});
+
+describe('what COMMAND DOCS tells', () => {
+  const told = entryOf({
+    arity: -2, args: { rest: arg.bytes().repeated() },
+    documentedArgs: [
+      ['key', arg.key()], ['ttlMs', arg.integer().optional().documented({ since: '2.0.0' })],
+      ['key', arg.key('STORE').optional().documented({ name: 'target' })],
+    ],
+    deprecated: { since: '3.0.0', replacedBy: '`OTHER`' },
+  });
+
+  it('is what a page shows', () => {
+    expect(syntaxParts(told).join(' ')).toBe('TEST key [ttl-ms] [STORE target]');
+    const section = commandSection(told);
+    expect(section).toContain('| `ttl-ms` | integer | optional, since 2.0.0 |');
+    expect(section).toContain('- **Deprecated since:** 3.0.0, replaced by `OTHER`');
+  });
+
+  it('leaves a page what is parsed, where it tells of no argument', () => {
+    const silent = entryOf({ arity: 2, args: { word: arg.bytes() }, documentedArgs: [] });
+    expect(syntaxParts(silent).join(' ')).toBe('TEST word');
   });
 });
 

@@ -2,10 +2,10 @@
  * One command as a section of a page. Everything comes from its entry: nothing is told here that
  * COMMAND INFO, COMMAND DOCS and the tests of examples do not hold against real replies.
  */
-import { categoriesOfCommand, flagNames } from '@kora/core';
+import { categoriesOfCommand, documentedName, flagNames } from '@kora/core';
 import type { Command, Leaf, ReplyShape } from '@kora/core';
 import { anchorOf, code, fence, prose, table, wrapParts } from './markdown.ts';
-import { argumentSyntax, documentedName, spokenName, syntaxParts } from './syntax-line.ts';
+import { argumentSyntax, shownLeaves, spokenName, syntaxParts } from './syntax-line.ts';
 import { transcriptOf } from './transcript.ts';
 
 /** Columns of a syntax line before it goes on in the next one. */
@@ -49,12 +49,15 @@ export function commandSection(command: Command): string {
 }
 
 function factsOf(command: Command): string {
-  const { complexity, since } = command.definition;
+  const { complexity, deprecated, since } = command.definition;
+  const isOld = deprecated === undefined ? []
+    : [`- **Deprecated since:** ${deprecated.since}, replaced by ${prose(deprecated.replacedBy)}`];
   const flags = flagNames(command.flags).map(code).join(' ');
   const categories = categoriesOfCommand(command).map((name) => code(`@${name}`)).join(' ');
   return [
     `- **Complexity:** ${prose(complexity)}`,
     `- **Since:** ${since}`,
+    ...isOld,
     `- **ACL categories:** ${categories}`,
     `- **Flags:** ${flags === '' ? 'none' : flags}`,
   ].join('\n');
@@ -69,11 +72,12 @@ function subcommandsOf(container: Command): string {
 }
 
 function argumentTable(command: Command): string {
-  const rows = command.grammar.leaves.map(([name, leaf]) => {
+  const rows = shownLeaves(command).map(([name, leaf]) => {
     const remarks = [
       ...(leaf.isOptional ? ['optional'] : []), ...(leaf.isRepeated ? ['may repeat'] : []),
+      ...(leaf.docs.since === undefined ? [] : [`since ${leaf.docs.since}`]),
     ];
-    return [code(documentedName(name)), typeOf(leaf), remarks.join(', ')];
+    return [code(documentedName(name, leaf)), typeOf(leaf), remarks.join(', ')];
   });
   return table(['Argument', 'Type', ''], rows);
 }

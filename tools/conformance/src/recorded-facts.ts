@@ -20,6 +20,7 @@ const DOCUMENT_FACTS: ReadonlySet<string> = new Set([
   'group',
   'doc_flags',
   'deprecated_since',
+  'replaced_by',
 ]);
 const ARGUMENT_PROSE: ReadonlySet<string> = new Set(['summary']);
 
@@ -100,11 +101,17 @@ function addDocuments(facts: Map<string, PlainObject>, documents: Reply): void {
     const fact: Record<string, Plain> = {};
     for (const [field, value] of pairsOf(document)) {
       if (DOCUMENT_FACTS.has(field)) fact[field] = plainOf(value);
+      if (field === 'history') fact['history'] = listOf(value).map(versionOf);
       if (field === 'arguments') fact['arguments'] = listOf(value).map(argumentOf);
       if (field === 'subcommands') addDocuments(facts, value);
     }
     facts.set(name, fact);
   }
+}
+
+/** The version of a change; what changed is prose. */
+function versionOf(change: Reply): Plain {
+  return textOf(listOf(change)[0]);
 }
 
 function argumentOf(argument: Reply): PlainObject {

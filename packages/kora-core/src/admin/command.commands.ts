@@ -9,12 +9,13 @@ import { argumentText, argumentTexts } from '../command/argument-text.ts';
 import { defineHelp } from '../command/container.ts';
 import { writeCommandDocs } from '../command/docs.ts';
 import { fitsArity } from '../command/gate.ts';
+import type { ShownKey } from '../command/get-keys.ts';
+import { shownKeys } from '../command/get-keys.ts';
 import { arg } from '../command/grammar.ts';
 import { writeCommandInfo } from '../command/info.ts';
-import type { KeySpec } from '../command/key-spec.ts';
-import { findKeys } from '../command/key-spec.ts';
 import type { CommandRegistry } from '../command/registry.ts';
 import { reply } from '../command/reply-schema.ts';
+import type { ReplySink } from '../command/sink.ts';
 import type { Command } from '../command/spec.ts';
 import { defineCommand, Flag } from '../command/spec.ts';
 import { ReplyError, replyErrors } from '../errors/reply-error.ts';
@@ -139,6 +140,10 @@ export const commandList = defineCommand({
   keys: [],
   tips: ANY_ORDER,
   args: { filterBy: arg.block({ kind: arg.bytes(), value: arg.bytes() }, 'FILTERBY').optional() },
+  documentedArgs: [['filterby', arg.oneOf({
+    'module-name': arg.bytes('MODULE'), category: arg.bytes('ACLCAT'),
+    pattern: arg.pattern('PATTERN'),
+  }).after('FILTERBY').optional()]],
   reply: reply.array('names'),
   examples: [
     ['COMMAND LIST FILTERBY PATTERN ech*', '*[$"echo"]'],
@@ -184,6 +189,7 @@ export const commandGetKeys = defineCommand({
   acl: ACL,
   keys: [],
   args: getKeysArguments,
+  documentedArgs: [],
   reply: reply.array('the keys'),
   examples: [
     ['COMMAND GETKEYS MEMORY USAGE k', '*[$"k"]'],
@@ -196,7 +202,7 @@ export const commandGetKeys = defineCommand({
       return;
     }
     out.array(found.length);
-    for (const { index } of found) out.bulk(frame.at[index] ?? 0, frame.bytes[index] ?? 0);
+    for (const { index } of found) writeArgument(frame, index + INNER_AT, out);
   },
 });
 
@@ -209,6 +215,7 @@ export const commandGetKeysAndFlags = defineCommand({
   acl: ACL,
   keys: [],
   args: getKeysArguments,
+  documentedArgs: [],
   reply: reply.array('pairs of a key and a set of flags'),
   examples: [['COMMAND GETKEYSANDFLAGS MEMORY USAGE k', '*[*[$"k" *[+"RO"]]]']],
   apply(shard, frame, out) {
@@ -220,10 +227,10 @@ export const commandGetKeysAndFlags = defineCommand({
     out.array(found.length);
     const count = frame.count - INNER_AT;
     for (const { index, spec } of found) {
-      const usage = spec.usage?.(count, (i) => argumentText(frame, i + INNER_AT)) ?? spec;
-      const flags = [usage.access, ...usage.effects];
+      const usage = spec?.usage?.(count, (i) => argumentText(frame, i + INNER_AT)) ?? spec;
+      const flags = usage === undefined ? [] : [usage.access, ...usage.effects];
       out.array(2);
-      out.bulk(frame.at[index] ?? 0, frame.bytes[index] ?? 0);
+      writeArgument(frame, index + INNER_AT, out);
       out.set(flags.length);
       for (const flag of flags) out.simple(flag);
     }
@@ -263,14 +270,13 @@ function topLevel(registry: CommandRegistry): readonly Command[] {
   return registry.commands.filter((item) => !item.name.includes('|'));
 }
 
-interface FoundKey {
-  /** Argument index in the frame. */
-  readonly index: number;
-  readonly spec: KeySpec;
+/** Writes an argument as it came. */
+function writeArgument(frame: ArgFrame, index: number, out: ReplySink): void {
+  out.bulk(frame.at[index] ?? 0, frame.bytes[index] ?? 0);
 }
 
 /** The keys of the command that starts at argument 2. */
-function keysOfCommand(shard: Shard, frame: ArgFrame): FoundKey[] | ReplyError {
+function keysOfCommand(shard: Shard, frame: ArgFrame): readonly ShownKey[] | ReplyError {
   const { registry } = shard.engine;
   const container = registry.byName(argumentText(frame, INNER_AT));
   const word = argumentText(frame, INNER_AT + 1).toLowerCase();
@@ -281,14 +287,7 @@ function keysOfCommand(shard: Shard, frame: ArgFrame): FoundKey[] | ReplyError {
   if (keys.length === 0) return noKeyArguments;
   const count = frame.count - INNER_AT;
   if (!fitsArity(inner, count)) return invalidCount;
-  const found: FoundKey[] = [];
-  for (const spec of keys) {
-    const indices: number[] = [];
-    const text = (i: number): string => argumentText(frame, i + INNER_AT);
-    if (findKeys([spec], count, text, indices) < 0) {
-      return (inner.flags & Flag.NoMandatoryKeys) !== 0 ? [] : invalidArguments;
-    }
-    for (const index of indices) found.push({ index: index + INNER_AT, spec });
-  }
-  return found;
+  const found = shownKeys(keys, count, (i) => argumentText(frame, i + INNER_AT));
+  if (found.length > 0 || (inner.flags & Flag.NoMandatoryKeys) !== 0) return found;
+  return invalidArguments;
 }

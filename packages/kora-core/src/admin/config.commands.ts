@@ -28,7 +28,7 @@ export const configGet = defineCommand({
   acl: [],
   keys: [],
   history: [['7.0.0', 'Takes several patterns.']],
-  args: { parameter: arg.pattern().repeated() },
+  args: { parameter: arg.repeat({ parameter: arg.bytes() }) },
   reply: reply.map('names and values'),
   examples: [
     ['CONFIG GET maxmemory', '*[$"maxmemory" $"0"]'],
@@ -54,7 +54,7 @@ export const configSet = defineCommand({
   keys: [],
   tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
   history: [['7.0.0', 'Takes several settings.']],
-  args: { parameterValue: arg.repeat({ parameter: arg.bytes(), value: arg.bytes() }) },
+  args: { parameter_value: arg.repeat({ parameter: arg.bytes(), value: arg.bytes() }) },
   reply: reply.ok('all values are in force'),
   examples: [
     ['CONFIG SET maxmemory 1gb maxmemory-policy allkeys-lru', '+"OK"'],
@@ -129,7 +129,8 @@ export const configCommands: readonly Command[] = [
   config, configGet, configSet, configResetStat, configRewrite, configHelp,
 ];
 
-function pairsOf(frame: ArgFrame): [string, string][] {
+/** Names and values of a CONFIG SET. */
+export function pairsOf(frame: ArgFrame): [string, string][] {
   const pairs: [string, string][] = [];
   for (let i = 2; i + 1 < frame.count; i += 2) {
     pairs.push([argumentText(frame, i), argumentText(frame, i + 1)]);

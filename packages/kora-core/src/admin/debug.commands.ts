@@ -5,6 +5,8 @@
  */
 import type { ArgFrame } from '../command/arg-frame.hot.ts';
 import { argumentText } from '../command/argument-text.ts';
+import type { ClientState } from '../command/client-state.ts';
+import { ClientFlag } from '../command/client-state.ts';
 import { arg } from '../command/grammar.ts';
 import { reply } from '../command/reply-schema.ts';
 import type { ReplySink } from '../command/sink.ts';
@@ -89,13 +91,13 @@ export const debug = defineCommand({
   flags: Flag.Admin | Flag.NoScript | Flag.Loading | Flag.Stale,
   acl: [],
   keys: [],
+  isSystem: true,
   args: { subcommand: arg.bytes(), arguments: arg.bytes().repeated().optional() },
+  documentedArgs: [],
   reply: reply.any('depends on the word'),
   examples: [],
   apply(shard, frame, out) {
-    const { enableDebugCommand } = shard.settings;
-    const isLocal = enableDebugCommand === 'local' && shard.engine.isLocalClient(frame.client.id);
-    if (enableDebugCommand !== 'yes' && !isLocal) {
+    if (!mayDebug(shard, frame.client)) {
       out.error(notAllowed);
       return;
     }
@@ -109,6 +111,14 @@ export const debug = defineCommand({
     word.run(shard, frame, out);
   },
 });
+
+/** True when this client may use DEBUG; who asked for another worker was let in there. */
+export function mayDebug(shard: Shard, client: ClientState): boolean {
+  if ((client.flags & ClientFlag.Internal) !== 0) return true;
+  const { enableDebugCommand } = shard.settings;
+  if (enableDebugCommand !== 'local') return enableDebugCommand === 'yes';
+  return shard.engine.isLocalClient(client.id);
+}
 
 /** Entries of DEBUG. */
 export const debugCommands: readonly Command[] = [debug];

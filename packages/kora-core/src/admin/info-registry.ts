@@ -6,14 +6,26 @@
  * come in the table's order and once each, whatever the order and number of names.
  */
 import type { Shard } from '../shard/shard.ts';
+import type { EngineFigures, FigureMerge } from './figures.ts';
+import { figuresOf } from './figures.ts';
 
-/** Reads one field's value. */
-export type InfoReader = (shard: Shard) => string | number;
+/**
+ * Reads one field's value. Numbers of the whole process come from the figures; the shard is the one
+ * that answers, for what is the same in all.
+ */
+export type InfoReader = (shard: Shard, figures: EngineFigures) => string | number;
 /** Reads a run of lines whose names vary: keyspace, commandstats, errorstats. */
-export type InfoLines = (shard: Shard) => readonly string[];
+export type InfoLines = (shard: Shard, figures: EngineFigures) => readonly string[];
+/** Reads a number of the host that several workers have each. */
+export type FigureReader = (shard: Shard) => number;
 
 /** When a section is shown without being named. */
 export type InfoVisibility = 'default' | 'all' | 'everything' | 'named';
+
+interface HostedFigure {
+  readonly read: FigureReader;
+  readonly merge: FigureMerge;
+}
 
 interface Section {
   readonly name: string;
@@ -26,6 +38,7 @@ interface Section {
 /** Table of sections and fields. */
 export class InfoRegistry {
   readonly #sections = new Map<string, Section>();
+  readonly #figures = new Map<string, HostedFigure>();
 
   /** Adds a section after those that exist; one that exists stays as it is. */
   addSection(name: string, title: string, visibility: InfoVisibility = 'default'): void {
@@ -46,6 +59,23 @@ export class InfoRegistry {
     this.#sectionOf(section).lines.push(lines);
   }
 
+  /** Adds numbers of the host, for readers to find in `figures.hosted`. */
+  addFigures(merge: FigureMerge, figures: Readonly<Record<string, FigureReader>>): void {
+    for (const [name, read] of Object.entries(figures)) this.#figures.set(name, { read, merge });
+  }
+
+  /** The host's numbers now. */
+  hostedFigures(shard: Shard): Record<string, number> {
+    const found: Record<string, number> = {};
+    for (const [name, { read }] of this.#figures) found[name] = read(shard);
+    return found;
+  }
+
+  /** How a number of the host is made of those of several workers. */
+  mergeOf(name: string): FigureMerge {
+    return this.#figures.get(name)?.merge ?? 'sum';
+  }
+
   /** Names of all sections, in order. */
   get sectionNames(): readonly string[] {
     return [...this.#sections.keys()];
@@ -54,19 +84,20 @@ export class InfoRegistry {
   /** The value of one field as text, undefined where there is none. */
   valueOf(section: string, field: string, shard: Shard): string | undefined {
     const read = this.#sections.get(section)?.fields.get(field);
-    return read === undefined ? undefined : String(read(shard));
+    return read === undefined ? undefined : String(read(shard, figuresOf(shard)));
   }
 
   /**
    * The text of INFO.
    * @param asked section names as the client wrote them; unknown ones are passed over
+   * @param figures of the whole process; default: of the shard, which is all there is
    */
-  render(asked: readonly string[], shard: Shard): string {
+  render(asked: readonly string[], shard: Shard, figures = figuresOf(shard)): string {
     const words = new Set(asked.map((word) => word.toLowerCase()));
     if (words.size === 0) words.add('default');
     const parts: string[] = [];
     for (const section of this.#sections.values()) {
-      if (isShown(section, words)) parts.push(renderSection(section, shard));
+      if (isShown(section, words)) parts.push(renderSection(section, shard, figures));
     }
     return parts.join('\r\n');
   }
@@ -87,9 +118,11 @@ function isShown(section: Section, words: ReadonlySet<string>): boolean {
   return words.has('default') && section.visibility === 'default';
 }
 
-function renderSection(section: Section, shard: Shard): string {
+function renderSection(section: Section, shard: Shard, figures: EngineFigures): string {
   let text = `# ${section.title}\r\n`;
-  for (const [name, read] of section.fields) text += `${name}:${String(read(shard))}\r\n`;
-  for (const lines of section.lines) for (const line of lines(shard)) text += `${line}\r\n`;
+  for (const [name, read] of section.fields) text += `${name}:${String(read(shard, figures))}\r\n`;
+  for (const lines of section.lines) {
+    for (const line of lines(shard, figures)) text += `${line}\r\n`;
+  }
   return text;
 }

@@ -4,21 +4,20 @@
  * addresses). Values are counted, never estimated, but avg_ttl, which looks at a bounded sample.
  */
 import { KORA_VERSION, REDIS_VERSION } from '../command/engine-context.ts';
-import type { Database } from '../keyspace/database.ts';
 import { Stat } from '../keyspace/statistics.ts';
 import type { Shard } from '../shard/shard.ts';
-import { CHAIN_SLOTS_MAX } from '../structs/dict-layout.ts';
-import { entryExpireMs, entryHasTtl } from '../structs/entry.hot.ts';
+import type { EngineFigures } from './figures.ts';
 import { commandStatistics, errorStatistics } from './info-statistics.ts';
 import type { InfoReader, InfoRegistry } from './info-registry.ts';
-import { humanBytes, memoryFigures } from './memory-figures.ts';
+import type { MemoryFigures } from './memory-figures.ts';
+import { humanBytes } from './memory-figures.ts';
 
 /** Fields that are 0 until a host knows better, or for good where the thing does not exist here. */
 const zero: InfoReader = () => 0;
 const zeros = (...names: readonly string[]): Record<string, InfoReader> =>
   Object.fromEntries(names.map((name) => [name, zero]));
 const setting = (name: string): InfoReader => (shard) => shard.engine.settings.text(name);
-const counter = (place: number): InfoReader => (shard) => shard.stats.counts[place] ?? 0;
+const counter = (place: number): InfoReader => (_shard, { counts }) => counts[place] ?? 0;
 
 /** Adds the core's sections to a new registry. */
 export function coreInfo(info: InfoRegistry): void {
@@ -55,11 +54,11 @@ const serverFields: Record<string, InfoReader> = {
   kora_version: () => KORA_VERSION,
   redis_mode: () => 'standalone',
   arch_bits: () => 64,
-  run_id: (shard) => shard.engine.runId,
+  run_id: (_shard, { runId }) => runId,
   tcp_port: setting('port'),
   server_time_usec: (shard) => shard.platform.clock.nowMs() * 1000,
   uptime_in_seconds: uptimeSeconds,
-  uptime_in_days: (shard) => Math.floor(Number(uptimeSeconds(shard)) / 86_400),
+  uptime_in_days: (shard, all) => Math.floor(Number(uptimeSeconds(shard, all)) / 86_400),
   hz: setting('hz'),
   configured_hz: setting('hz'),
   lru_clock: (shard) => shard.keyspace.access.seconds,
@@ -76,9 +75,9 @@ const clientFields: Record<string, InfoReader> = {
   ),
 };
 
-type Figure = Exclude<keyof ReturnType<typeof memoryFigures>, 'keyCount'>;
-const figure = (name: Figure): InfoReader => (shard) => memoryFigures(shard)[name];
-const human = (name: Figure): InfoReader => (shard) => humanBytes(memoryFigures(shard)[name]);
+type Figure = Exclude<keyof MemoryFigures, 'keyCount'>;
+const figure = (name: Figure): InfoReader => (_shard, { memory }) => memory[name];
+const human = (name: Figure): InfoReader => (_shard, { memory }) => humanBytes(memory[name]);
 const percent = (part: number, whole: number): string =>
   `${(whole === 0 ? 0 : (part / whole) * 100).toFixed(2)}%`;
 const ratio = (part: number, whole: number): string => (whole === 0 ? 1 : part / whole).toFixed(2);
@@ -91,15 +90,15 @@ const memoryFields: Record<string, InfoReader> = {
   used_memory_rss_human: human('mappedBytes'),
   used_memory_peak: figure('peakBytes'),
   used_memory_peak_human: human('peakBytes'),
-  used_memory_peak_perc: (shard) => {
-    const { usedBytes, peakBytes } = memoryFigures(shard);
+  used_memory_peak_perc: (_shard, { memory }) => {
+    const { usedBytes, peakBytes } = memory;
     return percent(usedBytes, peakBytes);
   },
   used_memory_overhead: figure('overheadBytes'),
   used_memory_startup: figure('startupBytes'),
   used_memory_dataset: figure('datasetBytes'),
-  used_memory_dataset_perc: (shard) => {
-    const { usedBytes, startupBytes, datasetBytes } = memoryFigures(shard);
+  used_memory_dataset_perc: (_shard, { memory }) => {
+    const { usedBytes, startupBytes, datasetBytes } = memory;
     return percent(datasetBytes, Math.max(datasetBytes, usedBytes - startupBytes));
   },
   allocator_allocated: figure('usedBytes'),
@@ -112,27 +111,27 @@ const memoryFields: Record<string, InfoReader> = {
   maxmemory: setting('maxmemory'),
   maxmemory_human: (shard) => humanBytes(shard.engine.settings.number('maxmemory')),
   maxmemory_policy: setting('maxmemory-policy'),
-  allocator_frag_ratio: (shard) => {
-    const { activeBytes, usedBytes } = memoryFigures(shard);
+  allocator_frag_ratio: (_shard, { memory }) => {
+    const { activeBytes, usedBytes } = memory;
     return ratio(activeBytes, usedBytes);
   },
-  allocator_frag_bytes: (shard) => {
-    const { activeBytes, usedBytes } = memoryFigures(shard);
+  allocator_frag_bytes: (_shard, { memory }) => {
+    const { activeBytes, usedBytes } = memory;
     return activeBytes - usedBytes;
   },
-  mem_fragmentation_ratio: (shard) => {
-    const { activeBytes, usedBytes } = memoryFigures(shard);
+  mem_fragmentation_ratio: (_shard, { memory }) => {
+    const { activeBytes, usedBytes } = memory;
     return ratio(activeBytes, usedBytes);
   },
-  mem_fragmentation_bytes: (shard) => {
-    const { activeBytes, usedBytes } = memoryFigures(shard);
+  mem_fragmentation_bytes: (_shard, { memory }) => {
+    const { activeBytes, usedBytes } = memory;
     return activeBytes - usedBytes;
   },
   ...zeros('mem_not_counted_for_evict', 'mem_replication_backlog', 'mem_total_replication_buffers'),
   ...zeros('mem_clients_slaves', 'mem_clients_normal', 'mem_cluster_links', 'mem_aof_buffer'),
   mem_allocator: () => 'kora-slab',
   active_defrag_running: zero,
-  lazyfree_pending_objects: (shard) => shard.lazyFree.pendingObjects,
+  lazyfree_pending_objects: (_shard, { lazyFreePending }) => lazyFreePending,
   lazyfreed_objects: counter(Stat.LazyFreedObjects),
 };
 
@@ -141,9 +140,9 @@ const persistenceFields: Record<string, InfoReader> = {
   ...zeros('current_cow_size_age'),
   current_fork_perc: () => '0.00',
   ...zeros('current_save_keys_processed', 'current_save_keys_total'),
-  rdb_changes_since_last_save: (shard) => shard.journal.sequence,
+  rdb_changes_since_last_save: (_shard, { changeCount }) => changeCount,
   rdb_bgsave_in_progress: zero,
-  rdb_last_save_time: (shard) => Math.floor(shard.engine.startMs / 1000),
+  rdb_last_save_time: (_shard, { startMs }) => Math.floor(startMs / 1000),
   rdb_last_bgsave_status: () => 'ok',
   rdb_last_bgsave_time_sec: () => -1,
   rdb_current_bgsave_time_sec: () => -1,
@@ -171,14 +170,15 @@ const statsFields: Record<string, InfoReader> = {
   instantaneous_output_repl_kbps: () => '0.00',
   rejected_connections: counter(Stat.RejectedConnections),
   ...zeros('sync_full', 'sync_partial_ok', 'sync_partial_err'),
+  expired_subkeys: counter(Stat.ExpiredSubkeys),
   expired_keys: counter(Stat.ExpiredKeys),
-  expired_stale_perc: (shard) => (shard.stats.counts[Stat.ExpiredStalePerc] ?? 0).toFixed(2),
+  expired_stale_perc: (_shard, { counts }) => (counts[Stat.ExpiredStalePerc] ?? 0).toFixed(2),
   expired_time_cap_reached_count: zero,
   expire_cycle_slices: counter(Stat.ExpireCycleSlices),
   evicted_keys: counter(Stat.EvictedKeys),
   evicted_clients: counter(Stat.EvictedClients),
-  total_eviction_exceeded_time: (shard) =>
-    Math.floor((shard.stats.counts[Stat.EvictionExceededUs] ?? 0) / 1000),
+  total_eviction_exceeded_time: (_shard, { counts }) =>
+    Math.floor((counts[Stat.EvictionExceededUs] ?? 0) / 1000),
   current_eviction_exceeded_time: zero,
   keyspace_hits: counter(Stat.KeyspaceHits),
   keyspace_misses: counter(Stat.KeyspaceMisses),
@@ -201,7 +201,7 @@ const replicationFields: Record<string, InfoReader> = {
   role: () => 'master',
   connected_slaves: zero,
   master_failover_state: () => 'no-failover',
-  master_replid: (shard) => shard.engine.replicationId,
+  master_replid: (_shard, { replicationId }) => replicationId,
   master_replid2: () => '0'.repeat(40),
   master_repl_offset: zero,
   second_repl_offset: () => -1,
@@ -210,37 +210,7 @@ const replicationFields: Record<string, InfoReader> = {
   ...zeros('repl_backlog_first_byte_offset', 'repl_backlog_histlen'),
 };
 
-function keyspaceLines(shard: Shard): readonly string[] {
-  return shard.keyspace.databases
-    .map((database, number) => ({ database, number }))
-    .filter(({ database }) => database.count > 0)
-    .map(({ database, number }) => {
-      const { count, expiringCount } = database;
-      const averageMs = averageTtlMs(shard, database);
-      return `db${number}:keys=${count},expires=${expiringCount},avg_ttl=${averageMs}`;
-    });
-}
-
-/** Lines looked at for avg_ttl, spread evenly over the dict. */
-const TTL_SAMPLE_LINES = 64;
-
-/** Mean time to live of a sample of the keys that have one, ms; 0 when none was met. */
-function averageTtlMs(shard: Shard, database: Database): number {
-  if (database.expiringCount === 0) return 0;
-  const { i32 } = shard.memory;
-  const slots = new Int32Array(CHAIN_SLOTS_MAX);
-  const lines = database.dict.lines();
-  const stride = Math.max(1, Math.floor(lines / TTL_SAMPLE_LINES));
-  let sumMs = 0;
-  let count = 0;
-  for (let line = 0; line < lines; line += stride) {
-    const found = database.dict.collectLine(line, slots);
-    for (let i = 0; i < found; i++) {
-      const ref = i32[slots[i] ?? 0] ?? 0;
-      if (ref === 0 || !entryHasTtl(i32, ref)) continue;
-      sumMs += Math.max(0, entryExpireMs(i32, ref) - shard.nowMs);
-      count++;
-    }
-  }
-  return count === 0 ? 0 : Math.floor(sumMs / count);
+function keyspaceLines(_shard: Shard, { databases }: EngineFigures): readonly string[] {
+  return databases.map(({ index, keyCount, expiringCount, averageTtlMs }) =>
+    `db${index}:keys=${keyCount},expires=${expiringCount},avg_ttl=${averageTtlMs}`);
 }

@@ -25,6 +25,31 @@ export interface MemoryFigures {
   readonly overheadBytes: number;
   readonly datasetBytes: number;
   readonly keyCount: number;
+  /** Of the arena's allocator and of that of the buffers. */
+  readonly arenaUsedBytes: number;
+  readonly arenaHeldBytes: number;
+  readonly lowHeldBytes: number;
+}
+
+/** The figures of several shards together. The peak is at most this. */
+export function sumMemory(all: readonly MemoryFigures[]): MemoryFigures {
+  const sum = (of: (one: MemoryFigures) => number): number =>
+    all.reduce((total, one) => total + of(one), 0);
+  return {
+    usedBytes: sum((one) => one.usedBytes),
+    peakBytes: sum((one) => one.peakBytes),
+    startupBytes: sum((one) => one.startupBytes),
+    activeBytes: sum((one) => one.activeBytes),
+    mappedBytes: sum((one) => one.mappedBytes),
+    bufferBytes: sum((one) => one.bufferBytes),
+    indexBytes: sum((one) => one.indexBytes),
+    overheadBytes: sum((one) => one.overheadBytes),
+    datasetBytes: sum((one) => one.datasetBytes),
+    keyCount: sum((one) => one.keyCount),
+    arenaUsedBytes: sum((one) => one.arenaUsedBytes),
+    arenaHeldBytes: sum((one) => one.arenaHeldBytes),
+    lowHeldBytes: sum((one) => one.lowHeldBytes),
+  };
 }
 
 /** The figures now. Cost: O(databases). */
@@ -32,6 +57,8 @@ export function memoryFigures(shard: Shard): MemoryFigures {
   const { arenaAllocator, lowAllocator, pages } = shard.memory;
   const arenaBytes = arenaAllocator.usedBytes();
   const bufferBytes = lowAllocator.usedBytes();
+  const arenaHeldBytes = arenaAllocator.heldBytes();
+  const lowHeldBytes = lowAllocator.heldBytes();
   const usedBytes = shard.usedBytes();
   let indexBytes = 0;
   let keyCount = 0;
@@ -45,13 +72,16 @@ export function memoryFigures(shard: Shard): MemoryFigures {
     usedBytes,
     peakBytes: Math.max(usedBytes, shard.stats.counts[Stat.PeakUsedBytes] ?? 0),
     startupBytes: shard.engine.startUsedBytes,
-    activeBytes: arenaAllocator.heldBytes() + lowAllocator.heldBytes(),
+    activeBytes: arenaHeldBytes + lowHeldBytes,
     mappedBytes: pages * PAGE_BYTES,
     bufferBytes,
     indexBytes,
     overheadBytes: usedBytes - datasetBytes,
     datasetBytes,
     keyCount,
+    arenaUsedBytes: arenaBytes,
+    arenaHeldBytes,
+    lowHeldBytes,
   };
 }
 

@@ -2,20 +2,27 @@
  * MEMORY: what keys and the engine weigh. Sizes are exact sums of blocks of the shard's own
  * allocator; the fields of MEMORY STATS keep Redis's names where the thing exists here.
  */
+import type { ArgFrame } from '../command/arg-frame.hot.ts';
 import { defineContainer, defineHelp } from '../command/container.ts';
 import { arg, isWord, readInteger } from '../command/grammar.ts';
 import { keysAt } from '../command/key-spec.ts';
 import { oneReplyOf, reply } from '../command/reply-schema.ts';
+import type { ReplySink } from '../command/sink.ts';
 import type { Command } from '../command/spec.ts';
 import { defineCommand, Flag } from '../command/spec.ts';
 import { replyErrors } from '../errors/reply-error.ts';
-import type { Shard } from '../shard/shard.ts';
-import { INDEX_BYTES_PER_KEY, memoryFigures } from './memory-figures.ts';
+import { WEIGHED_MAX } from '../keyspace/type-handler.ts';
+import type { EngineFigures } from './figures.ts';
+import { figuresOf } from './figures.ts';
+import type { MemoryFigures } from './memory-figures.ts';
+import { INDEX_BYTES_PER_KEY } from './memory-figures.ts';
 
 const ALL_SHARDS_SPECIAL = [
   'nondeterministic_output', 'request_policy:all_shards', 'response_policy:special',
 ];
 
+/** MEMORY, USAGE and the key. */
+const FIXED_ARGUMENTS = 3;
 const SAMPLES = Uint8Array.from('SAMPLES', (letter) => letter.charCodeAt(0));
 
 export const memory = defineContainer({
@@ -25,7 +32,7 @@ export const memory = defineContainer({
 export const memoryUsage = defineCommand({
   name: 'MEMORY|USAGE', group: 'server', since: '4.0.0',
   summary: 'Returns the bytes that a key and its value take.',
-  complexity: 'O(n); n = blocks of the value.',
+  complexity: 'O(n); n = SAMPLES, or all members and blocks with 0.',
   arity: -3,
   flags: Flag.ReadOnly,
   acl: [],
@@ -43,16 +50,24 @@ export const memoryUsage = defineCommand({
     }
     return null;
   },
-  apply(shard, frame, out) {
+  apply(shard, frame, out, at) {
     const ref = shard.keyspace.peek(frame, 2);
     if (ref === 0) {
       out.null();
       return;
     }
     const blockBytes = shard.memory.arenaAllocator.sizeOf(ref);
-    out.integer(blockBytes + shard.handlerOf(ref).ownedBytes(shard, ref) + INDEX_BYTES_PER_KEY);
+    const ownedBytes = shard.handlerOf(ref).ownedBytes(shard, ref, samplesOf(frame, at.count));
+    out.integer(blockBytes + ownedBytes + INDEX_BYTES_PER_KEY);
   },
 });
+
+/** How many members or blocks are weighed: those of the last SAMPLES, all with 0. */
+function samplesOf(frame: ArgFrame, slot: number): number {
+  if (frame.count === FIXED_ARGUMENTS) return WEIGHED_MAX;
+  const samples = frame.number[slot] ?? 0;
+  return samples === 0 ? Infinity : samples;
+}
 
 export const memoryStats = defineCommand({
   name: 'MEMORY|STATS', group: 'server', since: '4.0.0',
@@ -67,25 +82,30 @@ export const memoryStats = defineCommand({
   reply: reply.map('names and bytes, counts or shares'),
   examples: [],
   apply(shard, _frame, out) {
-    const fields = statsFields(shard);
-    const databases = shard.keyspace.databases.filter((database) => database.count > 0);
-    out.map(fields.length + databases.length);
-    for (const [name, value] of fields) {
-      out.bulkText(name);
-      if (Number.isInteger(value) && !name.endsWith('ratio') && !name.endsWith('percentage')) {
-        out.integer(value);
-      } else {
-        out.double(value);
-      }
-    }
-    for (const database of databases) {
-      out.bulkText(`db.${database.index}`);
-      out.map(1);
-      out.bulkText('overhead.hashtable.main');
-      out.integer(database.dict.indexBytes());
-    }
+    writeMemoryStats(figuresOf(shard), out);
   },
 });
+
+/** The reply of MEMORY STATS. */
+export function writeMemoryStats(figures: EngineFigures, out: ReplySink): void {
+  const { memory: bytes, databases } = figures;
+  const fields = statsFields(bytes);
+  out.map(fields.length + databases.length);
+  for (const [name, value] of fields) {
+    out.bulkText(name);
+    if (Number.isInteger(value) && !name.endsWith('ratio') && !name.endsWith('percentage')) {
+      out.integer(value);
+    } else {
+      out.double(value);
+    }
+  }
+  for (const { index, indexBytes } of databases) {
+    out.bulkText(`db.${index}`);
+    out.map(1);
+    out.bulkText('overhead.hashtable.main');
+    out.integer(indexBytes);
+  }
+}
 
 export const memoryDoctor = defineCommand({
   name: 'MEMORY|DOCTOR', group: 'server', since: '4.0.0',
@@ -100,7 +120,7 @@ export const memoryDoctor = defineCommand({
   reply: reply.verbatim('a report'),
   examples: [],
   apply(shard, _frame, out) {
-    out.verbatim('txt', doctorReport(shard));
+    out.verbatim('txt', doctorReport(figuresOf(shard), shard.settings.maxmemoryBytes));
   },
 });
 
@@ -117,12 +137,16 @@ export const memoryMallocStats = defineCommand({
   reply: reply.verbatim('a report'),
   examples: [],
   apply(shard, _frame, out) {
-    const { arenaAllocator, lowAllocator } = shard.memory;
-    const line = (name: string, allocator: typeof arenaAllocator): string =>
-      `${name} used_bytes:${allocator.usedBytes()} held_bytes:${allocator.heldBytes()}\n`;
-    out.verbatim('txt', line('arena', arenaAllocator) + line('buffers', lowAllocator));
+    out.verbatim('txt', mallocStats(figuresOf(shard)));
   },
 });
+
+/** The text of MEMORY MALLOC-STATS. */
+export function mallocStats({ memory: figures }: EngineFigures): string {
+  const { arenaUsedBytes, arenaHeldBytes, bufferBytes, lowHeldBytes } = figures;
+  return `arena used_bytes:${arenaUsedBytes} held_bytes:${arenaHeldBytes}\n` +
+    `buffers used_bytes:${bufferBytes} held_bytes:${lowHeldBytes}\n`;
+}
 
 export const memoryPurge = defineCommand({
   name: 'MEMORY|PURGE', group: 'server', since: '4.0.0',
@@ -164,8 +188,7 @@ export const memoryCommands: readonly Command[] = [
   memory, memoryUsage, memoryStats, memoryDoctor, memoryMallocStats, memoryPurge, memoryHelp,
 ];
 
-function statsFields(shard: Shard): readonly (readonly [string, number])[] {
-  const figures = memoryFigures(shard);
+function statsFields(figures: MemoryFigures): readonly (readonly [string, number])[] {
   const { usedBytes, activeBytes, keyCount } = figures;
   const net = Math.max(0, usedBytes - figures.startupBytes);
   return [
@@ -199,8 +222,12 @@ function statsFields(shard: Shard): readonly (readonly [string, number])[] {
 const FRAGMENTATION_RATIO_MAX = 1.4;
 const SMALL_BYTES = 5 * 1024 * 1024;
 
-function doctorReport(shard: Shard): string {
-  const { usedBytes, activeBytes, datasetBytes } = memoryFigures(shard);
+/**
+ * The text of MEMORY DOCTOR.
+ * @param maxmemoryBytes 0 = no limit
+ */
+export function doctorReport({ memory: figures }: EngineFigures, maxmemoryBytes: number): string {
+  const { usedBytes, activeBytes, datasetBytes } = figures;
   if (datasetBytes < SMALL_BYTES) {
     return 'This engine holds very little data: there is nothing to diagnose yet.\n';
   }
@@ -208,7 +235,6 @@ function doctorReport(shard: Shard): string {
   if (activeBytes / usedBytes > FRAGMENTATION_RATIO_MAX) {
     findings.push('Slabs are sparse; evacuation in the background will give pages back.');
   }
-  const { maxmemoryBytes } = shard.settings;
   if (maxmemoryBytes !== 0 && usedBytes > maxmemoryBytes) {
     findings.push('More memory is used than maxmemory allows, and nothing may be evicted.');
   }

@@ -76,7 +76,12 @@ export const dbsize = defineCommand({
   },
 });
 
-const flushArguments = { mode: arg.oneOf('ASYNC', 'SYNC').optional() };
+const flushArguments = {
+  mode: arg.oneOf({
+    async: arg.token('ASYNC').documented({ since: '4.0.0' }),
+    sync: arg.token('SYNC').documented({ since: '6.2.0' }),
+  }).optional().documented({ name: 'async' }),
+};
 const checkFlush = (frame: ArgFrame): ReplyError | null =>
   frame.count > 2 ? replyErrors.syntax : null;
 /** Second alternative of `flushArguments.mode`. */
@@ -167,7 +172,7 @@ export const bgSave = defineCommand({
   acl: [],
   keys: [],
   history: [['3.2.2', 'Added SCHEDULE.']],
-  args: { schedule: arg.token('SCHEDULE').optional() },
+  args: { schedule: arg.token('SCHEDULE').optional().documented({ since: '3.2.2' }) },
   reply: reply.status('saving started or is scheduled'),
   examples: [['BGSAVE', '-"ERR persistence is not built yet: nothing can be saved"']],
   apply(_shard, _frame, out) {
@@ -202,6 +207,7 @@ export const lolwut = defineCommand({
   args: {
     version: arg.integer('VERSION').optional(), parameters: arg.bytes().repeated().optional(),
   },
+  documentedArgs: [['version', arg.integer('VERSION').optional()]],
   reply: reply.verbatim('a drawing and the version'),
   examples: [['LOLWUT VERSION x', '-"ERR value is not an integer or out of range"']],
   check(frame, at) {

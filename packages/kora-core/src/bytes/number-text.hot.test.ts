@@ -5,6 +5,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { SeededChance } from '../platform/platform.ts';
+import { checkSame } from '../testing/quick-checks.ts';
 import {
   INTEGER_TEXT_BYTES_MAX, integer64TextBytes, integerTextBytes, parseInteger, parsed,
   writeInteger, writeInteger64,
@@ -26,8 +27,8 @@ function observedParse(text: string): bigint | undefined {
   if (!parseInteger(bytes, margin, text.length)) return undefined;
   const exact = integer64ToBigint(parsed.high, parsed.low);
   const isSafe = exact >= -(2n ** 53n - 1n) && exact <= 2n ** 53n - 1n;
-  expect(parsed.isSafe, text).toBe(isSafe);
-  if (isSafe) expect(BigInt(parsed.value), text).toBe(exact);
+  checkSame(parsed.isSafe, isSafe, text);
+  if (isSafe) checkSame(BigInt(parsed.value), exact, text);
   return exact;
 }
 
@@ -36,7 +37,7 @@ function written(write: (u8: Uint8Array, at: number) => number): string {
   const bytes = write(u8, margin);
   const all = Buffer.from(u8).toString('latin1');
   const untouched = all.slice(0, margin) + all.slice(margin + bytes);
-  expect(untouched).toBe('.'.repeat(untouched.length));
+  checkSame(untouched, '.'.repeat(untouched.length), 'behind the text');
   return all.slice(margin, margin + bytes);
 }
 
@@ -83,7 +84,7 @@ describe('parseInteger', () => {
         const at = below(text.length + 1);
         text = text.slice(0, at) + String.fromCharCode(below(256)) + text.slice(at);
       }
-      expect(observedParse(text), `seed ${String(seed)}: ${text}`).toBe(plainParse(text));
+      checkSame(observedParse(text), plainParse(text), `seed ${String(seed)}: ${text}`);
     }
   });
 });
@@ -94,10 +95,10 @@ describe('writing integers', () => {
       const high = Number(BigInt.asIntN(32, value >> 32n));
       const low = Number(BigInt.asIntN(32, value));
       expect(written((u8, at) => writeInteger64(u8, at, high, low))).toBe(String(value));
-      expect(integer64TextBytes(high, low), String(value)).toBe(String(value).length);
+      checkSame(integer64TextBytes(high, low), String(value).length, String(value));
       if (!Number.isSafeInteger(Number(value))) continue;
       expect(written((u8, at) => writeInteger(u8, at, Number(value)))).toBe(String(value));
-      expect(integerTextBytes(Number(value)), String(value)).toBe(String(value).length);
+      checkSame(integerTextBytes(Number(value)), String(value).length, String(value));
     }
   });
 
@@ -114,8 +115,8 @@ describe('writing integers', () => {
       const low = chance.next32();
       const exact = integer64ToBigint(high, low);
       const text = written((u8, at) => writeInteger64(u8, at, high, low));
-      expect(text, `seed ${String(seed)}`).toBe(String(exact));
-      expect(observedParse(text), `seed ${String(seed)}: ${text}`).toBe(exact);
+      checkSame(text, String(exact), `seed ${String(seed)}`);
+      checkSame(observedParse(text), exact, `seed ${String(seed)}: ${text}`);
     }
   });
 });

@@ -3,6 +3,7 @@
  * names and flags. The server's Session extends it; the embedded engine has one per connection
  * object. Commands reach it as `frame.client`. It owns no bytes and no socket.
  */
+import type { CommandQueue } from '../transaction/command-queue.ts';
 
 /** Bits of ClientState.flags. */
 export const ClientFlag = Object.freeze({
@@ -18,6 +19,12 @@ export const ClientFlag = Object.freeze({
   CloseAfterReply: 1 << 4,
   /** Runs inside the engine (replay, loading): never refused by memory, password or pause. */
   Internal: 1 << 5,
+  /** Between MULTI and EXEC: commands are queued. */
+  InMulti: 1 << 6,
+  /** A command was refused since MULTI: EXEC will run nothing. */
+  AbortsExec: 1 << 7,
+  /** The commands of its EXEC run: the gate has let all of them in, and none may wait. */
+  InExec: 1 << 8,
 });
 
 /** Identity and protocol state of one source of commands. */
@@ -33,6 +40,10 @@ export class ClientState {
   isAuthenticated = true;
   name = '';
   user = 'default';
+  /** The commands since MULTI; null before the first. */
+  queue: CommandQueue | null = null;
+  /** Its number in the shard's watch table, 0 = it watches nothing. */
+  watcher = 0;
 
   constructor(id: number) {
     this.id = id;

@@ -12,28 +12,43 @@ const TYPE_WORDS: Readonly<Record<LeafKind, string>> = {
   double: 'double', token: 'pure-token', oneOf: 'oneof', block: 'block',
 };
 
+/** What COMMAND DOCS tells of a command's arguments; nothing of those of a container. */
+export function documentedLeaves(command: Command): readonly (readonly [string, Leaf])[] {
+  if (command.subcommands.size > 0) return [];
+  return command.definition.documentedArgs ?? command.grammar.leaves;
+}
+
+/** The name that COMMAND DOCS gives an argument: its own, or `unix-time` for `unixTime`. */
+export function documentedName(name: string, leaf: Leaf): string {
+  return leaf.docs.name ?? name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
 /** Writes name and documentation: one pair of the map that COMMAND DOCS answers. */
 export function writeCommandDocs(command: Command, out: ReplySink): void {
   const { definition } = command;
   const isContainer = command.subcommands.size > 0;
   const history = definition.history ?? [];
-  const leaves = isContainer ? [] : command.grammar.leaves;
-  const fields = 4 + (history.length > 0 ? 1 : 0) + (leaves.length > 0 ? 1 : 0);
+  const leaves = documentedLeaves(command);
+  const { deprecated, isSystem = false } = definition;
+  const flags = [
+    ...(deprecated === undefined ? [] : ['deprecated']), ...(isSystem ? ['syscmd'] : []),
+  ];
+  const optionalFields = [
+    flags.length > 0, deprecated !== undefined, deprecated !== undefined, history.length > 0,
+    leaves.length > 0, isContainer,
+  ];
   out.bulkText(command.name);
-  out.map(fields + (isContainer ? 1 : 0));
+  out.map(4 + optionalFields.filter(Boolean).length);
   writeField(out, 'summary', definition.summary);
   writeField(out, 'since', definition.since);
   writeField(out, 'group', definition.group.replace('_', '-'));
   writeField(out, 'complexity', definition.complexity);
-  if (history.length > 0) {
-    out.bulkText('history');
-    out.set(history.length);
-    for (const [version, change] of history) {
-      out.array(2);
-      out.bulkText(version);
-      out.bulkText(change);
-    }
+  if (flags.length > 0) writeFlags(out, 'doc_flags', flags);
+  if (deprecated !== undefined) {
+    writeField(out, 'deprecated_since', deprecated.since);
+    writeField(out, 'replaced_by', deprecated.replacedBy);
   }
+  if (history.length > 0) writeHistory(out, history);
   if (leaves.length > 0) {
     out.bulkText('arguments');
     writeArguments(leaves, new KeyCounter(), out);
@@ -44,7 +59,17 @@ export function writeCommandDocs(command: Command, out: ReplySink): void {
   for (const subcommand of command.subcommands.values()) writeCommandDocs(subcommand, out);
 }
 
-/** Numbers the keys of a command: argument n belongs to key specification n. */
+function writeHistory(out: ReplySink, history: readonly (readonly [string, string])[]): void {
+  out.bulkText('history');
+  out.set(history.length);
+  for (const [version, change] of history) {
+    out.array(2);
+    out.bulkText(version);
+    out.bulkText(change);
+  }
+}
+
+/** Numbers the keys of a command: key n belongs to key specification n, unless its leaf says. */
 class KeyCounter {
   #next = 0;
 
@@ -61,26 +86,29 @@ function writeArguments(
 }
 
 function writeArgument(name: string, leaf: Leaf, keys: KeyCounter, out: ReplySink): void {
+  const { docs, token } = leaf;
+  const hasTokenEach = leaf.isRepeated && token !== undefined && docs.hasTokenOnce !== true;
   const flags = [
     ...(leaf.isOptional ? ['optional'] : []), ...(leaf.isRepeated ? ['multiple'] : []),
-    ...(leaf.isRepeated && leaf.token !== undefined ? ['multiple_token'] : []),
+    ...(hasTokenEach ? ['multiple_token'] : []),
   ];
-  const isKey = leaf.kind === 'key';
-  const hasToken = leaf.token !== undefined;
-  const optionalFields = [isKey, hasToken, flags.length > 0, leaf.children.length > 0];
-  out.map(2 + optionalFields.filter(Boolean).length);
-  writeField(out, 'name', documentedName(name));
+  const keySpecIndex = docs.keySpecIndex ?? (leaf.kind === 'key' ? keys.take() : undefined);
+  const optionalFields = [
+    keySpecIndex, token, docs.since, docs.deprecatedSince, flags[0], leaf.children[0],
+  ];
+  out.map(2 + optionalFields.filter((field) => field !== undefined).length);
+  writeField(out, 'name', documentedName(name, leaf));
   writeField(out, 'type', TYPE_WORDS[leaf.kind]);
-  if (isKey) {
+  if (keySpecIndex !== undefined) {
     out.bulkText('key_spec_index');
-    out.integer(keys.take());
+    out.integer(keySpecIndex);
   }
-  if (leaf.token !== undefined) writeField(out, 'token', leaf.token);
-  if (flags.length > 0) {
-    out.bulkText('flags');
-    out.set(flags.length);
-    for (const flag of flags) out.simple(flag);
+  if (token !== undefined) writeField(out, 'token', token);
+  if (docs.since !== undefined) writeField(out, 'since', docs.since);
+  if (docs.deprecatedSince !== undefined) {
+    writeField(out, 'deprecated_since', docs.deprecatedSince);
   }
+  if (flags.length > 0) writeFlags(out, 'flags', flags);
   if (leaf.children.length === 0) return;
   out.bulkText('arguments');
   writeArguments(leaf.children, keys, out);
@@ -91,7 +119,8 @@ function writeField(out: ReplySink, name: string, value: string): void {
   out.bulkText(value);
 }
 
-/** `unixTimeSeconds` as `unix-time-seconds`, the style of COMMAND DOCS. */
-function documentedName(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+function writeFlags(out: ReplySink, name: string, flags: readonly string[]): void {
+  out.bulkText(name);
+  out.set(flags.length);
+  for (const flag of flags) out.simple(flag);
 }

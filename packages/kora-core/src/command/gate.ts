@@ -1,7 +1,7 @@
 /**
  * Everything that can refuse or delay a command before it runs, in Redis's order: existence, arity,
- * password, memory, pause. Nothing has changed when the gate says no or PARK; a parked command is
- * offered again later from the start.
+ * password, memory, pause, MULTI. Nothing has changed when the gate says no, PARK or QUEUE; a
+ * parked command is offered again later from the start.
  */
 import type { ReplyError } from '../errors/reply-error.ts';
 import {
@@ -13,6 +13,7 @@ import {
 } from '../errors/reply-error.ts';
 import type { Shard } from '../shard/shard.ts';
 import type { ArgFrame } from './arg-frame.hot.ts';
+import type { ClientState } from './client-state.ts';
 import { ClientFlag } from './client-state.ts';
 import type { CommandRegistry } from './registry.ts';
 import type { Command } from './spec.ts';
@@ -23,6 +24,17 @@ const ECHO_BYTES_MAX = 128;
 
 /** Why a parked command waits. */
 export type ParkReason = 'paused';
+
+/** What becomes of a command that is neither refused nor run now. */
+export type Deferral = 'park' | 'queue';
+
+/** Clients that the gate treats in a way of its own. */
+const UNUSUAL_CLIENT = ClientFlag.Internal | ClientFlag.InMulti;
+/** Of a client in MULTI these run at once; of them the latter are never refused for memory. */
+const RUN_IN_MULTI: ReadonlySet<string> = new Set([
+  'multi', 'watch', 'exec', 'discard', 'quit', 'reset',
+]);
+const END_MULTI: ReadonlySet<string> = new Set(['exec', 'discard', 'quit', 'reset']);
 
 /** The command the frame names, or the error for a name that is none. */
 export function findCommand(
@@ -50,25 +62,55 @@ export function fitsArity(command: Command, count: number): boolean {
   return command.arity >= 0 ? count === command.arity : count >= -command.arity;
 }
 
-/** The error that refuses this command now, null when it may run, 'park' when it has to wait. */
+/**
+ * The error that refuses this command now, null when it may run, 'park' when it has to wait,
+ * 'queue' when it waits for EXEC.
+ */
 export function checkGate(
   shard: Shard,
   command: Command,
   frame: ArgFrame,
-): ReplyError | 'park' | null {
+): ReplyError | Deferral | null {
   if (!fitsArity(command, frame.count)) return wrongArity(command.name);
   const client = frame.client;
-  if ((client.flags & ClientFlag.Internal) !== 0) return null;
+  if ((client.flags & UNUSUAL_CLIENT) !== 0) return checkUnusual(shard, command, client);
   if (!client.isAuthenticated && (command.flags & Flag.NoAuth) === 0) return replyErrors.noAuth;
   if (shard.settings.maxmemoryBytes !== 0 && !shard.ensureMemory()) {
     if ((command.flags & Flag.DenyOom) !== 0) return replyErrors.outOfMemory;
   }
-  if (shard.pause.isActive(shard.nowMs)) {
-    const mayWrite = (command.flags & (Flag.Write | Flag.MayReplicate)) !== 0;
-    const waits = shard.pause.holdsReads || mayWrite;
-    if (waits && (command.flags & Flag.NeverPaused) === 0) return 'park';
+  return mustPause(shard, command) ? 'park' : null;
+}
+
+/** True while CLIENT PAUSE holds commands like this one. */
+export function mustPause(shard: Shard, command: Command): boolean {
+  return shard.pause.isActive(shard.nowMs) && isHeld(shard, command, command.flags);
+}
+
+/** True when CLIENT PAUSE holds a command that does what these flags say. */
+function isHeld(shard: Shard, command: Command, flags: number): boolean {
+  if ((command.flags & Flag.NeverPaused) !== 0) return false;
+  return shard.pause.holdsReads || (flags & (Flag.Write | Flag.MayReplicate)) !== 0;
+}
+
+/**
+ * The gate for whoever runs inside the engine, whom nothing refuses, and for a client in MULTI.
+ * EXEC stands for all that it runs; those are let in with it.
+ */
+function checkUnusual(
+  shard: Shard, command: Command, client: ClientState,
+): ReplyError | Deferral | null {
+  if ((client.flags & (ClientFlag.Internal | ClientFlag.InExec)) !== 0) return null;
+  if (!client.isAuthenticated && (command.flags & Flag.NoAuth) === 0) return replyErrors.noAuth;
+  if ((command.flags & Flag.NoMulti) !== 0) return replyErrors.notInMulti;
+  const { name } = command;
+  const queued = name === 'exec' && client.queue !== null ? client.queue.flags : 0;
+  const flags = command.flags | queued;
+  if (shard.settings.maxmemoryBytes !== 0 && !shard.ensureMemory()) {
+    // What is queued takes memory too.
+    if ((flags & Flag.DenyOom) !== 0 || !END_MULTI.has(name)) return replyErrors.outOfMemory;
   }
-  return null;
+  if (shard.pause.isActive(shard.nowMs) && isHeld(shard, command, flags)) return 'park';
+  return RUN_IN_MULTI.has(name) ? null : 'queue';
 }
 
 /** The first bytes of argument i, as an error text shows them; of a rope through the scratch. */

@@ -22,6 +22,18 @@ import type { ArgFrame } from './arg-frame.hot.ts';
 export type LeafKind =
   'key' | 'bytes' | 'pattern' | 'integer' | 'unixTime' | 'double' | 'token' | 'oneOf' | 'block';
 
+/** What COMMAND DOCS says of a leaf where it does not follow from the leaf itself. */
+export interface LeafDocs {
+  readonly name?: string;
+  /** Version that brought the argument, where it is younger than its command. */
+  readonly since?: string;
+  readonly deprecatedSince?: string;
+  /** Index of the key specification, where it is not the next one. */
+  readonly keySpecIndex?: number;
+  /** The token of a repeated leaf comes once, before the first value. */
+  readonly hasTokenOnce?: boolean;
+}
+
 /** One node of the grammar. Immutable: the modifiers return changed copies. */
 export class Leaf {
   readonly kind: LeafKind;
@@ -30,6 +42,7 @@ export class Leaf {
   readonly isRepeated: boolean;
   readonly children: readonly (readonly [string, Leaf])[];
   readonly numberError: ReplyError | undefined;
+  readonly docs: LeafDocs;
   /** Token bytes in upper case, ready for comparison. */
   readonly tokenBytes: Uint8Array;
 
@@ -40,6 +53,7 @@ export class Leaf {
     readonly isRepeated?: boolean;
     readonly children?: readonly (readonly [string, Leaf])[];
     readonly numberError?: ReplyError | undefined;
+    readonly docs?: LeafDocs;
   }) {
     this.kind = fields.kind;
     this.token = fields.token;
@@ -47,6 +61,7 @@ export class Leaf {
     this.isRepeated = fields.isRepeated ?? false;
     this.children = fields.children ?? [];
     this.numberError = fields.numberError;
+    this.docs = fields.docs ?? {};
     this.tokenBytes = Uint8Array.from(this.token ?? '', (letter) => letter.charCodeAt(0));
   }
 
@@ -58,6 +73,16 @@ export class Leaf {
   /** Comes once or more; only as the last required item. */
   repeated(): Leaf {
     return new Leaf({ ...this, isRepeated: true });
+  }
+
+  /** Preceded by a word: for oneOf, whose maker takes none. */
+  after(token: string): Leaf {
+    return new Leaf({ ...this, token });
+  }
+
+  /** Tells COMMAND DOCS more; nothing changes in what is parsed. */
+  documented(docs: LeafDocs): Leaf {
+    return new Leaf({ ...this, docs: { ...this.docs, ...docs } });
   }
 
   /** The error when the text is not a number, where Redis has its own. */

@@ -31,7 +31,7 @@ export class CommandRegistry {
       this.commands.push(command);
       this.#byName.set(command.name, command);
       const bar = command.name.indexOf('|');
-      this.#names.push(Uint8Array.from(command.name.toUpperCase(), (c) => c.charCodeAt(0)));
+      this.#names.push(nameBytes(command.name.toUpperCase()));
       if (bar < 0) {
         this.#place(command);
         continue;
@@ -66,6 +66,12 @@ export class CommandRegistry {
     while ((this.#table[probe] ?? -1) >= 0) probe = (probe + 1) & (TABLE_SIZE - 1);
     this.#table[probe] = command.index;
   }
+}
+
+function nameBytes(name: string): Uint8Array {
+  const bytes = new Uint8Array(name.length);
+  for (let i = 0; i < name.length; i++) bytes[i] = name.charCodeAt(i);
+  return bytes;
 }
 
 /** Length, first, middle and last letter, without case. */

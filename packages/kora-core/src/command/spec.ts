@@ -72,7 +72,16 @@ export interface CommandDefinition<Args extends Readonly<Record<string, Leaf>>> 
   readonly tips?: readonly string[];
   /** Behaviour changes by version, for COMMAND DOCS. */
   readonly history?: readonly (readonly [string, string])[];
+  /** For COMMAND DOCS: since when it should not be used any more, and what should be. */
+  readonly deprecated?: { readonly since: string; readonly replacedBy: string };
+  /** For COMMAND DOCS: no command for clients, but for debugging or among servers. */
+  readonly isSystem?: boolean;
   readonly args: Args;
+  /**
+   * Arguments as COMMAND DOCS tells them, where the tree is another than what `args` parses; a name
+   * may come twice. Empty: it tells none.
+   */
+  readonly documentedArgs?: readonly (readonly [string, Leaf])[];
   readonly reply: ReplySchema;
   /**
    * [command line, reply in the notation of the conformance corpus], run in order on an empty
@@ -83,6 +92,11 @@ export interface CommandDefinition<Args extends Readonly<Record<string, Leaf>>> 
   readonly parse?: (frame: ArgFrame, at: SlotsOf<Args>) => ReplyError | null;
   /** Rules between arguments, after the grammar. Returns the error or null. */
   readonly check?: (frame: ArgFrame, at: SlotsOf<Args>) => ReplyError | null;
+  /**
+   * Of a command that runs in parts on several shards, all or none: false when the condition of
+   * this part is not met (MSETNX: a key exists). Changes nothing.
+   */
+  readonly vote?: (shard: Shard, frame: ArgFrame, at: SlotsOf<Args>) => boolean;
   /**
    * Runs on the owner: check, reserve, mutate, commit, write one reply. Never throws for user
    * errors.
@@ -104,6 +118,7 @@ export interface Command {
   /** Subcommands by lower-case word; empty for an ordinary command. */
   readonly subcommands: Map<string, Command>;
   parse(frame: ArgFrame): ReplyError | null;
+  vote(shard: Shard, frame: ArgFrame): boolean;
   apply(shard: Shard, frame: ArgFrame, out: ReplySink): void;
 }
 
@@ -135,8 +150,19 @@ export function defineCommand<const Args extends Readonly<Record<string, Leaf>>>
             const error = parse(frame);
             return error === null ? check(frame, at) : error;
           },
+    vote: voterOf(definition, at),
     apply: applierOf(definition, at),
   };
+}
+
+/** Most commands have no condition. */
+const alwaysMet = (): boolean => true;
+
+function voterOf<Args extends Readonly<Record<string, Leaf>>>(
+  definition: CommandDefinition<Args>, at: SlotsOf<Args>,
+): Command['vote'] {
+  const { vote } = definition;
+  return vote === undefined ? alwaysMet : (shard, frame) => vote(shard, frame, at);
 }
 
 /** How the arguments are read. A parser that does not ask for the slots is called directly. */

@@ -61,6 +61,8 @@ export const replyErrors = Object.freeze({
   argumentTooLarge: err('ERR argument is too large for this command'),
   keyTooLarge: err('ERR key is longer than 1048576 bytes'),
   nestedMulti: err('ERR MULTI calls can not be nested'),
+  notInMulti: err('ERR Command not allowed inside a transaction'),
+  execAborted: err('EXECABORT Transaction discarded because of previous errors.'),
   unsupportedOption: err('ERR Unsupported option'),
   notInt32: err('ERR value is out of range, value must between -2147483648 and 2147483647'),
   invalidFirstDbIndex: err('ERR invalid first DB index'),

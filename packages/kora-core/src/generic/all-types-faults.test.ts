@@ -10,6 +10,7 @@ import { DUMP_FOOTER_BYTES, writeDumpFooter } from '../bytes/rdb-string.ts';
 import { SeededChance } from '../platform/platform.ts';
 import type { DriverArgument } from '../testing/command-driver.ts';
 import { CommandDriver } from '../testing/command-driver.ts';
+import { latin1Bytes } from '../testing/latin1-text.ts';
 import { refuseReserves, starveOfPages } from '../testing/memory-faults.ts';
 import type { TemplateType } from '../testing/random-type-commands.ts';
 import { RandomTypeCommands } from '../testing/random-type-commands.ts';
@@ -25,7 +26,7 @@ const COMMANDS = 25;
 const HISTORY = 40;
 
 function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return latin1Bytes(text);
 }
 
 /** The payload with a few bytes changed, cut or added, under a sound footer. */

@@ -107,10 +107,10 @@ const restoreParts = {
     key: arg.key(),
     ttl: arg.integer(),
     'serialized-value': arg.bytes(),
-    replace: replaceOption.optional(),
-    absttl: absttlOption.optional(),
-    seconds: idletimeOption.optional(),
-    frequency: freqOption.optional(),
+    replace: replaceOption.optional().documented({ since: '3.0.0' }),
+    absttl: absttlOption.optional().documented({ since: '5.0.0' }),
+    seconds: idletimeOption.optional().documented({ since: '5.0.0' }),
+    frequency: freqOption.optional().documented({ since: '5.0.0' }),
   },
   history: [
     ['3.0.0', 'Added the `REPLACE` modifier.'],
@@ -139,7 +139,7 @@ export const restore = defineCommand({
 
 export const restoreAsking = defineCommand({
   ...restoreParts,
-  name: 'RESTORE-ASKING', group: 'server', since: '3.0.0',
+  name: 'RESTORE-ASKING', group: 'server', since: '3.0.0', isSystem: true,
   summary: 'RESTORE as a node of a cluster sends it while a slot moves.',
   flags: Flag.Write | Flag.DenyOom | Flag.Asking | Flag.TakesRopes,
   examples: [[`RESTORE-ASKING a 0 ${HELLO}`, '+"OK"'], ['GET a', '$"hello"']],

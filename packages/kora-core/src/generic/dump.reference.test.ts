@@ -111,6 +111,17 @@ const SUBJECTS: readonly Subject[] = [
     shown: ZSET, isByteEqual: true,
   },
   {
+    name: 'sorted set, wide, with -0 above and below what makes it so', shown: ZSET,
+    isByteEqual: true,
+    commands: [['ZADD', 'k', '-5', noise(65)], ['ZADD', 'k', '-0', 'x', '0', 'a', '-0', 'b'],
+      ['ZADD', 'k', '7', 'z', '8', noise(66), '9', 'end']],
+  },
+  {
+    name: 'sorted set, wide by its count, with -0', shown: ZSET, isByteEqual: true,
+    commands: [['ZADD', 'k', ...range(200).flatMap((i) => [i, `m${i}`])],
+      ['ZADD', 'k', '-0', 'zero', '-0', 'null']],
+  },
+  {
     name: 'hash, small', shown: [...HASH, ...ENCODING], isByteEqual: true,
     commands: [['HSET', 'k', 'f', 'v', 'n', '12', '', '', 'long', noise(64)]],
   },
@@ -238,6 +249,29 @@ describe('payloads after random commands', () => {
   }
 });
 
+describe('a sorted set that was wide', () => {
+  it('loses the sign of -0 where it is restored as a listpack', async () => {
+    const driver = new CommandDriver();
+    const commands = [
+      ['ZADD', 'k', '1', noise(65), '-0', 'x', '0', 'a'], ['ZREM', 'k', noise(65)],
+      ['OBJECT', 'ENCODING', 'k'], ['ZSCORE', 'k', 'x'],
+    ];
+    const theirs = (await redis.ask([['FLUSHALL'], ...commands])).slice(1).map(notationOf);
+    expect(commands.map((command) => driver.run(...command))).toEqual(theirs);
+    expect(theirs.slice(2)).toEqual(['$"skiplist"', '$"-0"']);
+    const [theirPayload] = await redis.ask([['DUMP', 'k']]);
+    expect(notationOf(driver.reply('DUMP', 'k'))).toBe(
+      theirPayload === undefined ? '' : notationOf(theirPayload));
+    const restored = [
+      ['RESTORE', 'k2', '0', textOf(theirPayload)], ['OBJECT', 'ENCODING', 'k2'],
+      ['ZRANGE', 'k2', '0', '-1', 'WITHSCORES'], ['DUMP', 'k2'],
+    ];
+    const wanted = (await redis.ask(restored)).map(notationOf);
+    expect(restored.map((command) => driver.run(...command))).toEqual(wanted);
+    expect(wanted[2]).toBe('*[$"a" $"0" $"x" $"0"]');
+  });
+});
+
 /** Little-endian numbers of 4 bytes. */
 const u32 = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
 const text = (value: string): number[] => [...Buffer.from(value, 'latin1')];
@@ -266,6 +300,12 @@ const OLD_FORMS: readonly (readonly [name: string, body: number[], question: str
     ['LRANGE', 'k', '0', '-1']],
   ['sorted set with text scores',
     [3, 2, ...rdbString(text('a')), 3, ...text('1.5'), ...rdbString(text('b')), 254],
+    ['ZRANGE', 'k', '0', '-1', 'WITHSCORES']],
+  ['sorted set with text scores, -0 before what makes it wide',
+    [3, 2, ...rdbString(text('a')), 2, ...text('-0'), 0x40, 65, ...text(noise(65)), 254],
+    ['ZRANGE', 'k', '0', '-1', 'WITHSCORES']],
+  ['sorted set with text scores, -0 in a narrow one',
+    [3, 2, ...rdbString(text('a')), 2, ...text('-0'), ...rdbString(text('b')), 254],
     ['ZRANGE', 'k', '0', '-1', 'WITHSCORES']],
   ['sorted set ziplist', [12, ...rdbString(ziplist(['a', '1.5', 'b', '1000']))],
     ['ZRANGE', 'k', '0', '-1', 'WITHSCORES']],

@@ -69,7 +69,7 @@ function defineExpire(entry: ExpireEntry): Command {
     args: {
       key: arg.key(),
       [timeName]: time,
-      condition: arg.oneOf('NX', 'XX', 'GT', 'LT').optional(),
+      condition: arg.oneOf('NX', 'XX', 'GT', 'LT').optional().documented({ since: '7.0.0' }),
     },
     reply: reply.integer('1 if the deadline was set, 0 without the key or if a condition refused'),
     parse: parseExpire,

@@ -42,7 +42,6 @@ export const rename = defineCommand({
   flags: Flag.Write,
   acl: ['keyspace'],
   keys: [renamedKey, keysAt({ first: 2, last: 2, step: 1, access: 'OW', effect: 'update' })],
-  history: renameHistory,
   args: { key: arg.key(), newkey: arg.key() },
   reply: reply.ok(),
   examples: [

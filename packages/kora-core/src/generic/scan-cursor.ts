@@ -21,6 +21,17 @@ const MINUS = 0x2d;
 const ZERO = 0x30;
 const NINE = 0x39;
 
+/** Number of the shard that a cursor stands in. */
+export function shardOfCursor(cursor: number): number {
+  return Math.floor(cursor / CURSOR_POSITIONS);
+}
+
+/** The cursor of a position in a shard; at its end (0), of the next shard; 0 = the very end. */
+export function cursorBehind(shard: number, shardCount: number, position: number): number {
+  if (position !== 0) return shard * CURSOR_POSITIONS + position;
+  return shard + 1 < shardCount ? (shard + 1) * CURSOR_POSITIONS : 0;
+}
+
 /**
  * Reads a cursor of `bytes` bytes at `at`.
  * @returns 0 to 2^53-1, larger ones as 2^53-1; CURSOR_INVALID when the text is none

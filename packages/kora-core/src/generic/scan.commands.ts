@@ -18,7 +18,9 @@ import type { Shard } from '../shard/shard.ts';
 import { entryKeyAt, entryKeyBytes, entryType } from '../structs/entry.hot.ts';
 import { KeyMatcher } from './key-matcher.ts';
 import { walkLines } from './key-walk.ts';
-import { CURSOR_INVALID, CURSOR_POSITIONS, readCursor } from './scan-cursor.ts';
+import {
+  cursorBehind, CURSOR_INVALID, CURSOR_POSITIONS, readCursor, shardOfCursor,
+} from './scan-cursor.ts';
 
 /** Entries of a step when COUNT is not given. */
 const COUNT_DEFAULT = 10;
@@ -55,7 +57,7 @@ export const scan = defineCommand({
     cursor: arg.integer(),
     pattern: patternOption.optional(),
     count: countOption.optional(),
-    type: typeOption.optional(),
+    type: typeOption.optional().documented({ since: '6.0.0' }),
   },
   reply: reply.array('the next cursor, 0 at the end, and an array of keys'),
   examples: [
@@ -67,14 +69,16 @@ export const scan = defineCommand({
   apply(shard, frame, out, at) {
     const cursor = readCursor(frame.memory.low, frame.at[1] ?? 0, frame.bytes[1] ?? 0);
     const db = shard.keyspace.databases[frame.client.db];
-    if (db === undefined || cursor >= CURSOR_POSITIONS) {
+    if (db === undefined || shardOfCursor(cursor) !== shard.index) {
       writeStep(shard, 0, [], out);
       return;
     }
+    const position = cursor % CURSOR_POSITIONS;
     const count = (frame.index[at.count] ?? 0) === 0 ? COUNT_DEFAULT : scanCount(frame, at);
     const met: number[] = [];
-    const next = walkLines(shard, db, cursor, count, count * LINES_PER_COUNT, met);
-    writeStep(shard, next, filterEntries(shard, frame, at, met), out);
+    const next = walkLines(shard, db, position, count, count * LINES_PER_COUNT, met);
+    const nextCursor = cursorBehind(shard.index, shard.count, next);
+    writeStep(shard, nextCursor, filterEntries(shard, frame, at, met), out);
   },
 });
 

@@ -59,9 +59,9 @@ function locateStore(
 
 const sharedArguments = {
   key: arg.key(),
-  pattern: byOption.optional(),
+  pattern: byOption.optional().documented({ keySpecIndex: 1 }),
   offset_count: limitOption.optional(),
-  get: getOption.repeated().optional(),
+  get: getOption.repeated().optional().documented({ name: 'pattern', keySpecIndex: 1 }),
   order: arg.oneOf('ASC', 'DESC').optional(),
   sorting: alphaOption.optional(),
 } as const;
@@ -74,7 +74,9 @@ export const sort = defineCommand({
   flags: Flag.Write | Flag.DenyOom | Flag.MovableKeys,
   acl: ['set', 'sortedset', 'list', 'dangerous'],
   keys: [sortedKey, patternKeys, storeKey],
-  args: { ...sharedArguments, destination: storeOption.optional() },
+  args: {
+    ...sharedArguments, destination: storeOption.optional().documented({ keySpecIndex: 2 }),
+  },
   reply: oneReplyOf(
     reply.array('the elements, or what GET names for each'),
     reply.integer('with STORE: elements stored'),

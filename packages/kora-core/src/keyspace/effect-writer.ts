@@ -18,3 +18,9 @@ export interface EffectWriter {
    */
   bytes(at: number, bytes: number): void;
 }
+
+/** Receiver of many records, each framed by the two calls. */
+export interface RecordWriter extends EffectWriter {
+  beginRecord(): void;
+  endRecord(): void;
+}

@@ -7,6 +7,7 @@ import { EVICTION_STEPS_PER_COMMAND_MAX } from '../limits.ts';
 import { EvictionPolicy } from '../settings/shard-settings.ts';
 import { KeyspaceFixture } from '../testing/keyspace-fixture.ts';
 import type { KeyspaceFixtureOptions } from '../testing/keyspace-fixture.ts';
+import { checkAtMost, checkSame } from '../testing/quick-checks.ts';
 import { EffectReason } from './effect.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { Stat } from './statistics.ts';
@@ -59,7 +60,7 @@ describe('Evictor, a limit above the size of the arena', () => {
       shard.settings.maxmemoryBytes = 1024 * 1024 * 1024;
       let refused = 0;
       for (let i = 0; i < 40_000; i++) {
-        expect(shard.ensureMemory()).toBe(true);
+        checkSame(shard.ensureMemory(), true, `key ${i}`);
         if (!fixture.set(`k${i}`, 300 + (i % 400), 1_000_000)) refused++;
       }
       if (policy === 'NoEviction') expect(refused).toBeGreaterThan(0);
@@ -191,13 +192,13 @@ describe('Evictor, work and announcements', () => {
     fill(fixture, false);
     const evicted = new Set<string>();
     fixture.listen((key, reason) => {
-      expect(reason).toBe(EffectReason.Evicted);
-      expect(evicted.has(key)).toBe(false);
+      checkSame(reason, EffectReason.Evicted, key);
+      checkSame(evicted.has(key), false, key);
       evicted.add(key);
     });
     evictShare(fixture, 0.3);
     expect(evicted.size + fixture.database().count).toBe(KEYS);
-    for (const key of evicted) expect(fixture.check(key)).toBe(-1);
+    for (const key of evicted) checkSame(fixture.check(key), -1, key);
   });
 
   it('does nothing while paused, and lets commands pass', () => {
@@ -248,7 +249,7 @@ describe('Evictor, several shards under one limit', () => {
     for (const { shard } of shards) shard.settings.maxmemoryBytes = limit;
     for (const { shard } of shards) expect(shard.ensureMemory()).toBe(true);
     for (let i = 0; i < 30_000; i++) {
-      expect(shards[0]!.shard.ensureMemory()).toBe(true);
+      checkSame(shards[0]!.shard.ensureMemory(), true, `key ${i}`);
       shards[0]!.set(`k${i}`, 100);
     }
     const sum = () => shards.reduce((total, { shard }) => total + shard.usedBytes(), 0);
@@ -257,7 +258,7 @@ describe('Evictor, several shards under one limit', () => {
     for (let i = 0; i < 30_000; i++) {
       for (const { shard } of shards) shard.ensureMemory();
       shards[1]!.set(`k${i}`, 100);
-      expect(sum()).toBeLessThan(limit + 10_000);
+      checkAtMost(sum(), limit + 9_999, `key ${i}`);
     }
     expect(shards[1]!.shard.usedBytes() - idle / 3).toBeGreaterThan(1_000_000);
     for (const { shard } of shards) shard.maintenance.evictor.close();

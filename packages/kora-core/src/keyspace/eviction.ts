@@ -1,15 +1,15 @@
 /**
  * Eviction: keeps what all shards use under `maxmemory` by removing keys as `maxmemory-policy`
  * says (allkeys-: any key, volatile-: keys with a deadline), at most
- * EVICTION_STEPS_PER_COMMAND_MAX keys a call; what is left over goes on in the shard's
- * maintenance. An evicted key passes the journal with the reason evicted.
- *
+ * EVICTION_STEPS_PER_COMMAND_MAX keys a call; the rest is for the shard's maintenance.
  * LRU, LFU and TTL score samples and keep the best in a pool. Samples are whole dict lines, until
  *   `maxmemory-samples` keys were seen: one cache miss shows seven keys. Where few keys have a
  *   deadline, the wheel's records name lines that hold one. A candidate is looked up and scored
  *   again before it goes: one that was used meanwhile returns to the pool with its new score.
- * A limit above what the arena of one shard can hold would never be met: with a policy that may
- *   evict, keys go also when the arena is filled beyond ARENA_SHARE_MAX.
+ * Of several shards those above their fair share of the limit evict. One below may grow by
+ *   GRACE_BYTES beyond the limit, until they have; then its own keys go for what it adds, and no
+ *   more: a shard with few keys is not emptied because another is full.
+ * With a policy that may evict, keys go also when the arena is filled beyond ARENA_SHARE_MAX.
  * Invariants: false only when nothing can be evicted and the memory is above the limit; a shard's
  *   lease covers what it used when ensureRoom last answered.
  * Cost: under the limit a few loads; an eviction about 2 us with its sample.
@@ -33,6 +33,8 @@ import { Stat } from './statistics.ts';
 
 /** A shard leases this much ahead while there is room: the shared words are seldom asked. */
 export const LEASE_STEP_BYTES = 1_048_576;
+/** A shard below its fair share evicts nothing while all are above the limit by no more. */
+export const GRACE_BYTES = 262_144;
 /** Lines, or records of the wheel, looked at for one sample of one database. */
 const LINES_PER_SAMPLE_MAX = 32;
 /** Samples taken before the search for a key with a deadline walks the lines in order. */
@@ -59,6 +61,8 @@ export class Evictor {
   #limitSeen = 0;
   #pressureSeen = 0;
   #isOver = false;
+  /** Bytes in use when the shard last saw that all together left the limit. */
+  #calmBytes = 0;
   #policy: number = EvictionPolicy.NoEviction;
   #nextDb = 0;
   #walkLine = 0;
@@ -107,6 +111,7 @@ export class Evictor {
   #settle(): boolean {
     this.#pressureSeen = this.#budget.pressure();
     const used = this.#shard.usedBytes();
+    if (!this.#isOver) this.#calmBytes = used;
     const missing = used - this.leasedBytes;
     if (missing > 0) {
       const ahead = missing + LEASE_STEP_BYTES;
@@ -133,10 +138,13 @@ export class Evictor {
     // Paused or replaying shards change nothing of their own accord; commands pass, as in Redis.
     if (shard.isReplaying || shard.pause.isActive(shard.nowMs)) return true;
     this.#followPolicy();
+    const isAlone = this.#budget.shardCount === 1;
     let steps = 0;
     while (steps < EVICTION_STEPS_PER_COMMAND_MAX) {
-      const excessBytes = Math.max(this.#budget.excessBytes(), this.#arenaExcessBytes());
-      const goalBytes = shard.usedBytes() - excessBytes;
+      const owedBytes = Math.max(this.#owedBytes(), this.#arenaExcessBytes());
+      // What is left is for others, who are above their share.
+      if (owedBytes <= 0) return true;
+      const goalBytes = shard.usedBytes() - owedBytes;
       while (shard.usedBytes() > goalBytes && steps < EVICTION_STEPS_PER_COMMAND_MAX) {
         if (shard.lazyFree.pending > 0) {
           shard.lazyFree.step();
@@ -147,10 +155,20 @@ export class Evictor {
           return this.#settle();
         }
       }
-      if (this.#settle() && this.#arenaExcessBytes() <= 0) return true;
+      const hasDone = !isAlone && shard.usedBytes() <= goalBytes;
+      if ((this.#settle() || hasDone) && this.#arenaExcessBytes() <= 0) return true;
     }
     shard.platform.scheduler.requestTurn();
     return true;
+  }
+
+  /** Bytes of the budget's excess that this shard evicts. */
+  #owedBytes(): number {
+    const excessBytes = this.#budget.excessBytes();
+    if (this.#policy === EvictionPolicy.NoEviction) return excessBytes;
+    const ownBytes = this.#budget.excessOf(this.#shardIndex);
+    if (ownBytes > 0 || excessBytes <= GRACE_BYTES) return ownBytes;
+    return Math.min(excessBytes, Math.max(0, this.#shard.usedBytes() - this.#calmBytes));
   }
 
   /** Evicts one key by the policy; false when there is none that it may take. */

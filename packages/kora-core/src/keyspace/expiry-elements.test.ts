@@ -81,6 +81,36 @@ describe('elements with deadlines', () => {
     expect(driver.shard.keyspace.databases[0]?.count).toBe(0);
   });
 
+  it('are counted, and their key only where it had a deadline itself', () => {
+    const counted = (driver: CommandDriver): string => {
+      const info = driver.reply('INFO', 'stats');
+      const text = 'text' in info ? info.text : '';
+      return ['subkeys', 'keys']
+        .map((name) => new RegExp(`^expired_${name}:(\\d+)`, 'm').exec(text)?.[1]).join(' ');
+    };
+    const driver = withHash('h', 3_000, 5_000);
+    driver.run('HSET', 'last', 'a', '1', 'b', '2');
+    driver.run('HPEXPIRE', 'last', '1000', 'FIELDS', '2', 'a', 'b');
+    expect(counted(driver)).toBe('0 0');
+    driver.advance(1_000 + LAG_MS);
+    expect(driver.run('EXISTS', 'last')).toBe(':0');
+    expect(counted(driver)).toBe('2 0');
+    driver.advance(5_000);
+    expect(counted(driver)).toBe('3002 0');
+    // A deadline in the past is one too, whoever gives it; a removal is none.
+    driver.run('HSET', 'p', 'a', '1', 'b', '1', 'c', '1', 'd', '1', 'e', '1');
+    driver.run('HPEXPIREAT', 'p', '5', 'FIELDS', '2', 'a', 'none');
+    driver.run('HGETEX', 'p', 'PXAT', '5', 'FIELDS', '1', 'b');
+    driver.run('HSETEX', 'p', 'PXAT', '5', 'FIELDS', '2', 'c', 'x', 'new', 'x');
+    driver.run('HDEL', 'p', 'd');
+    expect(counted(driver)).toBe('3005 0');
+    driver.run('PEXPIRE', 'p', '100');
+    driver.advance(100 + LAG_MS);
+    expect(counted(driver)).toBe('3005 1');
+    driver.run('CONFIG', 'RESETSTAT');
+    expect(counted(driver)).toBe('0 0');
+  });
+
   it('are all kept on the wheel when it is rebuilt, and rebuilds come to an end', () => {
     const driver = new CommandDriver({ startMs: START_MS });
     const keys = Math.ceil(REBUILD_RECORDS_FLOOR / 8);

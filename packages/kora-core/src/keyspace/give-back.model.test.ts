@@ -11,7 +11,7 @@ import { CommandDriver } from '../testing/command-driver.ts';
 import { GarbageAdvisor } from '../testing/garbage-advisor.ts';
 import { NaiveStrings } from '../testing/naive-strings.ts';
 import { RandomStringCommands } from '../testing/random-string-commands.ts';
-import { notationOf } from '../testing/recorded-reply.ts';
+import { isSameReply, notationOf } from '../testing/recorded-reply.ts';
 import { GIVE_BACK_PERIOD_MS } from './give-back.ts';
 
 const START_MS = 1_700_000_000_000;
@@ -71,10 +71,11 @@ function play(seed: number, steps: number, kernel: 'wasm' | 'twin'): void {
   const commands = new RandomStringCommands(new SeededChance(seed), START_MS);
   const runAndCompare = (args: string[], where: string): void => {
     commands.nowMs = model.nowMs = driver.clock.nowMs();
-    const wanted = notationOf(model.run(args));
-    const got = notationOf(driver.reply(...args));
-    if (got === wanted) return;
-    expect.fail(`${where} ${shown(args)}: ${got.slice(0, 200)}, not ${wanted.slice(0, 200)}`);
+    const modelled = model.run(args);
+    const replied = driver.reply(...args);
+    if (isSameReply(replied, modelled)) return;
+    const [got, wanted] = [replied, modelled].map((reply) => notationOf(reply).slice(0, 200));
+    expect.fail(`${where} ${shown(args)}: ${got}, not ${wanted}`);
   };
   const ballast = new Ballast(driver, commands);
   for (let step = 0; step < steps; step++) {

@@ -18,20 +18,33 @@ export class Journal {
   /** Sequence of the last change; the first change has 1. Exact below 2^53. */
   readonly #sequence = new Float64Array(1);
   #listeners: readonly JournalListener[] = [];
+  /**
+   * Is told which keys change, of effects that are not described in full; null while nobody asks.
+   * WATCH is the one who does.
+   */
+  keyListener: ((effect: Effect) => void) | null = null;
+  /**
+   * Sees every change first, described in full, and may fill the effect anew; a change for which it
+   * says true is not announced. Null but while a command runs on keys that this shard only borrows
+   * (transaction/foreign-keys.ts).
+   */
+  filter: ((effect: Effect) => boolean) | null = null;
 
   get sequence(): number {
     return this.#sequence[0] ?? 0;
   }
 
-  /** True when someone listens; without, a change need not be described in full. */
+  /** True when someone listens to changes; without, none need be described in full. */
   get isHeard(): boolean {
-    return this.#listeners.length !== 0;
+    return this.#listeners.length !== 0 || this.filter !== null;
   }
 
   /** Announces the change that just happened. */
   commit(effect: Effect, timeMs: number): void {
+    if (this.filter !== null && this.filter(effect)) return;
     const sequence = (this.#sequence[0] ?? 0) + 1;
     this.#sequence[0] = sequence;
+    if (this.keyListener !== null) this.keyListener(effect);
     const listeners = this.#listeners;
     for (let i = 0; i < listeners.length; i++) listeners[i]?.(effect, sequence, timeMs);
   }

@@ -13,8 +13,10 @@ import {
 } from '../structs/entry.hot.ts';
 import { WorkerMemory } from '../structs/worker-memory.ts';
 import { inlineHandler } from '../testing/inline-handler.ts';
+import { latin1Bytes } from '../testing/latin1-text.ts';
 import { modelPasses, playPass } from '../testing/model-passes.ts';
 import type { KernelName, ModelRun } from '../testing/model-passes.ts';
+import { checkAtLeast, checkSame } from '../testing/quick-checks.ts';
 import type { Database } from './database.ts';
 import { EffectReason } from './effect.ts';
 import { KeyEvent } from './events.ts';
@@ -43,6 +45,9 @@ const ownedHandler: TypeHandler = {
     shard.memory.arenaAllocator.free(entryRoot(shard.memory.i32, ref));
   },
 };
+
+/** Bytes of the keys met: some are long, and looked up after every step. */
+const keyBytes = new Map<string, Uint8Array>();
 
 class Run implements ModelRun {
   readonly shard: Shard;
@@ -100,8 +105,9 @@ class Run implements ModelRun {
   }
 
   find(index: number, key: string): number {
-    const { low } = this.shard.memory;
-    for (let i = 0; i < key.length; i++) low[this.#keyAt + i] = key.charCodeAt(i);
+    let bytes = keyBytes.get(key);
+    if (bytes === undefined) keyBytes.set(key, bytes = latin1Bytes(key));
+    this.shard.memory.low.set(bytes, this.#keyAt);
     return this.shard.keyspace.find(this.database(index), this.#keyAt, key.length);
   }
 
@@ -234,9 +240,9 @@ class Run implements ModelRun {
     this.expire();
     this.models.forEach((model, index) => {
       for (const [key, held] of model) this.#check(index, key, held);
-      expect(this.find(index, 'in no model')).toBe(0);
+      checkSame(this.find(index, 'in no model'), 0, `seed ${this.#seed}: in no model`);
       const { count } = this.database(index);
-      expect(count, `seed ${this.#seed}: count`).toBeGreaterThanOrEqual(model.size);
+      checkAtLeast(count, model.size, `seed ${this.#seed}: count`);
     });
   }
 
@@ -247,9 +253,9 @@ class Run implements ModelRun {
     if (ref === 0) throw new Error(`${where} is missing`);
     const { i32 } = memory;
     const type = held.isOwned ? ValueType.List : ValueType.String;
-    expect(entryType(i32, ref), where).toBe(type);
-    expect(entryValueBytes(i32, ref), where).toBe(held.bytes);
-    expect(keyspace.expireMs(ref), where).toBe(held.deadlineMs ?? -1);
+    checkSame(entryType(i32, ref), type, where);
+    checkSame(entryValueBytes(i32, ref), held.bytes, where);
+    checkSame(keyspace.expireMs(ref), held.deadlineMs ?? -1, where);
     const valueAt = held.isOwned ? entryRoot(i32, ref) * 8 : entryValueAt(i32, ref);
     if (!isFilled(memory, valueAt, held.bytes, held.fill)) throw new Error(`${where} is damaged`);
   }

@@ -1,8 +1,8 @@
 /**
  * The background work of a shard, cut into slices: what is due is expired first, then memory is
- * brought under its limit, then flushed databases are freed, then sparse slabs are evacuated, then
- * free pages go back to the system. One `step` does at most one slice of each, about a millisecond
- * in all, and says whether more waits.
+ * brought under its limit, then flushed databases and forgotten watches are freed, then sparse
+ * slabs are evacuated, then free pages go back to the system. One `step` does at most one slice of
+ * each, about a millisecond in all, and says whether more waits.
  */
 import type { Shard } from '../shard/shard.ts';
 import { Evacuation } from './evacuation.ts';
@@ -34,6 +34,7 @@ export class Maintenance {
     let hasMore = !isPaused && this.expiry.step();
     if (!isPaused && shard.settings.maxmemoryBytes !== 0) this.evictor.ensureRoom();
     hasMore = shard.lazyFree.step() || hasMore;
+    hasMore = shard.transactions.watches.step() || hasMore;
     hasMore = this.evacuation.step() || hasMore;
     hasMore = this.giveBack.step() || hasMore;
     const used = shard.usedBytes();

@@ -39,6 +39,11 @@ export class MemoryBudget {
     this.flags = new Int32Array(this.buffer);
   }
 
+  /** Shards that share it. */
+  get shardCount(): number {
+    return Number(Atomics.load(this.words, SHARDS));
+  }
+
   /** Takes a place for one more shard; returns its index. */
   register(): number {
     const index = Number(Atomics.add(this.words, SHARDS, 1n));
@@ -100,6 +105,25 @@ export class MemoryBudget {
   /** Sum of all leases in bytes. */
   totalLeasedBytes(): number {
     return Number(Atomics.load(this.words, SUM));
+  }
+
+  /**
+   * Bytes of the excess that a shard has to free. A fair share is the limit divided by the shards;
+   * those above theirs share the excess in proportion to how far they are above. So nobody goes
+   * below its fair share for what others have filled. Cost: O(shards); asked only under pressure.
+   */
+  excessOf(shardIndex: number): number {
+    const excess = this.excessBytes();
+    const count = this.shardCount;
+    if (excess === 0 || count === 1) return excess;
+    const fairBytes = this.limitBytes / count;
+    let aboveBytes = 0;
+    for (let shard = 0; shard < count; shard++) {
+      aboveBytes += Math.max(0, this.leasedBytes(shard) - fairBytes);
+    }
+    const ownBytes = Math.max(0, this.leasedBytes(shardIndex) - fairBytes);
+    // Others may have given everything back since the sum was read.
+    return aboveBytes === 0 ? 0 : Math.ceil((excess * ownBytes) / aboveBytes);
   }
 
   /** Bytes by which the leases exceed the limit, 0 when they do not. */

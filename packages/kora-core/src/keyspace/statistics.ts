@@ -27,6 +27,8 @@ export const Stat = Object.freeze({
   QueryLimitDisconnections: 17,
   UnexpectedErrors: 18,
   EvictedClients: 19,
+  /** Fields of hashes whose time came, or that were given a deadline in the past. */
+  ExpiredSubkeys: 20,
   Count: 32,
 } as const);
 
@@ -48,6 +50,17 @@ export class Statistics {
     this.microseconds = new Float64Array(commandCount);
     this.rejected = new Float64Array(commandCount);
     this.failed = new Float64Array(commandCount);
+  }
+
+  /** Adds to one of the counters of {@link Stat}. */
+  add(place: number, count: number): void {
+    this.counts[place] = (this.counts[place] ?? 0) + count;
+  }
+
+  /** Counts a call that no executor runs; or, by -1, takes one back that was counted elsewhere. */
+  countCall(index: number, by = 1): void {
+    this.calls[index] = (this.calls[index] ?? 0) + by;
+    this.counts[Stat.Commands] = (this.counts[Stat.Commands] ?? 0) + by;
   }
 
   /** Counts one error reply by its prefix. */

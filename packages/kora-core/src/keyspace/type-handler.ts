@@ -21,6 +21,9 @@ export const ValueType = Object.freeze({
 /** Types an entry's four type bits can name. */
 export const VALUE_TYPE_COUNT = 16;
 
+/** Members or blocks that stand for all when a big collection is weighed. */
+export const WEIGHED_MAX = 64;
+
 /** A value that no entry holds any more: what is left of it is freed in slices. */
 export interface DetachedValue {
   readonly type: number;
@@ -54,8 +57,11 @@ export interface TypeHandler {
   copyValue(shard: Shard, from: number, to: number): boolean;
   /** OBJECT ENCODING by Redis 7.0's rule. */
   encodingName(shard: Shard, ref: number): string;
-  /** Bytes the value owns besides the entry block; of big collections estimated from a sample. */
-  ownedBytes(shard: Shard, ref: number): number;
+  /**
+   * Bytes the value owns besides the entry block; of big collections estimated from a sample.
+   * @param samplesMax members, or blocks of many, that are weighed; WEIGHED_MAX when absent
+   */
+  ownedBytes(shard: Shard, ref: number, samplesMax?: number): number;
   /**
    * Moves owned blocks out of sparse slabs; bounded work, so a big value is done in several calls.
    * @param cursor 0 at first, then what the call before returned; the value may have changed since

@@ -14,7 +14,7 @@ import { loadValue } from '../rdb/load-value.ts';
 import { RdbError } from '../rdb/rdb-error.ts';
 import type { Shard } from '../shard/shard.ts';
 import {
-  ENTRY_WIDE, entryExpireHigh, entryExpireLow, entryFlags, entryHasTtl, setEntryFlags,
+  ENTRY_WIDE, entryExpireHigh, entryExpireLow, entryFlags, entryHasTtl,
 } from '../structs/entry.hot.ts';
 import { outOfMemory } from '../types/string/string.codec.ts';
 import { dropAside, linkAside } from './collection-entry.ts';
@@ -118,6 +118,7 @@ export function replayValueSet(
   const body = reader.take(reader.left);
   const head = {
     keyAt: key.at, keyBytes: key.bytes, hasTtl: hasTtl ? 1 : 0, expireLow, expireHigh,
+    isWide: (traits & TRAIT_WIDE) !== 0,
   };
   let ref: number;
   try {
@@ -131,8 +132,6 @@ export function replayValueSet(
     dropAside(shard, ref);
     throw outOfMemory();
   }
-  const { i32 } = shard.memory;
-  if ((traits & TRAIT_WIDE) !== 0) setEntryFlags(i32, ref, entryFlags(i32, ref) | ENTRY_WIDE);
   linkAside(shard, db, key.at, key.bytes, ref);
 }
 
@@ -153,6 +152,25 @@ export function replayParts(
     handler.replay(shard, op, key, replayed);
   } finally {
     lowAllocator.free(block);
+  }
+}
+
+/**
+ * Reads the parts of a record that lies in low memory: their bytes stay where they are.
+ * @param endAt byte behind the record
+ */
+export function readPartsInPlace(parts: EffectParts, reader: EffectReader, endAt: number): void {
+  const count = reader.u32();
+  for (let i = 0; i < count; i++) {
+    const bytes = reader.u32();
+    if (bytes === NUMBER_MARK) {
+      doubleWords.setInt32(0, reader.i32(), true);
+      doubleWords.setInt32(4, reader.i32(), true);
+      parts.addNumber(doubleWords.getFloat64(0, true));
+    } else {
+      parts.add(endAt - reader.left, bytes);
+      reader.take(bytes);
+    }
   }
 }
 

@@ -10,7 +10,7 @@ import {
 import type { TypeHandler } from '../keyspace/type-handler.ts';
 import { ValueType } from '../keyspace/type-handler.ts';
 import type { Shard } from '../shard/shard.ts';
-import { setEntryRoot } from '../structs/entry.hot.ts';
+import { ENTRY_WIDE, entryFlags, setEntryFlags, setEntryRoot } from '../structs/entry.hot.ts';
 import { newStringAside } from '../types/string/string.codec.ts';
 import { checkRdb, RdbError } from './rdb-error.ts';
 import { RdbReader } from './rdb-reader.ts';
@@ -25,6 +25,8 @@ export interface EntryHead {
   readonly hasTtl: number;
   readonly expireLow: number;
   readonly expireHigh: number;
+  /** True for an entry that was wide (ENTRY_WIDE), whatever its elements would make of it. */
+  readonly isWide?: boolean;
 }
 
 /**
@@ -61,7 +63,9 @@ function loadCollection(
     head.hasTtl, head.expireLow, head.expireHigh,
   );
   if (ref === 0) return 0;
-  setEntryRoot(shard.memory.i32, ref, 0);
+  const { i32 } = shard.memory;
+  setEntryRoot(i32, ref, 0);
+  if (head.isWide === true) setEntryFlags(i32, ref, entryFlags(i32, ref) | ENTRY_WIDE);
   let isLoaded = false;
   try {
     isLoaded = shard.handlerOf(ref).load(shard, rdbType, reader, ref);

@@ -68,6 +68,17 @@ export class RdbReader {
     return this.#cursor.left;
   }
 
+  /** Where the next read begins; {@link goBack} leads there once more. */
+  get position(): number {
+    return this.#cursor.position;
+  }
+
+  /** Reads on from a `position` of before: for loaders that must know what comes. */
+  goBack(position: number): void {
+    assert(position <= this.#cursor.position, 'a reader only goes back');
+    this.#cursor.position = position;
+  }
+
   /** One byte. */
   u8(): number {
     checkRdb(this.left >= 1, 'a byte is missing');

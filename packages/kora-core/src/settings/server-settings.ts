@@ -23,7 +23,7 @@ const MIB = 1024 * 1024;
 const laterAcl = { inert: 'access control lists are not built yet' };
 const process = { inert: 'the process is started, named and watched by whoever runs it' };
 const ownTicks = { inert: 'background work is driven by need and by one tick of 100 ms' };
-const laterThreads = { inert: 'one worker serves all connections until --workers is built' };
+const ownThreads = { inert: "Kora's threads are its workers: --workers" };
 
 const TITLE_VARIABLES = new Set([
   'title', 'listen-addr', 'server-mode', 'port', 'tls-port', 'unixsocket', 'config-file',
@@ -47,8 +47,8 @@ const networkSettings: readonly Setting[] = [
   integerSetting('socket-mark-id', 0, { min: 0, max: UINT32_MAX }, {
     isFixed: true, inert: 'sockets are not marked',
   }),
-  integerSetting('io-threads', 1, { min: 1, max: 128 }, { isFixed: true, ...laterThreads }),
-  booleanSetting('io-threads-do-reads', 'no', { isFixed: true, ...laterThreads }),
+  integerSetting('io-threads', 1, { min: 1, max: 128 }, { isFixed: true, ...ownThreads }),
+  booleanSetting('io-threads-do-reads', 'no', { isFixed: true, ...ownThreads }),
 ];
 
 const processSettings: readonly Setting[] = [

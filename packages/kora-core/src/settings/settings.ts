@@ -119,6 +119,12 @@ export class Settings {
     return planned instanceof ReplyError ? planned : this.#enact(planned);
   }
 
+  /** What `change` would answer to these pairs before it asks those who apply them. */
+  check(pairs: readonly (readonly [string, string])[]): ReplyError | null {
+    const planned = this.#plan(pairs, false);
+    return planned instanceof ReplyError ? planned : null;
+  }
+
   /**
    * Sets values at start: immutable ones too. Appliers run as for `change`.
    * @returns the text of the refusal with the setting's name, or null
@@ -218,7 +224,10 @@ function matches(pattern: Uint8Array, name: Uint8Array): boolean {
 }
 
 function latin1Bytes(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  // A loop: an engine makes those of all names, which a callback for each letter took most of.
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }
 
 function unknownSetting(name: string): ReplyError {

@@ -27,6 +27,12 @@ export interface ComposeOptions {
   readonly platform: Platform;
   /** Size and kind of the memory; a pooled one is given as `memoryOptions.memory`. */
   readonly memoryOptions?: WorkerMemoryOptions;
+  /** Which of several shards of one keyspace; default: the only one. */
+  readonly place?: { readonly index: number; readonly count: number };
+  /** Shared with other shards; default: a new one. */
+  readonly budget?: MemoryBudget;
+  /** Shared with other shards (Pause); default: its own. */
+  readonly pauseWords?: Float64Array;
   /** The engine's settings with the values to start with (`Settings.load`); default: defaults. */
   readonly settings?: Settings;
   /** Settings of other packages; only without `settings`. */
@@ -60,11 +66,13 @@ export function composeShard(options: ComposeOptions): ComposedShard {
   registry.add(options.extraCommands ?? []);
   const info = new InfoRegistry();
   const memory = WorkerMemory.create(options.memoryOptions);
-  const budget = new MemoryBudget();
+  const budget = options.budget ?? new MemoryBudget();
   const shard = new Shard({
     memory,
     platform,
     budget,
+    ...options.place,
+    ...(options.pauseWords === undefined ? {} : { pauseWords: options.pauseWords }),
     commandCount: registry.commands.length,
     ...(options.onError === undefined ? {} : { onError: options.onError }),
   });

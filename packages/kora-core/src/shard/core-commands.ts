@@ -56,6 +56,7 @@ import { stringMultiCommands } from '../types/string/string-multi.commands.ts';
 import { stringNumberCommands } from '../types/string/string-number.commands.ts';
 import { stringRangeCommands } from '../types/string/string-range.commands.ts';
 import { stringHandler } from '../types/string/string-handler.ts';
+import { transactionCommands } from '../transaction/multi.commands.ts';
 import { zsetAlgebraCommands } from '../types/zset/zset-algebra.commands.ts';
 import { zsetCommands } from '../types/zset/zset.commands.ts';
 import { zsetHandler } from '../types/zset/zset-handler.ts';
@@ -111,6 +112,7 @@ export const coreCommands: readonly Command[] = [
   ...hyperloglogDebugCommands,
   ...geoCommands,
   ...geoSearchCommands,
+  ...transactionCommands,
   ...connectionCommands,
   ...serverCommands,
   ...commandCommands,

@@ -6,7 +6,9 @@
  * those that only read. Big arguments are made contiguous for commands that cannot take ropes;
  * ropes nobody adopted are freed.
  */
+import { assert } from '../assert.ts';
 import type { ArgFrame } from '../command/arg-frame.hot.ts';
+import type { Deferral } from '../command/gate.ts';
 import { checkGate, findCommand } from '../command/gate.ts';
 import { findKeys } from '../command/key-spec.ts';
 import type { CommandRegistry } from '../command/registry.ts';
@@ -38,6 +40,8 @@ export class Executor {
   current: Command | null = null;
   /** 1 for commands that were brief when they were last timed, by index. */
   readonly #isBrief: Uint8Array;
+  /** Errors of the sink that INFO knows of: those within EXEC are not counted for EXEC again. */
+  #errorsCounted = 0;
   /** Blocks in low memory that hold flattened arguments of the running command. */
   readonly #flatRefs: number[] = [];
 
@@ -45,6 +49,7 @@ export class Executor {
     this.shard = shard;
     this.registry = registry;
     this.#isBrief = new Uint8Array(registry.commands.length);
+    shard.transactions.attachRunner(this);
   }
 
   /** Runs the command in `frame`; writes exactly one reply unless it is parked. */
@@ -60,8 +65,19 @@ export class Executor {
 
   /** As execute, for a command that is already known. */
   run(command: Command, frame: ArgFrame, out: ReplySink): number {
-    const shard = this.shard;
     this.current = command;
+    return this.#runGuarded(command, frame, out);
+  }
+
+  /** A command within EXEC, which the gate has let in; `current` stays EXEC. */
+  runAdmitted(command: Command, frame: ArgFrame, out: ReplySink): void {
+    const outcome = this.#runGuarded(command, frame, out);
+    assert(outcome === Outcome.Done, 'within EXEC nothing waits');
+  }
+
+  /** Answers also when the command throws. */
+  #runGuarded(command: Command, frame: ArgFrame, out: ReplySink): number {
+    const shard = this.shard;
     if (shard.failure !== null) {
       this.#refuse(command, replyErrors.stopped, frame, out);
       return Outcome.Done;
@@ -76,6 +92,7 @@ export class Executor {
       if (out.progress === progressBefore) out.error(replyErrors.internal);
       else out.breakOff(replyErrors.internal);
       this.#countFailure(command, replyErrors.internal);
+      this.#errorsCounted = out.errorCount;
       this.#release(frame);
       return Outcome.Done;
     }
@@ -88,11 +105,7 @@ export class Executor {
       shard.refreshClock();
     }
     const refusal = checkGate(shard, command, frame);
-    if (refusal === 'park') return Outcome.Parked;
-    if (refusal !== null) {
-      this.#refuse(command, refusal, frame, out);
-      return Outcome.Done;
-    }
+    if (refusal !== null) return this.#turnAway(refusal, command, frame, out);
     const hasBig = hasBigArgument(frame);
     if (hasBig) {
       const tooLarge = this.#prepareBig(command, frame);
@@ -105,13 +118,27 @@ export class Executor {
     const calls = (stats.calls[command.index] ?? 0) + 1;
     stats.calls[command.index] = calls;
     stats.counts[Stat.Commands] = (stats.counts[Stat.Commands] ?? 0) + 1;
-    const errorsBefore = out.errorCount;
+    this.#errorsCounted = out.errorCount;
     const error = command.parse(frame);
     if (error === null) this.#apply(command, calls, frame, out);
     else out.error(error);
-    if (out.errorCount !== errorsBefore) this.#countFailure(command, out.lastError);
+    if (out.errorCount !== this.#errorsCounted) {
+      this.#countFailure(command, out.lastError);
+      this.#errorsCounted = out.errorCount;
+    }
     // A command may have made ropes of its own (RESTORE), and not stored them.
     if (hasBig || frame.madeRopes !== 0) this.#release(frame);
+    return Outcome.Done;
+  }
+
+  /** What the gate said when it did not let the command in. */
+  #turnAway(
+    refusal: ReplyError | Deferral, command: Command, frame: ArgFrame, out: ReplySink,
+  ): number {
+    if (refusal === 'park') return Outcome.Parked;
+    const error = refusal === 'queue' ? this.shard.transactions.queue(command, frame) : refusal;
+    if (error === null) out.simple('QUEUED');
+    else this.#refuse(command, error, frame, out);
     return Outcome.Done;
   }
 
@@ -152,8 +179,10 @@ export class Executor {
     if (command !== undefined) {
       stats.rejected[command.index] = (stats.rejected[command.index] ?? 0) + 1;
     }
-    stats.countError(error.prefix);
-    out.error(error);
+    const answer = this.shard.transactions.onRefusal(frame.client, command, error);
+    stats.countError(answer.prefix);
+    out.error(answer);
+    this.#errorsCounted = out.errorCount;
     this.#release(frame);
   }
 

@@ -27,6 +27,7 @@ import { entryKeyAt, entryKeyBytes, entryType } from '../structs/entry.hot.ts';
 import { Ropes } from '../structs/rope.ts';
 import { TimingWheel } from '../structs/timing-wheel.hot.ts';
 import type { WorkerMemory } from '../structs/worker-memory.ts';
+import { Transactions } from '../transaction/transactions.ts';
 import { Collections } from './collections.ts';
 import { Pause } from './pause.ts';
 
@@ -37,6 +38,11 @@ export interface ShardOptions {
   /** Shared by all shards of a process. */
   readonly budget: MemoryBudget;
   readonly settings?: ShardSettings;
+  /** Its number among the shards of the keyspace, and how many there are; default 0 of 1. */
+  readonly index?: number;
+  readonly count?: number;
+  /** Of a Pause, where other shards share it; default: words of its own. */
+  readonly pauseWords?: Float64Array;
   /** Commands in the registry, for the per-command counters. */
   readonly commandCount: number;
   /** Called when a command throws; the text goes to the log. */
@@ -44,6 +50,10 @@ export interface ShardOptions {
 }
 
 export class Shard {
+  /** Its number among the shards of the keyspace, from 0. */
+  readonly index: number;
+  /** Shards of the keyspace. */
+  readonly count: number;
   readonly memory: WorkerMemory;
   readonly platform: Platform;
   readonly settings: ShardSettings;
@@ -55,9 +65,10 @@ export class Shard {
   readonly collections: Collections;
   /** Values in the RDB format: whoever uses it begins anew, and keeps nothing. */
   readonly rdb: RdbWriter;
-  readonly pause = new Pause();
+  readonly pause: Pause;
   readonly lazyFree: LazyFree;
   readonly maintenance: Maintenance;
+  readonly transactions: Transactions;
   readonly typeHandlers: (TypeHandler | undefined)[] = new Array<TypeHandler | undefined>(
     VALUE_TYPE_COUNT,
   ).fill(undefined);
@@ -69,6 +80,8 @@ export class Shard {
   mutations = 0;
   /** True while a journal is replayed: deadlines do not act, for the journal names every expiry. */
   isReplaying = false;
+  /** True while EXEC runs: its commands share one instant. */
+  isClockFrozen = false;
   /** Set when an invariant broke after a change: the shard refuses all work. */
   failure: Error | null = null;
   readonly #onError: (message: string, cause: unknown) => void;
@@ -76,10 +89,13 @@ export class Shard {
 
   constructor(options: ShardOptions) {
     const { memory, platform } = options;
+    this.index = options.index ?? 0;
+    this.count = options.count ?? 1;
     this.memory = memory;
     this.platform = platform;
     this.settings = options.settings ?? new ShardSettings();
     this.stats = new Statistics(options.commandCount);
+    this.pause = new Pause(options.pauseWords);
     this.#onError = options.onError ?? (() => undefined);
     this.ropes = new Ropes(memory, memory.arenaAllocator);
     this.rdb = new RdbWriter(memory);
@@ -96,6 +112,7 @@ export class Shard {
     this.keyspace = new Keyspace(this, databases, new AccessClock(platform.chance));
     this.lazyFree = new LazyFree(this);
     this.maintenance = new Maintenance(this, options.budget);
+    this.transactions = new Transactions(this);
     this.nowMs = platform.clock.nowMs();
     this.keyspace.baseMs = this.nowMs - 1000;
     this.keyspace.setNow(this.nowMs);
@@ -114,11 +131,26 @@ export class Shard {
 
   /** Reads the clock: at the start of a turn, and before commands that are not fast. */
   refreshClock(): void {
-    if (this.isReplaying) return;
+    if (this.isReplaying || this.isClockFrozen) return;
     const nowMs = this.platform.clock.nowMs();
     if (nowMs === this.nowMs) return;
     this.nowMs = nowMs;
     this.keyspace.setNow(nowMs);
+  }
+
+  /** Runs something under one instant, ms, whatever the clock says: a part of a transaction. */
+  atInstant(nowMs: number, run: () => void): void {
+    const before = this.nowMs;
+    this.nowMs = nowMs;
+    this.keyspace.setNow(nowMs);
+    this.isClockFrozen = true;
+    try {
+      run();
+    } finally {
+      this.isClockFrozen = false;
+      this.nowMs = before;
+      this.keyspace.setNow(before);
+    }
   }
 
   registerType(type: number, handler: TypeHandler): void {

@@ -83,6 +83,8 @@ export class Allocator {
   #promisedPages: number;
   /** The last reserve counts on whole pages: open no slab. */
   #isTight: boolean;
+  /** Pages that every reserve leaves, for those who were promised some until later. */
+  #heldPages: number;
 
   /** Owns pages firstPage .. limitPage - 1, all unused; the memory may not reach them yet. */
   constructor(memory: PageMapMemory, firstPage: number, limitPage: number) {
@@ -101,6 +103,7 @@ export class Allocator {
     this.runs = new FreeRuns(memory, firstPage, limitPage);
     this.#promisedPages = 0;
     this.#isTight = false;
+    this.#heldPages = 0;
     this.counts[ALLOC_TOP_PAGE] = firstPage;
     this.counts[ALLOC_PEAK_PAGE] = firstPage;
   }
@@ -208,6 +211,29 @@ export class Allocator {
     return this.#hasRoom(this.#promisedPages + worstPages(blocks, bytes));
   }
 
+  /**
+   * Makes sure that a reserve of the same size succeeds later, whatever others reserve until then:
+   * just before it give back what this returns, by `letGo`.
+   * @returns pages that are held now, at least 1; 0 when memory is short: nothing is held then
+   */
+  hold(blocks: number, bytes: number): number {
+    const pages = worstPages(blocks, bytes);
+    if (!this.#hasRoom(pages)) return 0;
+    this.#heldPages += pages;
+    return pages;
+  }
+
+  /** Pages that are held now. */
+  heldPages(): number {
+    return this.#heldPages;
+  }
+
+  /** Ends a hold. */
+  letGo(pages: number): void {
+    assert(pages <= this.#heldPages, 'what is let go was held');
+    this.#heldPages -= pages;
+  }
+
   /** True when alloc(bytes) can be served from a slab at hand, without a new page. */
   hasBlock(bytes: number): boolean {
     if (bytes > SLAB_BLOCK_BYTES_MAX) return false;
@@ -269,7 +295,8 @@ export class Allocator {
     return isSlab && state === STATE_LISTED ? slab : this.#listed[sizeClass]!;
   }
 
-  #hasRoom(pages: number): boolean {
+  #hasRoom(wanted: number): boolean {
+    const pages = wanted + this.#heldPages;
     const wantedTop = this.runs.topPage + pages;
     if (wantedTop <= this.limitPage) {
       if (wantedTop <= this.memory.pages || this.memory.ensurePages(wantedTop)) return true;

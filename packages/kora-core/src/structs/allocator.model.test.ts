@@ -10,6 +10,7 @@ import {
   SPARSE_SLABS_VISITED_MAX,
 } from './allocator.hot.ts';
 import type { Allocator } from './allocator.hot.ts';
+import { checkAtLeast, checkSame } from '../testing/quick-checks.ts';
 import { randomSource } from '../testing/random-source.ts';
 import type { RandomSource } from '../testing/random-source.ts';
 import { CLASS_BYTES, SLAB_BLOCK_BYTES_MAX } from './size-classes.ts';
@@ -41,8 +42,8 @@ function takeBlock(memory: WorkerMemory, allocator: Allocator, bytes: number, id
   const ref = allocator.alloc(bytes);
   if (ref === 0) throw new Error('full');
   const real = allocator.sizeOf(ref);
-  expect(real).toBeGreaterThanOrEqual(bytes);
-  expect(real % 8).toBe(0);
+  checkAtLeast(real, bytes, 'bytes of a block');
+  checkSame(real % 8, 0, 'a block is whole words');
   memory.i32.fill(id, ref << 1, (ref << 1) + real / 4);
   return { ref, words: real / 4, id };
 }
@@ -81,7 +82,7 @@ describe('allocator', () => {
         if ((wantsMore && used < 30 * MIB) || blocks.length === 0) {
           const bytes = randomBytes(random);
           const block = takeBlock(memory, allocator, bytes, step);
-          expect(block.words * 4, `seed ${seed} bytes ${bytes}`).toBe(allocator.realBytes(bytes));
+          checkSame(block.words * 4, allocator.realBytes(bytes), `seed ${seed} bytes ${bytes}`);
           used += block.words * 4;
           blocks.push(block);
         } else {
@@ -94,8 +95,8 @@ describe('allocator', () => {
           allocator.free(block.ref);
         }
         if (step % 512 === 0) expect(allocator.markSparse()).toBeGreaterThanOrEqual(0);
-        expect(allocator.usedBytes(), `seed ${seed} step ${step}`).toBe(used);
-        expect(allocator.heldBytes()).toBeGreaterThanOrEqual(used);
+        checkSame(allocator.usedBytes(), used, `seed ${seed} step ${step}`);
+        checkAtLeast(allocator.heldBytes(), used, `seed ${seed} step ${step}`);
       }
       for (const block of blocks) {
         checkBlock(memory, block);
@@ -189,7 +190,7 @@ describe('evacuation', () => {
           continue;
         }
         const fresh = allocator.alloc(96);
-        expect(allocator.isSparse(fresh)).toBe(false);
+        checkSame(allocator.isSparse(fresh), false, `block ${fresh}`);
         allocator.free(ref);
         kept.push(fresh);
       }

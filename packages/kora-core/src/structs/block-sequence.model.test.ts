@@ -9,6 +9,7 @@ import type { RandomSource } from '../testing/random-source.ts';
 import { randomSource } from '../testing/random-source.ts';
 import type { KernelName } from '../testing/model-passes.ts';
 import { modelPasses, playPass } from '../testing/model-passes.ts';
+import { checkAtLeast, checkAtMost, checkSame } from '../testing/quick-checks.ts';
 import { BlockSequence } from './block-sequence.hot.ts';
 import { WorkerMemory } from './worker-memory.ts';
 
@@ -116,32 +117,38 @@ class Run {
 
   #compare(): void {
     const { model, sequence } = this;
+    const where = this.#where();
     sequence.check();
-    expect(sequence.head(), this.#where()).toBe(model[0]?.[0] ?? 0);
-    expect(sequence.tail(), this.#where()).toBe(model.at(-1)?.[0] ?? 0);
+    checkSame(sequence.head(), model[0]?.[0] ?? 0, where);
+    checkSame(sequence.tail(), model.at(-1)?.[0] ?? 0, where);
     if (model.length === 0) return;
-    const forward: Block[] = [];
     let first = 0;
+    let at = 0;
     sequence.seekHead();
     do {
-      expect(sequence.firstIndex, this.#where()).toBe(first);
-      forward.push([sequence.block, sequence.elements]);
+      this.#checkBlock(at++, first, where);
       first += sequence.elements;
     } while (sequence.next());
-    expect(forward, this.#where()).toEqual(model);
-    expect(sequence.elementCount(), this.#where()).toBe(first);
-    const back: Block[] = [];
+    checkSame(at, model.length, where);
+    checkSame(sequence.elementCount(), first, where);
     sequence.seekTail();
     do {
       first -= sequence.elements;
-      expect(sequence.firstIndex, this.#where()).toBe(first);
-      back.push([sequence.block, sequence.elements]);
+      this.#checkBlock(--at, first, where);
     } while (sequence.previous());
-    expect(back.reverse(), this.#where()).toEqual(model);
+    checkSame(at, 0, where);
     const index = this.#random.below(sequence.elementCount());
     sequence.seek(index);
-    expect(index - sequence.firstIndex, this.#where()).toBeLessThan(sequence.elements);
-    expect(index, this.#where()).toBeGreaterThanOrEqual(sequence.firstIndex);
+    checkAtMost(index - sequence.firstIndex, sequence.elements - 1, where);
+    checkAtLeast(index, sequence.firstIndex, where);
+  }
+
+  /** The block that the sequence stands at is the one of that place in the model. */
+  #checkBlock(at: number, first: number, where: string): void {
+    const { model, sequence } = this;
+    checkSame(sequence.firstIndex, first, where);
+    checkSame(sequence.block, model[at]?.[0], where);
+    checkSame(sequence.elements, model[at]?.[1] ?? -1, where);
   }
 
   #where(): string {

@@ -5,6 +5,7 @@
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import { verify } from '../assert.ts';
+import { checkSame } from '../testing/quick-checks.ts';
 import { randomSource } from '../testing/random-source.ts';
 import { evacuateDictIndex } from './dict-index-move.ts';
 import { Dict } from './dict.hot.ts';
@@ -85,7 +86,7 @@ describe('moving the index of dicts', () => {
     for (const { header, count } of kept) {
       dict.bind(header);
       expect(dict.count()).toBe(count);
-      for (let n = 0; n < count; n++) expect(fixture.has(`m${n}`), `m${n}`).toBe(true);
+      for (let n = 0; n < count; n++) checkSame(fixture.has(`m${n}`), true, `m${n}`);
       for (let n = count; n < count + 500; n++) fixture.add(`m${n}`);
       for (let n = 0; n < count + 500; n++) fixture.remove(`m${n}`);
       expect(dict.count()).toBe(0);

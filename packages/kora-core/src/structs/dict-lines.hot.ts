@@ -17,6 +17,7 @@ import {
   SPLITS_PER_INSERT_MAX,
 } from './dict-layout.ts';
 import { entryKeyAt, entryKeyBytes } from './entry.hot.ts';
+import { hasHash, memberHash } from './member.hot.ts';
 import type { WorkerMemory } from './worker-memory.ts';
 
 /** Indices of the work counters: work done since the object was made. */
@@ -27,7 +28,7 @@ export const DICT_WORK_BYTES_MOVED = 2;
 export const DICT_WORK_CHUNKS = 3;
 export const DICT_WORK_OVERFLOW_LINES = 4;
 export const DICT_WORK_DIRECTORY_COPIES = 5;
-/** Entries whose key was hashed again because their line split or merged. */
+/** Entries whose hash was asked for again because their line split. */
 export const DICT_WORK_REHASHED = 6;
 export const DICT_WORK_COUNTERS = 7;
 
@@ -47,6 +48,11 @@ export function clearSlot(i32: Int32Array, slot: number): void {
   const word = (slot & ~(LINE_WORDS - 1)) + (index >>> 2);
   i32[slot] = 0;
   i32[word]! &= ~(0xff << ((index & 3) << 3));
+}
+
+/** Sixteen stores: a call of fill takes as long as all else that is done to a line. */
+function zeroLine(i32: Int32Array, at: number): void {
+  for (let word = at; word < at + LINE_WORDS; word++) i32[word] = 0;
 }
 
 /** Word index of a line's first word. */
@@ -160,15 +166,16 @@ export class DictLines {
     const toAt = lineAddress(i32, word, to);
     const fromAt = lineAddress(i32, word, from);
     if (!this.#isMergePossible(toAt, fromAt)) return;
-    const count = this.#gather(word, fromAt, this.#gather(word, toAt, 0));
-    this.#hashGathered(word, count);
+    // All go to one line, for which a fingerprint is hash enough: no entry is read.
+    const isShort = i32[toAt + LINE_NEXT] === 0 && i32[fromAt + LINE_NEXT] === 0;
+    const kept = isShort ? 0 : this.#gather(word, toAt, 0);
+    const count = this.#gather(word, fromAt, kept);
     for (let i = 0; i < count; i++) this.put(word, toAt, this.#hashes[i]!, this.#refs[i]!);
     this.#freeSpare();
     i32[word + DICT_LEVEL] = level;
     i32[word + DICT_SPLIT] = to;
     i32[word + DICT_LINES] = from;
     this.counters[DICT_WORK_MERGES]! += 1;
-    this.counters[DICT_WORK_REHASHED]! += count;
     this.#releaseLine(word, from);
     setLimits(this.memory.i32, word);
   }
@@ -248,7 +255,7 @@ export class DictLines {
     const toAt = lineAddress(i32, word, from + bit);
     const count = this.#gather(word, fromAt, 0);
     this.#hashGathered(word, count);
-    i32.fill(0, toAt, toAt + LINE_WORDS);
+    zeroLine(i32, toAt);
     for (let i = 0; i < count; i++) {
       const hash = this.#hashes[i]!;
       this.put(word, (hash & bit) === 0 ? fromAt : toAt, hash, this.#refs[i]!);
@@ -280,23 +287,28 @@ export class DictLines {
       this.counters[DICT_WORK_OVERFLOW_LINES]! += 1;
     }
     const i32 = this.memory.i32;
-    i32.fill(0, line << 1, (line << 1) + LINE_WORDS);
+    zeroLine(i32, line << 1);
     i32[word + DICT_OVERFLOW]! += 1;
     return line;
   }
 
   /**
-   * Takes a chain apart: refs from `count` on, its overflow lines to the spare ones, home zeroed.
+   * Takes a chain apart: refs from `count` on, in place of the hashes what their fingerprints tell
+   * of them, its overflow lines to the spare ones, home zeroed.
    */
   #gather(word: number, home: number, count: number): number {
     const i32 = this.memory.i32;
     const refs = this.#refs;
+    const hashes = this.#hashes;
     let gathered = count;
     let at = home;
     for (;;) {
-      for (let slot = at + LINE_REFS; slot < at + LINE_WORDS; slot++) {
-        const ref = i32[slot]!;
-        if (ref !== 0) refs[gathered++] = ref;
+      for (let index = 0; index < LINE_SLOTS; index++) {
+        const ref = i32[at + LINE_REFS + index]!;
+        if (ref === 0) continue;
+        refs[gathered] = ref;
+        hashes[gathered] = (i32[at + (index >>> 2)]! >>> ((index & 3) << 3)) << 24;
+        gathered++;
       }
       const next = i32[at + LINE_NEXT]!;
       if (next === 0) break;
@@ -305,7 +317,7 @@ export class DictLines {
       i32[word + DICT_OVERFLOW]! -= 1;
       at = next << 1;
     }
-    i32.fill(0, home, home + LINE_WORDS);
+    zeroLine(i32, home);
     return gathered;
   }
 
@@ -329,7 +341,9 @@ export class DictLines {
     hashes[0] = sink; // A use of the reads; the loop below overwrites it.
     for (let i = 0; i < count; i++) {
       const ref = refs[i]!;
-      hashes[i] = kernel.hash(entryKeyAt(i32, ref), entryKeyBytes(i32, ref), seed0, seed1);
+      hashes[i] = hasHash(i32, ref)
+        ? memberHash(i32, ref)
+        : kernel.hash(entryKeyAt(i32, ref), entryKeyBytes(i32, ref), seed0, seed1);
     }
   }
 

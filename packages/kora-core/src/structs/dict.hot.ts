@@ -20,6 +20,7 @@ import {
 } from './dict-layout.ts';
 import { clearSlot, DictLines, setLimits } from './dict-lines.hot.ts';
 import { entryBytesFor, entryKeyAt, entryKeyBytes, writeEntryHeader } from './entry.hot.ts';
+import { hasHash, setMemberHash } from './member.hot.ts';
 import type { WorkerMemory } from './worker-memory.ts';
 
 /** Entries up to this size may use the last holes: below the smallest chunk's class. */
@@ -170,6 +171,20 @@ export class Dict {
     return this.memory.kernel.find(this.header * 8, keyAt, keyBytes, hash);
   }
 
+  /** Word index of the slot of an entry that is in the dict; `hash` is the entry's. */
+  slotOf(ref: number, hash: number): number {
+    const i32 = this.memory.i32;
+    let at = this.addressLine(this.lineOf(hash));
+    for (;;) {
+      for (let slot = at + LINE_REFS; slot < at + LINE_WORDS; slot++) {
+        if (i32[slot] === ref) return slot;
+      }
+      const next = i32[at + LINE_NEXT]!;
+      assert(next !== 0, 'an entry is in the chain of its hash');
+      at = next << 1;
+    }
+  }
+
   /**
    * Finds many keys at once; see {@link Kernel.findBatch} for the records at byte offset `list`.
    */
@@ -191,7 +206,8 @@ export class Dict {
   }
 
   /**
-   * Gives the entry a slot. The key is absent and the caller reserved ({@link reserveInsert}).
+   * Gives the entry a slot. The key is absent and the caller reserved ({@link reserveInsert}). A
+   * member that carries its hash is told it here.
    * @returns the slot's word index, valid until the next insert or removal
    */
   insert(hash: number, ref: number): number {
@@ -200,6 +216,7 @@ export class Dict {
     const count = i32[word + DICT_COUNT]! + 1;
     i32[word + DICT_COUNT] = count;
     i32[word + DICT_EPOCH]! += 1;
+    if (hasHash(i32, ref)) setMemberHash(i32, ref, hash);
     if (count > i32[word + DICT_GROW_AT]!) this.#lines.grow(word, count);
     return this.#lines.put(word, this.addressLine(this.lineOf(hash)), hash, ref);
   }
@@ -239,6 +256,11 @@ export class Dict {
     const line = hash & ((1 << level) - 1);
     if (line < i32[word + DICT_SPLIT]!) return hash & ((2 << level) - 1);
     return line;
+  }
+
+  /** Word index of the first word of a hash's line. */
+  lineOfHash(hash: number): number {
+    return this.addressLine(this.lineOf(hash));
   }
 
   /** Word index of a line's first word. */

@@ -13,13 +13,15 @@ import {
   packRemove, packReplace,
 } from './kernel-twin-packs.hot.ts';
 import type { Kernel } from './kernel.ts';
+import { leafClose, leafOpen, nodeScoresBelow } from './kernel-twin-nodes.hot.ts';
 import {
   byteAt, copyBytes, isSame, partialWordAt, setByteAt, wordAt,
 } from './word-bytes.hot.ts';
 
-/** A holder of the current word view, so that a twin sees the memory grow. */
+/** A holder of the current views, so that a twin sees the memory grow. */
 export interface WordView {
   i32: Int32Array;
+  f64: Float64Array;
 }
 
 const ONES = 0x01010101;
@@ -211,5 +213,17 @@ export class KernelTwin implements Kernel {
 
   encodeBulks(list: number, count: number, to: number): number {
     return encodeBulks(this.view.i32, list, count, to);
+  }
+
+  nodeScoresBelow(node: number, from: number, score: number): number {
+    return nodeScoresBelow(this.view.i32, this.view.f64, node, from, score);
+  }
+
+  leafOpen(node: number, index: number): void {
+    leafOpen(this.view.i32, node, index);
+  }
+
+  leafClose(node: number, index: number): void {
+    leafClose(this.view.i32, node, index);
   }
 }

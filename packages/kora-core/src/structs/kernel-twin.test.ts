@@ -15,15 +15,19 @@ const BYTES_MAX = 4 * 65_536;
 
 interface Bench {
   readonly memory: WebAssembly.Memory;
-  readonly view: { i32: Int32Array };
+  readonly view: { i32: Int32Array; f64: Float64Array };
   readonly wasm: Kernel;
   readonly twin: KernelTwin;
   u8(): Uint8Array;
 }
 
+function viewsOf(memory: WebAssembly.Memory): Bench['view'] {
+  return { i32: new Int32Array(memory.buffer), f64: new Float64Array(memory.buffer) };
+}
+
 function makeBench(): Bench {
   const memory = createSharedMemory(BYTES_MAX, 65_536);
-  const view = { i32: new Int32Array(memory.buffer) };
+  const view = viewsOf(memory);
   const wasm = instantiateKernel(memory);
   if (wasm === null) throw new Error('this platform has no WebAssembly SIMD');
   const twin = new KernelTwin(view);
@@ -85,7 +89,7 @@ describe('kernel', () => {
     const bench = makeBench();
     checkAll(bench, 65_536 - REGION_BYTES, 12);
     bench.memory.grow(3);
-    bench.view.i32 = new Int32Array(bench.memory.buffer);
+    Object.assign(bench.view, viewsOf(bench.memory));
     checkAll(bench, BYTES_MAX - REGION_BYTES, 13);
   });
 

@@ -60,6 +60,15 @@ export interface Kernel {
   bulksBytes(list: number, count: number): number;
   /** Writes them as RESP bulk strings to `to`; returns the bytes written. */
   encodeBulks(list: number, count: number, to: number): number;
+  /**
+   * First index from `from` on in a node of a score tree (score-tree-nodes.hot.ts) whose score is
+   * not below `score`; the count when there is none. `node` is a ref, here and below.
+   */
+  nodeScoresBelow(node: number, from: number, score: number): number;
+  /** Opens a gap of one entry in a leaf of a score tree that has room, and counts it. */
+  leafOpen(node: number, index: number): void;
+  /** Closes the place of one entry of a leaf of a score tree. */
+  leafClose(node: number, index: number): void;
 }
 
 let compiledModule: WebAssembly.Module | null = null;

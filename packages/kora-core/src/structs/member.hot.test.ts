@@ -181,6 +181,7 @@ for (const kernel of ['wasm', 'twin'] as const) {
           model.set(key, made);
         } else {
           checkOne(memory, wanted, hint);
+          expect(dict.slotOf(wanted.ref, dict.hashOfEntry(wanted.ref)), hint).toBe(slot);
           if (random.chance(0.4)) {
             dict.removeAt(slot, dict.hashOfEntry(wanted.ref));
             allocator.free(wanted.ref);

@@ -6,9 +6,10 @@
  *   of a set     | key length:16 flags:16 | [key length] | member bytes |
  *   field        | key length:16 flags:16 | value length | [key length] | [expiry, 2 words] |
  *                  field bytes, zero padded to 4 | value bytes |
- *   scored       | key length:16 flags:16 | spare | score f64 | [key length] | member bytes |
+ *   scored       | key length:16 flags:16 | hash | score f64 | [key length] | member bytes |
  *
- * The owner may use the type and encoding bits of the flags. Invariant: a member never owns blocks.
+ * The owner may use the type and encoding bits of the flags. Invariants: a member never owns
+ *   blocks; the hash is the one under which its dict has it, written by Dict.insert.
  * Cost: O(1), no allocation. A member of 16 bytes takes 24, 24 + value and 32 bytes of block.
  */
 import type { Allocator } from './allocator.hot.ts';
@@ -79,6 +80,20 @@ export function setFieldValueBytes(i32: Int32Array, ref: number, bytes: number):
 /** Score of a scored member. */
 export function memberScore(f64: Float64Array, ref: number): number {
   return f64[ref + 1]!;
+}
+
+/** True for members that carry their hash: scored ones. */
+export function hasHash(i32: Int32Array, ref: number): boolean {
+  return i32[ref << 1]! >>> 30 === MEMBER_SCORED >>> 14;
+}
+
+/** Hash of a scored member. */
+export function memberHash(i32: Int32Array, ref: number): number {
+  return i32[(ref << 1) + 1]!;
+}
+
+export function setMemberHash(i32: Int32Array, ref: number, hash: number): void {
+  i32[(ref << 1) + 1] = hash;
 }
 
 export function setMemberScore(f64: Float64Array, ref: number, score: number): void {

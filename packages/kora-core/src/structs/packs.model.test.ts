@@ -6,6 +6,7 @@
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import { verify } from '../assert.ts';
+import { checkSame } from '../testing/quick-checks.ts';
 import { makeDictMemory } from '../testing/dict-driver.ts';
 import type { RandomSource } from '../testing/random-source.ts';
 import { randomSource } from '../testing/random-source.ts';
@@ -70,16 +71,16 @@ function checkPack(bench: Bench, which: number, hint: string): void {
   if (forwards.join('|') !== model.join('|')) throw new Error(`contents ${hint}`);
   const backwards: number[] = [];
   for (let pos = packs.last(pack); pos !== 0; pos = packs.previous(pack, pos)) backwards.push(pos);
-  expect(backwards.reverse(), `backwards ${hint}`).toEqual(places);
+  checkSame(backwards.reverse().join(' '), places.join(' '), `backwards ${hint}`);
   const room = model.reduce((sum, text) => sum + packs.entryRoom(text.length), 0);
-  expect(packs.usedBytes(pack), `used ${hint}`).toBe(PACK_HEADER_BYTES + room);
+  checkSame(packs.usedBytes(pack), PACK_HEADER_BYTES + room, `used ${hint}`);
   const index = bench.random.below(model.length + 2) - 1;
-  expect(packs.seek(pack, index), `seek ${index} ${hint}`)
-    .toBe(index < 0 ? places.at(-1) ?? 0 : places[index] ?? 0);
-  expect(packs.seek(pack, -1 - index), `seek ${-1 - index} ${hint}`)
-    .toBe(index < 0 ? places[0] ?? 0 : places.at(-1 - index) ?? 0);
-  expect(packs.seek(pack, model.length), hint).toBe(0);
-  expect(packs.seek(pack, -1 - model.length), hint).toBe(0);
+  const placed = index < 0 ? places.at(-1) ?? 0 : places[index] ?? 0;
+  checkSame(packs.seek(pack, index), placed, `seek ${index} ${hint}`);
+  const placedBack = index < 0 ? places[0] ?? 0 : places.at(-1 - index) ?? 0;
+  checkSame(packs.seek(pack, -1 - index), placedBack, `seek ${-1 - index} ${hint}`);
+  checkSame(packs.seek(pack, model.length), 0, hint);
+  checkSame(packs.seek(pack, -1 - model.length), 0, hint);
   checkList(bench, which, places, hint);
 }
 
@@ -91,14 +92,14 @@ function checkList(bench: Bench, which: number, places: number[], hint: string):
   const listed = Math.min(entries, places.length - from);
   memory.i32[LIST_AT / 4 + listed * 2] = 12_345;
   const after = packs.list(bench.refs[which]!, places[from]!, entries, LIST_AT);
-  expect(after, `after list ${hint}`).toBe(places[from + entries] ?? 0);
+  checkSame(after, places[from + entries] ?? 0, `after list ${hint}`);
   for (let i = 0; i < listed; i++) {
     const at = memory.i32[LIST_AT / 4 + i * 2]! >>> 0;
     const bytes = memory.i32[LIST_AT / 4 + i * 2 + 1]!;
     const text = bench.models[which]![from + i];
     if (textAt(memory, at, bytes) !== text) throw new Error(`list ${from} ${i} ${hint}`);
   }
-  expect(memory.i32[LIST_AT / 4 + listed * 2], `list ends ${hint}`).toBe(12_345);
+  checkSame(memory.i32[LIST_AT / 4 + listed * 2], 12_345, `list ends ${hint}`);
 }
 
 function checkFind(bench: Bench, which: number, hint: string): void {
@@ -115,7 +116,8 @@ function checkFind(bench: Bench, which: number, hint: string): void {
   }
   const start = from < model.length ? packs.seek(pack, from) : 0;
   const found = packs.find(pack, start, place(memory, text), text.length, stride);
-  expect(found, `find ${JSON.stringify(text)} from ${from} by ${stride} ${hint}`).toBe(wanted);
+  const where = `find ${JSON.stringify(text)} from ${from} by ${stride} ${hint}`;
+  checkSame(found, wanted, where);
 }
 
 function reserve(bench: Bench, pack: number, more: number, hint: string): void {
@@ -144,7 +146,7 @@ function insertMany(bench: Bench, which: number, hint: string): void {
   refs[which] = packs.grow(refs[which]!, more);
   for (const text of texts) {
     const pack = packs.insert(refs[which], 0, place(memory, text), text.length);
-    expect(pack, `grown once ${hint}`).toBe(refs[which]);
+    checkSame(pack, refs[which], `grown once ${hint}`);
     bench.models[which]!.push(text);
   }
 }
@@ -158,7 +160,7 @@ function replaceOne(bench: Bench, which: number, hint: string): void {
   const pos = packs.seek(refs[which]!, index);
   refs[which] = packs.replace(refs[which]!, pos, place(memory, text), text.length);
   model[index] = text;
-  expect(packs.seek(refs[which], index), `the position holds ${hint}`).toBe(pos);
+  checkSame(packs.seek(refs[which], index), pos, `the position holds ${hint}`);
 }
 
 function removeSome(bench: Bench, which: number): void {

@@ -16,8 +16,8 @@ import { assert } from '../assert.ts';
 import type { Allocator } from './allocator.hot.ts';
 import {
   NODE_ENTRIES_MAX, TREE_COUNT, TREE_GRANULES, TREE_HEIGHT, TREE_LEAVES, TREE_ROOT, childrenWord,
-  closeInner, closeLeaf, copyInner, copyLeaf, countsWord, innerBytes, innerCapacityFor, leafBytes,
-  leafCapacityFor, nodeCapacity, nodeCount, openInner, openLeaf, refsWord, setNodeCount, startNode,
+  closeInner, copyInner, copyLeaf, countsWord, innerBytes, innerCapacityFor, leafBytes,
+  leafCapacityFor, nodeCapacity, nodeCount, openInner, refsWord, setNodeCount, startNode,
   sumCounts,
 } from './score-tree-nodes.hot.ts';
 import type { ScoreTreePath } from './score-tree-path.hot.ts';
@@ -29,6 +29,8 @@ const INNER_MERGE_BELOW = 16;
 /** ... with which it has at most so many. */
 const JOINED_MAX = 48;
 const HALF = 32;
+/** A tree with so many leaves gives a new one at its end its full size: loads in order fill it. */
+const EAGER_LEAVES_MIN = 8;
 /** Entries that a node which shrank or was joined has room for: reserveAdd counts on it. */
 const SLACK = 2;
 
@@ -92,7 +94,7 @@ export class ScoreTreeEdit {
     const i32 = this.memory.i32;
     const leaf = path.leaf;
     const height = path.height;
-    closeLeaf(i32, this.memory.kernel, leaf, path.position);
+    this.memory.kernel.leafClose(leaf, path.position);
     i32[(header << 1) + TREE_COUNT]! -= 1;
     for (let depth = 0; depth < height; depth++) {
       i32[countsWord(i32, path.node[depth]!) + path.index[depth]!]! -= 1;
@@ -135,7 +137,7 @@ export class ScoreTreeEdit {
 
   private writePair(leaf: number, at: number): void {
     const i32 = this.memory.i32;
-    openLeaf(i32, this.memory.kernel, leaf, at);
+    this.memory.kernel.leafOpen(leaf, at);
     this.memory.f64[leaf + 1 + at] = this.path.score[0]!;
     i32[refsWord(i32, leaf) + at] = this.path.ref;
   }
@@ -168,16 +170,18 @@ export class ScoreTreeEdit {
     let left = leaf;
     let right = leaf;
     if (at === NODE_ENTRIES_MAX && path.isRightmost(height)) {
-      right = this.newLeaf(header, leaf, 0, 0);
+      const leaves = this.memory.i32[(header << 1) + TREE_LEAVES]!;
+      right = this.newLeaf(header, leaf, 0, 0, leaves < EAGER_LEAVES_MIN ? 1 : NODE_ENTRIES_MAX);
       this.writePair(right, 0);
     } else if (at === 0) { // The tree's first leaf: elsewhere the separator stands before it.
-      left = this.newLeaf(header, leaf, 0, 0);
+      left = this.newLeaf(header, leaf, 0, 0, 1);
       this.writePair(left, 0);
       this.replaceNode(header, height, left);
     } else {
       const keep = at < HALF ? HALF - 1 : HALF;
-      left = this.newLeaf(header, leaf, 0, keep);
-      right = this.newLeaf(header, leaf, keep, NODE_ENTRIES_MAX - keep);
+      left = this.newLeaf(header, leaf, 0, keep, keep + 1);
+      const rest = NODE_ENTRIES_MAX - keep;
+      right = this.newLeaf(header, leaf, keep, rest, rest + 1);
       if (at < HALF) this.writePair(left, at);
       else this.writePair(right, at - keep);
       this.replaceNode(header, height, left);
@@ -190,9 +194,11 @@ export class ScoreTreeEdit {
     );
   }
 
-  /** A leaf with `count` entries of `leaf`, from `from` on, and room for one more. */
-  private newLeaf(header: number, leaf: number, from: number, count: number): number {
-    const capacity = leafCapacityFor(count + 1);
+  /** A leaf with `count` entries of `leaf`, from `from` on, and room for `entries` in all. */
+  private newLeaf(
+    header: number, leaf: number, from: number, count: number, entries: number,
+  ): number {
+    const capacity = leafCapacityFor(entries);
     const fresh = this.newNode(header, leafBytes(capacity), capacity, count);
     assert(fresh !== 0, 'the memory for an add was reserved');
     if (count > 0) copyLeaf(this.memory.i32, this.memory.kernel, fresh, 0, leaf, from, count);

@@ -6,9 +6,9 @@ import { describe, expect, it } from 'vitest';
 import { makeDictMemory } from '../testing/dict-driver.ts';
 import { randomSource } from '../testing/random-source.ts';
 import {
-  NODE_ENTRIES_MAX, childrenWord, closeInner, closeLeaf, copyInner, copyLeaf, countsWord,
+  NODE_ENTRIES_MAX, childrenWord, closeInner, copyInner, copyLeaf, countsWord,
   innerBytes, innerCapacityFor, leafBytes, leafCapacityFor, nodeCapacity, nodeCount, openInner,
-  openLeaf, refsWord, setNodeCount, startNode, sumCounts,
+  refsWord, setNodeCount, startNode, sumCounts,
 } from './score-tree-nodes.hot.ts';
 import type { WorkerMemory } from './worker-memory.ts';
 
@@ -75,11 +75,13 @@ describe('nodes of a score tree', () => {
             model = model.slice(from, from + keep);
           } else if (model.length > 0 && random.chance(0.4)) {
             const at = random.below(model.length);
-            (isLeaf ? closeLeaf : closeInner)(i32, memory.kernel, node, at);
+            if (isLeaf) memory.kernel.leafClose(node, at);
+            else closeInner(i32, memory.kernel, node, at);
             model.splice(at, 1);
           } else {
             const at = random.below(model.length + 1);
-            (isLeaf ? openLeaf : openInner)(i32, memory.kernel, node, at);
+            if (isLeaf) memory.kernel.leafOpen(node, at);
+            else openInner(i32, memory.kernel, node, at);
             write(memory, isLeaf, node, at, entry);
             model.splice(at, 0, isLeaf ? entry.slice(0, 2) : entry);
           }

@@ -11,7 +11,8 @@
  *   tree of 65 members cheap. A leaf grows every five or so inserts: a copy of at most 700 bytes.
  * Invariants: count <= capacity; capacity is a step of the table; the columns of one index belong
  *   together. Nodes know no siblings: the path from the root does.
- * Cost: an insert or removal moves at most a column behind it, by the kernel.
+ * Cost: an insert or removal moves at most the columns behind it, by the kernel: those of a leaf in
+ *   one call (Kernel.leafOpen, leafClose).
  */
 import type { Kernel } from './kernel.ts';
 
@@ -91,30 +92,6 @@ export function childrenWord(i32: Int32Array, node: number): number {
 /** Word of the first count of members below a child. */
 export function countsWord(i32: Int32Array, node: number): number {
   return (node << 1) + 2 + nodeCapacity(i32, node) * 4;
-}
-
-/** Opens a gap of one entry at `at` in a leaf that has room, and counts it. */
-export function openLeaf(i32: Int32Array, kernel: Kernel, node: number, at: number): void {
-  const count = nodeCount(i32, node);
-  if (at < count) {
-    const scores = node * 8 + NODE_HEADER_BYTES + at * 8;
-    const refs = (refsWord(i32, node) + at) * 4;
-    kernel.copy(scores + 8, scores, (count - at) * 8);
-    kernel.copy(refs + 4, refs, (count - at) * 4);
-  }
-  i32[node << 1]! += 1;
-}
-
-/** Closes the place of one entry of a leaf. */
-export function closeLeaf(i32: Int32Array, kernel: Kernel, node: number, at: number): void {
-  const count = nodeCount(i32, node) - 1;
-  if (at < count) {
-    const scores = node * 8 + NODE_HEADER_BYTES + at * 8;
-    const refs = (refsWord(i32, node) + at) * 4;
-    kernel.copy(scores, scores + 8, (count - at) * 8);
-    kernel.copy(refs, refs + 4, (count - at) * 4);
-  }
-  i32[node << 1]! -= 1;
 }
 
 /** Opens a gap of one child at `at` in an inner node that has room, and counts it. */

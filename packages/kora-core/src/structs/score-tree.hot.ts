@@ -153,6 +153,15 @@ export class ScoreTree {
     this.#edit.insert(this.header);
   }
 
+  /** As add, for a pair behind all others: nothing is searched. */
+  append(score: number, ref: number): void {
+    const path = this.#path;
+    path.wantPair(score, ref);
+    path.toEnd(this.header);
+    path.position++;
+    this.#edit.insert(this.header);
+  }
+
   /** Takes a pair out; false when it is not there. Never fails, never takes reserved memory. */
   remove(score: number, ref: number): boolean {
     if (!this.#find(score, ref)) return false;
@@ -196,13 +205,8 @@ export class ScoreTree {
   }
 
   #find(score: number, ref: number): boolean {
-    const path = this.#path;
-    path.wantPair(score, ref);
-    path.toPair(this.header);
-    const i32 = this.memory.i32;
-    if (path.position === nodeCount(i32, path.leaf)) return false;
-    if (i32[refsWord(i32, path.leaf) + path.position] !== ref) return false;
-    return this.memory.f64[path.leaf + 1 + path.position] === score;
+    this.#path.wantPair(score, ref);
+    return this.#path.toMember(this.header);
   }
 
   // ------------------------------------------------------------------ ranks
@@ -229,8 +233,10 @@ export class ScoreTree {
 
   /** Puts the cursor on a rank; false when there is none. Calls other than those below void it. */
   seek(rank: number): boolean {
-    if (rank < 0 || rank >= this.count()) return false;
-    this.#path.toRank(this.header, rank);
+    const count = this.count();
+    if (rank < 0 || rank >= count) return false;
+    if (rank === count - 1) this.#path.toEnd(this.header);
+    else this.#path.toRank(this.header, rank);
     return true;
   }
 
@@ -241,6 +247,15 @@ export class ScoreTree {
   cursorRef(): number {
     const i32 = this.memory.i32;
     return i32[refsWord(i32, this.#path.leaf) + this.#path.position]!;
+  }
+
+  /** Ref so many places from the cursor in its leaf, 0 when that is beyond it. */
+  neighbour(steps: number): number {
+    const i32 = this.memory.i32;
+    const path = this.#path;
+    const at = path.position + steps;
+    if (at < 0 || at >= nodeCount(i32, path.leaf)) return 0;
+    return i32[refsWord(i32, path.leaf) + at]!;
   }
 
   /** Moves the cursor up; false at the end, where it stays. */

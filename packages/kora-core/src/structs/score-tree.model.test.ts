@@ -63,7 +63,8 @@ class TreeDriver {
     if (there !== undefined && there.score === score && there.text === text) return false;
     if (!this.tree.reserveAdd(1, 1, 32 + text.length)) return false;
     const ref = this.member(text);
-    this.tree.add(score, ref);
+    if (place === this.model.length && text.length % 2 === 0) this.tree.append(score, ref);
+    else this.tree.add(score, ref);
     this.model.splice(place, 0, { score, text, ref });
     return true;
   }
@@ -105,6 +106,7 @@ class TreeDriver {
     }
     expect(back, hint).toEqual(wanted.reverse());
     expect(tree.collect(model.length, 5, out), hint).toBe(0);
+    if (tree.seek(model.length - 1)) expect(tree.cursorRef(), hint).toBe(model.at(-1)!.ref);
   }
 
   compareSome(random: RandomSource, hint: string): void {

@@ -6,6 +6,7 @@
 import { describe, expect, it } from 'vitest';
 import { verify } from '../assert.ts';
 import { SeededChance } from '../platform/platform.ts';
+import { checkAtMost, checkSame } from '../testing/quick-checks.ts';
 import {
   HORIZON_TICKS, TimingWheel, TOUCHES_PER_TAKE_MAX, WHEEL_TOUCHES,
 } from './timing-wheel.hot.ts';
@@ -54,8 +55,8 @@ function takeAll(wheel: TimingWheel, chance: SeededChance): number[] {
     const before = wheel.counters[WHEEL_TOUCHES]!;
     const count = wheel.takeDue(out, max);
     const touches = wheel.counters[WHEEL_TOUCHES]! - before;
-    expect(count).toBeLessThanOrEqual(max);
-    expect(touches).toBeLessThanOrEqual(max + TOUCHES_PER_TAKE_MAX + 64);
+    checkAtMost(count, max, 'records of a take');
+    checkAtMost(touches, max + TOUCHES_PER_TAKE_MAX + 64, 'touches of a take');
     for (let i = 0; i < count; i++) hashes.push(out[i]!);
   }
   return hashes;
@@ -77,7 +78,7 @@ describe('TimingWheel against a sorted list', () => {
         for (let i = 0; i < arms; i++) {
           const due = now + randomDistance(chance);
           model.set(nextHash, due);
-          expect(wheel.arm(nextHash, due), context).toBe(true);
+          checkSame(wheel.arm(nextHash, due), true, context);
           nextHash++;
         }
         expect(wheel.recordCount(), context).toBe(model.size);
@@ -86,7 +87,7 @@ describe('TimingWheel against a sorted list', () => {
         for (const hash of takeAll(wheel, chance)) {
           const due = model.get(hash);
           if (due === undefined) throw new Error(`${context}: hash ${hash} came unasked`);
-          expect(due, context).toBeLessThanOrEqual(now);
+          checkAtMost(due, now, context);
           model.delete(hash);
         }
         let late = 0;
@@ -131,7 +132,7 @@ describe('TimingWheel, bounds', () => {
     let takes = 0;
     while (wheel.hasDue()) {
       const before = wheel.counters[WHEEL_TOUCHES]!;
-      expect(wheel.takeDue(out, 16)).toBe(0);
+      checkSame(wheel.takeDue(out, 16), 0, 'a cascade');
       worst = Math.max(worst, wheel.counters[WHEEL_TOUCHES]! - before);
       takes++;
     }
@@ -229,7 +230,7 @@ describe('TimingWheel without memory', () => {
     let armed = 0;
     while (wheel.reserveArm()) {
       const due = NOW_TICK + randomDistance(chance);
-      expect(wheel.arm(armed, due), `arm ${armed}`).toBe(true);
+      checkSame(wheel.arm(armed, due), true, `arm ${armed}`);
       armed++;
     }
     expect(armed).toBeGreaterThan(1_000);

@@ -24,6 +24,7 @@ import { Outcome } from '../shard/executor.ts';
 import type { Shard } from '../shard/shard.ts';
 import type { WorkerMemory, WorkerMemoryOptions } from '../structs/worker-memory.ts';
 import { splitCommandLine } from './command-line.ts';
+import { latin1Bytes } from './latin1-text.ts';
 import type { RecordedReply } from './recorded-reply.ts';
 import { notationOf } from './recorded-reply.ts';
 import { RecordingSink } from './recording-sink.ts';
@@ -211,9 +212,5 @@ export class CommandDriver {
 
 function bytesOfArgument(argument: DriverArgument): Uint8Array {
   if (argument instanceof Uint8Array) return argument;
-  return Uint8Array.from(String(argument), (character) => {
-    const code = character.charCodeAt(0);
-    assert(code < 256, 'a text argument has one byte per character');
-    return code;
-  });
+  return latin1Bytes(String(argument));
 }

@@ -10,6 +10,7 @@ export type { CommandDriverOptions, DriverArgument } from './command-driver.ts';
 export { splitCommandLine } from './command-line.ts';
 export { KeyspaceFixture } from './keyspace-fixture.ts';
 export type { KeyspaceFixtureOptions } from './keyspace-fixture.ts';
+export { keyEvents } from '../keyspace/events.ts';
 export { replayEffect } from '../keyspace/effect-codec.ts';
 export { GarbageAdvisor } from './garbage-advisor.ts';
 export type { Offer } from './garbage-advisor.ts';

@@ -7,6 +7,7 @@
 import { incrByFloat } from '../bytes/long-double.ts';
 import { xxh3 } from '../bytes/xxh3.ts';
 import { STRING_BYTES_MAX } from '../limits.ts';
+import { latin1Bytes } from './latin1-text.ts';
 import type { RecordedReply } from './recorded-reply.ts';
 
 interface NaiveValue {
@@ -48,7 +49,7 @@ function needInt64(text: string): bigint {
 }
 
 function digestOf(text: string): string {
-  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const bytes = latin1Bytes(text);
   return xxh3(bytes, 0, bytes.length).toString(16).padStart(16, '0');
 }
 

@@ -42,16 +42,30 @@ export function notationOf(reply: RecordedReply): string {
   return `${QUOTED[reply.kind] ?? ''}${quote(reply.text)}`;
 }
 
-function quote(text: string): string {
-  let quoted = '"';
-  for (const character of text) {
-    const code = character.charCodeAt(0);
-    const isPrintable = code >= 32 && code <= 126;
-    quoted += ESCAPES[character] ?? (isPrintable ? character : `\\x${hex2(code)}`);
-  }
-  return `${quoted}"`;
+/** True when both are the same reply: what comparing their notations says, without making them. */
+export function isSameReply(a: RecordedReply, b: RecordedReply): boolean {
+  if (a.kind !== b.kind) return false;
+  if ('text' in a) return 'text' in b && a.text === b.text;
+  if (!('items' in a)) return true;
+  if (!('items' in b) || a.items.length !== b.items.length) return false;
+  return a.items.every((item, i) => {
+    const other = b.items[i];
+    return other !== undefined && isSameReply(item, other);
+  });
 }
 
-function hex2(code: number): string {
-  return code.toString(16).padStart(2, '0');
+/** What is not shown as it is. */
+const NEEDS_ESCAPE = /["\\]|[^ -~]/;
+/** How each character is shown. */
+const SHOWN: readonly string[] = Array.from({ length: 256 }, (_, code) => {
+  const character = String.fromCharCode(code);
+  const isPlain = !NEEDS_ESCAPE.test(character);
+  return isPlain ? character : (ESCAPES[character] ?? `\\x${code.toString(16).padStart(2, '0')}`);
+});
+
+function quote(text: string): string {
+  if (!NEEDS_ESCAPE.test(text)) return `"${text}"`;
+  let quoted = '"';
+  for (let i = 0; i < text.length; i++) quoted += SHOWN[text.charCodeAt(i)] ?? '?';
+  return `${quoted}"`;
 }

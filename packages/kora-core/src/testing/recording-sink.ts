@@ -10,6 +10,7 @@ import { writeBulks, writeRopeBytes } from '../command/sink.ts';
 import type { ReplyError } from '../errors/reply-error.ts';
 import type { Ropes } from '../structs/rope.ts';
 import type { WorkerMemory } from '../structs/worker-memory.ts';
+import { latin1Text } from './latin1-text.ts';
 import type { RecordedAggregate, RecordedReply } from './recorded-reply.ts';
 
 interface OpenAggregate {
@@ -86,7 +87,7 @@ export class RecordingSink implements ReplySink {
     this.bulkBytes(new TextEncoder().encode(text));
   }
   bulkBytes(bytes: Uint8Array): void {
-    this.#add({ kind: 'bulk', text: textOfBytes(bytes) });
+    this.#add({ kind: 'bulk', text: latin1Text(bytes) });
   }
   bulkStart(bytes: number): void {
     this.progress++;
@@ -127,7 +128,7 @@ export class RecordingSink implements ReplySink {
     this.#add({ kind: this.resp === 2 ? 'bulk' : 'bigNumber', text });
   }
   verbatim(format: string, text: string): void {
-    const bytes = textOfBytes(new TextEncoder().encode(text));
+    const bytes = latin1Text(new TextEncoder().encode(text));
     if (this.resp === 2) this.#add({ kind: 'bulk', text: bytes });
     else this.#add({ kind: 'verbatim', text: `${format}:${bytes}` });
   }
@@ -175,17 +176,8 @@ export class RecordingSink implements ReplySink {
     const copy = new Uint8Array(bytes);
     for (let i = 0; i < bytes; i++) {
       const from = at + i;
-      copy[i] = (i32[Math.floor(from / 4)] ?? 0) >>> ((from % 4) * 8);
+      copy[i] = (i32[from >>> 2] ?? 0) >>> ((from & 3) << 3);
     }
-    return textOfBytes(copy);
+    return latin1Text(copy);
   }
-}
-
-function textOfBytes(bytes: Uint8Array): string {
-  let text = '';
-  const step = 8192;
-  for (let i = 0; i < bytes.length; i += step) {
-    text += String.fromCharCode(...bytes.subarray(i, i + step));
-  }
-  return text;
 }

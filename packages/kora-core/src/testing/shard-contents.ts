@@ -13,6 +13,7 @@ import {
   entryExpireHigh, entryExpireLow, entryHasTtl, entryIsDue, entryKeyAt, entryKeyBytes,
 } from '../structs/entry.hot.ts';
 import { copyStringRange, stringBytes } from '../types/string/string.ts';
+import { latin1Text } from './latin1-text.ts';
 import { valueContents } from './value-contents.ts';
 
 /** One key with what it holds. */
@@ -34,7 +35,7 @@ export type ShardContents = Map<string, KeyContents>;
 export type Latin1Decoder = (bytes: Uint8Array) => string;
 
 /** Reads the whole shard. Uses its scratch area; changes nothing. */
-export function contentsOf(shard: Shard, decode: Latin1Decoder = latin1Of): ShardContents {
+export function contentsOf(shard: Shard, decode: Latin1Decoder = latin1Text): ShardContents {
   const contents: ShardContents = new Map();
   const slots = new Int32Array(CHAIN_SLOTS_MAX);
   const { keyspace, memory } = shard;
@@ -86,14 +87,6 @@ function keyText(shard: Shard, ref: number, decode: Latin1Decoder): string {
     const step = Math.min(SCRATCH_BYTES, bytes - done);
     kernel.copy(shard.scratchAt, at + done, step);
     text += decode(low.subarray(shard.scratchAt, shard.scratchAt + step));
-  }
-  return text;
-}
-
-function latin1Of(bytes: Uint8Array): string {
-  let text = '';
-  for (let done = 0; done < bytes.length; done += 8192) {
-    text += String.fromCharCode(...bytes.subarray(done, done + 8192));
   }
   return text;
 }

@@ -3,7 +3,7 @@
  * entries exist so that
  * COMMAND tells the truth about arguments, and every one answers as redis-server does without them.
  */
-import type { Command } from '@kora/core';
+import type { Command, Leaf } from '@kora/core';
 import {
   arg, defineCommand, defineContainer, defineHelp, Flag, reply, ReplyError,
 } from '@kora/core';
@@ -22,6 +22,10 @@ interface AbsentCommand {
   readonly flags?: number;
   readonly tips?: readonly string[];
   readonly since: string;
+  /** Arguments as COMMAND DOCS tells them; they are not looked at. */
+  readonly documented?: readonly (readonly [string, Leaf])[];
+  readonly history?: readonly (readonly [string, string])[];
+  readonly deprecated?: { readonly since: string; readonly replacedBy: string };
 }
 
 /** What all entries of a family share. */
@@ -33,7 +37,7 @@ interface AbsentFamily {
 
 function absent(
   family: AbsentFamily,
-  { name, arity, flags = 0, tips = [], since }: AbsentCommand,
+  { name, arity, flags = 0, tips = [], since, documented = [], ...others }: AbsentCommand,
 ): Command {
   const words = Math.abs(arity) - 2;
   const required = Array.from({ length: words }, (_, i) => {
@@ -42,6 +46,8 @@ function absent(
   });
   const isAnyOptional = arity === -2;
   return defineCommand({
+    ...others,
+    documentedArgs: documented,
     name: `${family.container}|${name}`, group: family.group, since,
     summary: `Not available: there is no ${family.container.toLowerCase()} support.`,
     complexity: 'O(1)',
@@ -65,41 +71,113 @@ const ADMIN_CLUSTER = Flag.Admin | Flag.Stale;
 const CHANGE_CLUSTER = ADMIN_CLUSTER | Flag.NoAsyncLoading;
 const VARIES = ['nondeterministic_output'];
 
+type Documented = AbsentCommand['documented'] & object;
+const nodeId: Documented = [['node-id', arg.bytes()]];
+const slot: Documented = [['slot', arg.integer()]];
+const slots: Documented = [['slot', arg.integer().repeated()]];
+const slotRanges: Documented = [[
+  'start-slot_end-slot', arg.repeat({ 'start-slot': arg.integer(), 'end-slot': arg.integer() }),
+]];
+const setSlot: Documented = [...slot, ['subcommand', arg.oneOf({
+  importing: arg.bytes('IMPORTING').documented({ name: 'node-id' }),
+  migrating: arg.bytes('MIGRATING').documented({ name: 'node-id' }),
+  node: arg.bytes('NODE').documented({ name: 'node-id' }),
+  stable: arg.token('STABLE'),
+})]];
+const meet: Documented = [
+  ['ip', arg.bytes()], ['port', arg.integer()],
+  ['cluster_bus_port', arg.integer().optional().documented({ since: '4.0.0' })],
+];
+
 const clusterTable: readonly AbsentCommand[] = [
-  { name: 'ADDSLOTS', arity: -3, flags: CHANGE_CLUSTER, since: '3.0.0' },
-  { name: 'ADDSLOTSRANGE', arity: -4, flags: CHANGE_CLUSTER, since: '7.0.0' },
+  { name: 'ADDSLOTS', arity: -3, flags: CHANGE_CLUSTER, since: '3.0.0', documented: slots },
+  {
+    name: 'ADDSLOTSRANGE', arity: -4, flags: CHANGE_CLUSTER, since: '7.0.0',
+    documented: slotRanges,
+  },
   { name: 'BUMPEPOCH', arity: 2, flags: CHANGE_CLUSTER, tips: VARIES, since: '3.0.0' },
-  { name: 'COUNT-FAILURE-REPORTS', arity: 3, flags: ADMIN_CLUSTER, tips: VARIES, since: '3.0.0' },
-  { name: 'COUNTKEYSINSLOT', arity: 3, flags: Flag.Stale, since: '3.0.0' },
-  { name: 'DELSLOTS', arity: -3, flags: CHANGE_CLUSTER, since: '3.0.0' },
-  { name: 'DELSLOTSRANGE', arity: -4, flags: CHANGE_CLUSTER, since: '7.0.0' },
-  { name: 'FAILOVER', arity: -2, flags: CHANGE_CLUSTER, since: '3.0.0' },
+  {
+    name: 'COUNT-FAILURE-REPORTS', arity: 3, flags: ADMIN_CLUSTER, tips: VARIES, since: '3.0.0',
+    documented: nodeId,
+  },
+  { name: 'COUNTKEYSINSLOT', arity: 3, flags: Flag.Stale, since: '3.0.0', documented: slot },
+  { name: 'DELSLOTS', arity: -3, flags: CHANGE_CLUSTER, since: '3.0.0', documented: slots },
+  {
+    name: 'DELSLOTSRANGE', arity: -4, flags: CHANGE_CLUSTER, since: '7.0.0',
+    documented: slotRanges,
+  },
+  {
+    name: 'FAILOVER', arity: -2, flags: CHANGE_CLUSTER, since: '3.0.0',
+    documented: [['options', arg.oneOf('FORCE', 'TAKEOVER').optional()]],
+  },
   { name: 'FLUSHSLOTS', arity: 2, flags: CHANGE_CLUSTER, since: '3.0.0' },
-  { name: 'FORGET', arity: 3, flags: CHANGE_CLUSTER, since: '3.0.0' },
-  { name: 'GETKEYSINSLOT', arity: 4, flags: Flag.Stale, tips: VARIES, since: '3.0.0' },
+  { name: 'FORGET', arity: 3, flags: CHANGE_CLUSTER, since: '3.0.0', documented: nodeId },
+  {
+    name: 'GETKEYSINSLOT', arity: 4, flags: Flag.Stale, tips: VARIES, since: '3.0.0',
+    documented: [...slot, ['count', arg.integer()]],
+  },
   { name: 'INFO', arity: 2, flags: Flag.Stale, tips: VARIES, since: '3.0.0' },
-  { name: 'KEYSLOT', arity: 3, flags: Flag.Stale, since: '3.0.0' },
+  {
+    name: 'KEYSLOT', arity: 3, flags: Flag.Stale, since: '3.0.0',
+    documented: [['key', arg.bytes()]],
+  },
   { name: 'LINKS', arity: 2, flags: Flag.Stale, tips: VARIES, since: '7.0.0' },
-  { name: 'MEET', arity: -4, flags: CHANGE_CLUSTER, since: '3.0.0' },
+  {
+    name: 'MEET', arity: -4, flags: CHANGE_CLUSTER, since: '3.0.0',
+    documented: meet,
+    history: [['4.0.0', 'Added the optional `cluster_bus_port` argument.']],
+  },
   { name: 'MYID', arity: 2, flags: Flag.Stale, since: '3.0.0' },
   { name: 'NODES', arity: 2, flags: Flag.Stale, tips: VARIES, since: '3.0.0' },
-  { name: 'REPLICAS', arity: 3, flags: ADMIN_CLUSTER, tips: VARIES, since: '5.0.0' },
-  { name: 'REPLICATE', arity: 3, flags: CHANGE_CLUSTER, since: '3.0.0' },
-  { name: 'RESET', arity: -2, flags: ADMIN_CLUSTER | Flag.NoScript, since: '3.0.0' },
+  {
+    name: 'REPLICAS', arity: 3, flags: ADMIN_CLUSTER, tips: VARIES, since: '5.0.0',
+    documented: nodeId,
+  },
+  { name: 'REPLICATE', arity: 3, flags: CHANGE_CLUSTER, since: '3.0.0', documented: nodeId },
+  {
+    name: 'RESET', arity: -2, flags: ADMIN_CLUSTER | Flag.NoScript, since: '3.0.0',
+    documented: [['hard_soft', arg.oneOf('HARD', 'SOFT').optional()]],
+  },
   { name: 'SAVECONFIG', arity: 2, flags: CHANGE_CLUSTER, since: '3.0.0' },
-  { name: 'SET-CONFIG-EPOCH', arity: 3, flags: CHANGE_CLUSTER, since: '3.0.0' },
-  { name: 'SETSLOT', arity: -4, flags: CHANGE_CLUSTER, since: '3.0.0' },
+  {
+    name: 'SET-CONFIG-EPOCH', arity: 3, flags: CHANGE_CLUSTER, since: '3.0.0',
+    documented: [['config-epoch', arg.integer()]],
+  },
+  { name: 'SETSLOT', arity: -4, flags: CHANGE_CLUSTER, since: '3.0.0', documented: setSlot },
   { name: 'SHARDS', arity: 2, flags: Flag.Stale, tips: VARIES, since: '7.0.0' },
-  { name: 'SLAVES', arity: 3, flags: ADMIN_CLUSTER, tips: VARIES, since: '3.0.0' },
-  { name: 'SLOTS', arity: 2, flags: Flag.Stale, tips: VARIES, since: '3.0.0' },
+  {
+    name: 'SLAVES', arity: 3, flags: ADMIN_CLUSTER, tips: VARIES, since: '3.0.0',
+    documented: nodeId,
+    deprecated: { since: '5.0.0', replacedBy: '`CLUSTER REPLICAS`' },
+  },
+  {
+    name: 'SLOTS', arity: 2, flags: Flag.Stale, tips: VARIES, since: '3.0.0',
+    deprecated: { since: '7.0.0', replacedBy: '`CLUSTER SHARDS`' },
+    history: [['4.0.0', 'Names the nodes by their IDs.'], ['7.0.0', 'Tells more of addresses.']],
+  },
 ];
 
 const CHANGE_MODULES = Flag.Admin | Flag.NoScript | Flag.NoAsyncLoading;
 
 const moduleTable: readonly AbsentCommand[] = [
-  { name: 'LOAD', arity: -3, flags: CHANGE_MODULES, since: '4.0.0' },
-  { name: 'LOADEX', arity: -3, flags: CHANGE_MODULES, since: '7.0.0' },
-  { name: 'UNLOAD', arity: 3, flags: CHANGE_MODULES, since: '4.0.0' },
+  {
+    name: 'LOAD', arity: -3, flags: CHANGE_MODULES, since: '4.0.0',
+    documented: [['path', arg.bytes()], ['arg', arg.bytes().repeated().optional()]],
+  },
+  {
+    name: 'LOADEX', arity: -3, flags: CHANGE_MODULES, since: '7.0.0',
+    documented: [
+      ['path', arg.bytes()],
+      ['configs', arg.block({ name: arg.bytes(), value: arg.bytes() }, 'CONFIG')
+        .repeated().optional()],
+      ['args', arg.block({ arg: arg.bytes() }, 'ARGS')
+        .repeated().optional().documented({ hasTokenOnce: true })],
+    ],
+  },
+  {
+    name: 'UNLOAD', arity: 3, flags: CHANGE_MODULES, since: '4.0.0',
+    documented: [['name', arg.bytes()]],
+  },
 ];
 
 export const moduleList = defineCommand({

@@ -9,8 +9,9 @@ import {
 import type { ClientFilter } from './client-filter.ts';
 import { clientClassOf, clientIdOf, fitsFilter, readClientFilter } from './client-filter.ts';
 import { clientLine } from './client-line.ts';
+import type { Asking } from '../mesh/part-client.ts';
+import { askingOf } from '../mesh/part-client.ts';
 import type { Session } from '../session.ts';
-import { sessionOf } from '../session.ts';
 
 const ADMIN = Flag.Admin | Flag.NoScript | Flag.Loading | Flag.Stale | Flag.NeverPaused;
 
@@ -25,9 +26,9 @@ const tooMany = (word: string): ReplyError => new ReplyError(
 );
 const badReason = new ReplyError('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
 
-/** The sessions that CLIENT LIST is about, or the error in its options. */
-function listed(asking: Session, words: readonly string[]): readonly Session[] | ReplyError {
-  const { sessions } = asking.worker;
+/** The sessions of this worker that CLIENT LIST is about, or the error in its options. */
+function listed({ worker }: Asking, words: readonly string[]): readonly Session[] | ReplyError {
+  const { sessions } = worker;
   const [first = '', second = ''] = words;
   if (words.length === 0) return sessions.open();
   if (words.length === 2 && first.toLowerCase() === 'type') {
@@ -64,37 +65,38 @@ export const clientList = defineCommand({
     ['7.0.3', 'Added `ssub` field.'],
   ],
   args: {
-    clientType: arg.oneOf({
-      normal: arg.token('NORMAL'), master: arg.token('MASTER'), replica: arg.token('REPLICA'),
-      pubsub: arg.token('PUBSUB'),
-    }).optional(),
-    clientId: arg.bytes('ID').repeated().optional(),
+    normal_master_replica_pubsub: arg.oneOf('NORMAL', 'MASTER', 'REPLICA', 'PUBSUB').after('TYPE')
+      .optional().documented({ since: '5.0.0' }),
+    id: arg.block({ clientId: arg.integer().repeated() }, 'ID')
+      .optional().documented({ since: '6.2.0' }),
   },
   reply: reply.verbatim('lines of name=value'),
   examples: [],
   // The words are read by listed(): Redis has an error of its own for each.
   parse: () => null,
   apply(shard, frame, out) {
-    const asking = sessionOf(frame);
+    const asking = askingOf(frame);
     const found = listed(asking, argumentTexts(frame, 2));
     if (found instanceof ReplyError) {
       out.error(found);
       return;
     }
-    const running = asking.worker.executor.current;
+    const { session: self } = asking;
+    // Where it is a part of what all workers do, no command runs as the connection's own.
+    const running = self === frame.client ? asking.worker.executor.current : clientList;
     const lines = found.map((session) =>
-      `${clientLine(session, shard.nowMs, session === asking ? running : null)}\n`);
+      `${clientLine(session, shard.nowMs, session === self ? running : null)}\n`);
     out.verbatim('txt', lines.join(''));
   },
 });
 
-/** Ends every session that fits; the asking one after its reply. Returns how many. */
-function killAll(asking: Session, filter: ClientFilter, nowMs: number): number {
+/** Ends every session of the worker that fits; the asking one after its reply. Returns how many. */
+function killAll({ worker, session: self }: Asking, filter: ClientFilter, nowMs: number): number {
   let count = 0;
-  for (const session of asking.worker.sessions.open()) {
+  for (const session of worker.sessions.open()) {
     if (!fitsFilter(filter, session, nowMs)) continue;
-    if (session !== asking) {
-      asking.worker.end(session);
+    if (session !== self) {
+      worker.end(session);
     } else {
       if (filter.skipsSelf) continue;
       session.flags |= ClientFlag.CloseAfterReply;
@@ -103,6 +105,26 @@ function killAll(asking: Session, filter: ClientFilter, nowMs: number): number {
   }
   return count;
 }
+
+/** Filters of CLIENT KILL; readClientFilter() reads them. */
+const killFilters = new Map([
+  ['id', arg.integer('ID').documented({ name: 'client-id', since: '2.8.12' })],
+  ['normal_master_slave_pubsub', arg.oneOf({
+    normal: arg.token('NORMAL'), master: arg.token('MASTER').documented({ since: '3.2.0' }),
+    slave: arg.token('SLAVE'), replica: arg.token('REPLICA').documented({ since: '5.0.0' }),
+    pubsub: arg.token('PUBSUB'),
+  }).after('TYPE').documented({ since: '2.8.12' })],
+  ['username', arg.bytes('USER')],
+  ['addr', arg.bytes('ADDR').documented({ name: 'ip:port' })],
+  ['laddr', arg.bytes('LADDR').documented({ name: 'ip:port', since: '6.2.0' })],
+  ['yes/no', arg.bytes('SKIPME')],
+]);
+const documentedKill = arg.oneOf({
+  'ip:port': arg.bytes().documented({ deprecatedSince: '2.8.12' }),
+  'new-format': arg.oneOf(Object.fromEntries(
+    [...killFilters].map(([name, leaf]) => [name, leaf.optional()]),
+  )).repeated(),
+});
 
 export const clientKill = defineCommand({
   name: 'CLIENT|KILL', group: 'connection', since: '2.4.0',
@@ -121,10 +143,11 @@ export const clientKill = defineCommand({
     ['6.2.0', '`LADDR` option.'],
   ],
   args: { filter: arg.bytes().repeated() },
+  documentedArgs: [['filter', documentedKill]],
   reply: oneReplyOf(reply.ok('with an address alone'), reply.integer('connections ended')),
   examples: [['CLIENT KILL 1.2.3.4:5', '-"ERR No such client"']],
   apply(shard, frame, out) {
-    const asking = sessionOf(frame);
+    const asking = askingOf(frame);
     const words = argumentTexts(frame, 2);
     if (words.length === 1) {
       const filter = { address: words[0] ?? '', skipsSelf: false };
@@ -151,7 +174,10 @@ export const clientPause = defineCommand({
   complexity: 'O(1)',
   arity: -3, flags: ADMIN, acl: ['connection'], keys: [],
   history: [['6.2.0', '`CLIENT PAUSE WRITE` mode added along with the `mode` option.']],
-  args: { timeout: arg.bytes(), mode: arg.bytes().optional() },
+  args: {
+    timeout: arg.integer(),
+    mode: arg.oneOf('WRITE', 'ALL').optional().documented({ since: '6.2.0' }),
+  },
   reply: reply.ok(),
   examples: [],
   parse: (frame) => (frame.count > 4 ? tooMany(argumentText(frame, 1)) : null),
@@ -180,7 +206,7 @@ export const clientUnpause = defineCommand({
   examples: [],
   apply(shard, frame, out) {
     shard.pause.end();
-    sessionOf(frame).worker.releaseParked();
+    askingOf(frame).worker.releaseParked();
     out.ok();
   },
 });
@@ -190,7 +216,7 @@ export const clientUnblock = defineCommand({
   summary: 'Ends the wait of a blocked connection, as if its time were over or with an error.',
   complexity: 'O(1)',
   arity: -3, flags: ADMIN, acl: ['connection'], keys: [],
-  args: { clientId: arg.integer(), timeoutError: arg.bytes().optional() },
+  args: { clientId: arg.integer(), timeout_error: arg.oneOf('TIMEOUT', 'ERROR').optional() },
   reply: reply.integer('1 when it was blocked, else 0'),
   examples: [['CLIENT UNBLOCK 999999', ':0']],
   // Redis looks at the reason before the number.
@@ -203,12 +229,11 @@ export const clientUnblock = defineCommand({
     }
     const id = clientIdOf(argumentText(frame, 2));
     if (id === null) out.error(replyErrors.notInteger);
-    else answerUnblock(sessionOf(frame), id, reason === 'ERROR', out);
+    else answerUnblock(askingOf(frame), id, reason === 'ERROR', out);
   },
 });
 
-function answerUnblock(asking: Session, id: number, isError: boolean, out: ReplySink): void {
-  const { worker } = asking;
+function answerUnblock({ worker }: Asking, id: number, isError: boolean, out: ReplySink): void {
   const session = worker.sessions.byId(id);
   out.integer(session !== undefined && worker.unblock(session, isError) ? 1 : 0);
 }

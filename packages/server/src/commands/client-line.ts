@@ -27,11 +27,11 @@ export function clientLine(session: Session, nowMs: number, running: Command | n
     ['sub', 0],
     ['psub', 0],
     ['ssub', 0],
-    ['multi', -1],
+    ['multi', (session.flags & ClientFlag.InMulti) === 0 ? -1 : (session.queue?.count ?? 0)],
     ['qbuf', session.inputBytes],
     ['qbuf-free', session.inputCapacity - session.inputBytes],
     ['argv-mem', session.bigHeldBytes],
-    ['multi-mem', 0],
+    ['multi-mem', session.queuedBytes],
     ['rbs', REPLY_CHUNK_BYTES],
     ['rbp', session.outputBytes],
     ['obl', 0],
@@ -52,7 +52,9 @@ export function clientLine(session: Session, nowMs: number, running: Command | n
 /** Letters as Redis has them; `N` when there is none. */
 function flagsOf(session: Session): string {
   let letters = '';
+  if ((session.flags & ClientFlag.InMulti) !== 0) letters += 'x';
   if (session.hold === Hold.Waiting) letters += 'b';
+  if (session.worker.shard.transactions.isTouched(session)) letters += 'd';
   if ((session.flags & ClientFlag.CloseAfterReply) !== 0) letters += 'c';
   if (session.peer.isUnixSocket) letters += 'U';
   if ((session.flags & ClientFlag.NoEvict) !== 0) letters += 'e';

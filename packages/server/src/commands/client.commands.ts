@@ -102,7 +102,7 @@ export const clientReply = defineCommand({
   name: 'CLIENT|REPLY', group: 'connection', since: '3.2.0',
   summary: 'Switches the replies of this connection off and on, or skips the next one.',
   complexity: 'O(1)', arity: 3, flags: OWN, acl: ['connection'], keys: [],
-  args: { onOffSkip: arg.oneOf('ON', 'OFF', 'SKIP') },
+  args: { onOffSkip: arg.oneOf('ON', 'OFF', 'SKIP').documented({ name: 'on_off_skip' }) },
   reply: oneReplyOf(reply.ok('with ON'), reply.none('with OFF and SKIP')),
   examples: [],
   apply(_shard, frame, out, at) {
@@ -116,6 +116,7 @@ export const clientReply = defineCommand({
       out.ok();
     } else if (choice === 2) {
       session.flags |= ClientFlag.ReplyOff;
+      session.worker.sink.mute(); // Within EXEC the replies of the commands behind it go too.
     } else if (!isOff) {
       session.flags |= ClientFlag.ReplySkip;
     }

@@ -95,11 +95,13 @@ export const hello = defineCommand({
       "connection's context.",
   ]],
   args: {
-    protover: arg.integer().optional(),
-    usernamePassword: arg
-      .block({ username: arg.bytes(), password: arg.bytes() }, 'AUTH')
-      .optional(),
-    clientname: arg.bytes('SETNAME').optional(),
+    arguments: arg.block({
+      protover: arg.integer(),
+      username_password: arg
+        .block({ username: arg.bytes(), password: arg.bytes() }, 'AUTH')
+        .optional(),
+      clientname: arg.bytes('SETNAME').optional(),
+    }).optional(),
   },
   reply: reply.map('facts about the server and the connection'),
   examples: [],
@@ -144,6 +146,10 @@ export const auth = defineCommand({
   keys: [],
   history: [['6.0.0', 'Added ACL style (username and password).']],
   args: { username: arg.bytes(), password: arg.bytes().optional() },
+  documentedArgs: [
+    ['username', arg.bytes().optional().documented({ since: '6.0.0' })],
+    ['password', arg.bytes()],
+  ],
   reply: reply.ok(),
   examples: [],
   check: (frame) => (frame.count > 3 ? replyErrors.syntax : null),
@@ -169,6 +175,7 @@ export const quit = defineCommand({
   acl: ['connection'],
   keys: [],
   args: { arguments: arg.bytes().repeated().optional() },
+  documentedArgs: [],
   reply: reply.ok(),
   examples: [],
   apply(_shard, frame, out) {
@@ -190,6 +197,7 @@ export const reset = defineCommand({
   examples: [],
   apply(shard, frame, out) {
     const session = sessionOf(frame);
+    shard.transactions.reset(session);
     session.db = 0;
     session.resp = 2;
     session.flags = 0;

@@ -28,10 +28,10 @@ export const shutdown = defineCommand({
   keys: [],
   history: [['7.0.0', 'Added the `NOW`, `FORCE` and `ABORT` modifiers.']],
   args: {
-    save: arg.oneOf('NOSAVE', 'SAVE').optional(),
-    now: arg.token('NOW').optional(),
-    force: arg.token('FORCE').optional(),
-    abort: arg.token('ABORT').optional(),
+    save: arg.oneOf('NOSAVE', 'SAVE').optional().documented({ name: 'nosave_save' }),
+    now: arg.token('NOW').optional().documented({ since: '7.0.0' }),
+    force: arg.token('FORCE').optional().documented({ since: '7.0.0' }),
+    abort: arg.token('ABORT').optional().documented({ since: '7.0.0' }),
   },
   reply: reply.none('the connection ends; an error when the server cannot end'),
   examples: [['SHUTDOWN ABORT', '-"ERR No shutdown in progress."']],
@@ -75,16 +75,26 @@ export const role = defineCommand({
   },
 });
 
+const documentedReplicaOf = [['args', arg.oneOf({
+  'host-port': arg.block({ host: arg.bytes(), port: arg.integer() }),
+  'no-one': arg.block({ no: arg.token('NO'), one: arg.token('ONE') }),
+})]] as const;
+
 /** REPLICAOF and its old name. */
-function replicaOf(name: string, since: string, docs: string): Command {
+function replicaOf(
+  name: string, since: string, summary: string,
+  later?: { readonly since: string; readonly replacedBy: string },
+): Command {
   return defineCommand({
-    name, group: 'server', since, summary: docs,
+    name, group: 'server', since, summary,
+    ...(later === undefined ? {} : { deprecated: later }),
     complexity: 'O(1)',
     arity: 3,
     flags: Flag.Admin | Flag.NoScript | Flag.Stale | Flag.NoAsyncLoading,
     acl: [],
     keys: [],
     args: { host: arg.bytes(), port: arg.bytes() },
+    documentedArgs: documentedReplicaOf,
     reply: reply.ok(),
     examples: [[`${name} NO ONE`, '+"OK"']],
     apply(_shard, frame, out) {
@@ -96,7 +106,9 @@ function replicaOf(name: string, since: string, docs: string): Command {
 }
 
 export const replicaof = replicaOf('REPLICAOF', '5.0.0', 'Makes this a master with NO ONE.');
-export const slaveof = replicaOf('SLAVEOF', '1.0.0', 'The old name of REPLICAOF.');
+export const slaveof = replicaOf('SLAVEOF', '1.0.0', 'The old name of REPLICAOF.', {
+  since: '5.0.0', replacedBy: '`REPLICAOF`',
+});
 
 export const failover = defineCommand({
   name: 'FAILOVER', group: 'server', since: '6.2.0',
@@ -112,6 +124,13 @@ export const failover = defineCommand({
     abort: arg.token('ABORT').optional(),
     timeout: arg.integer('TIMEOUT').optional(),
   },
+  documentedArgs: [
+    ['target', arg.block({
+      host: arg.bytes(), port: arg.integer(), force: arg.token('FORCE').optional(),
+    }, 'TO').optional()],
+    ['abort', arg.token('ABORT').optional()],
+    ['milliseconds', arg.integer('TIMEOUT').optional()],
+  ],
   reply: reply.ok(),
   examples: [['FAILOVER', '-"ERR FAILOVER requires connected replicas."']],
   apply(_shard, frame, out, at) {
@@ -129,6 +148,7 @@ export const wait = defineCommand({
   keys: [],
   tips: ['request_policy:all_shards', 'response_policy:agg_min'],
   args: { numreplicas: arg.integer(), timeout: arg.bytes() },
+  documentedArgs: [['numreplicas', arg.integer()], ['timeout', arg.integer()]],
   reply: reply.integer('replicas that have them'),
   examples: [['WAIT 0 100', ':0']],
   apply(shard, frame, out, at) {
@@ -149,13 +169,13 @@ function readTimeout(frame: ArgFrame): number | ReplyError {
 }
 
 /**
- * No replica will answer: 0 now when none is asked for, else when the time is over; never with
- * timeout 0.
+ * No replica will answer: 0 now when none is asked for or within EXEC, else when the time is over;
+ * never with timeout 0.
  */
 function waitFor(
   frame: ArgFrame, out: ReplySink, replicas: number, timeoutMs: number, nowMs: number,
 ): void {
-  if (replicas <= 0) {
+  if (replicas <= 0 || (frame.client.flags & ClientFlag.InExec) !== 0) {
     out.integer(0);
     return;
   }

@@ -4,6 +4,7 @@
  * checked and then accepted only with the value that leaves the thing switched off, so nobody
  * believes it runs.
  */
+import { MESH_WORKER_COUNT_MAX } from '@kora/core';
 import { MEMORY_ADVICES } from '../io/native/memory-advisor.ts';
 import type { MemoryAdvice } from '../io/native/memory-advisor.ts';
 import type { IoChoice } from '../options.ts';
@@ -104,14 +105,16 @@ export function readMemoryAdvice(entry: ConfigEntry): MemoryAdvice {
   throw refused(entry, `${quoted(word)} is none of ${MEMORY_ADVICES.join(', ')}`);
 }
 
-/** The number of workers, which is 1 until there can be more.
+/** The number of workers.
  * @throws {Fault} INVALID_CONFIG */
 export function readWorkers(entry: ConfigEntry): number {
   checkForm(entry, 'integer');
   const word = oneWord(entry);
-  if (!/^[1-9]\d{0,3}$/.test(word)) throw refused(entry, `${quoted(word)} is no number from 1 up`);
-  if (word !== '1') throw refused(entry, 'more than one worker is not built yet; there is 1');
-  return 1;
+  const count = /^[1-9]\d{0,3}$/.test(word) ? Number(word) : 0;
+  if (count < 1 || count > MESH_WORKER_COUNT_MAX) {
+    throw refused(entry, `${quoted(word)} is no number from 1 to ${MESH_WORKER_COUNT_MAX}`);
+  }
+  return count;
 }
 
 /** Refuses a value that a typed syntax states in another type than is wanted.

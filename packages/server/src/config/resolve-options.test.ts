@@ -43,7 +43,7 @@ describe('files', () => {
     const options = resolve('good.toml', [
       'bind = ["127.0.0.1", "::1"] # both',
       'port = 7000',
-      'workers = 1',
+      'workers = 3',
       'io = "node"',
       'log_level = "warn"',
       'password = "a \\"word\\""',
@@ -61,7 +61,7 @@ describe('files', () => {
       'wal_max_bytes = 67_108_864',
       'snapshot_retain = 24',
     ].join('\n'));
-    expect(options).toMatchObject({ workers: 1, io: 'node', memoryAdvice: 'huge-pages' });
+    expect(options).toMatchObject({ workers: 3, io: 'node', memoryAdvice: 'huge-pages' });
     expect(options.settings).toMatchObject({
       bind: '127.0.0.1 ::1', port: '7000', loglevel: 'warning', requirepass: 'a "word"',
       unixsocket: '/run/kora.sock', maxmemory: '104857600', 'maxmemory-policy': 'allkeys-lru',
@@ -136,8 +136,8 @@ describe('bad TOML', () => {
     ['protected_mode = 1', '1: protected_mode: wrong type: it is an integer, ', 'a boolean'],
     ['log_level = "loud"', '1: log_level: "loud" is refused: ', 'debug, verbose, notice'],
     ['maxmemory_policy = "lru"', '1: maxmemory_policy: "lru" is refused: ', 'allkeys-lru'],
-    ['workers = 2', '1: workers: more than one worker is not built yet', 'there is 1'],
-    ['workers = 0', '1: workers: "0" is no number from 1 up', ''],
+    ['workers = 31', '1: workers: "31" is no number from 1 to 30', ''],
+    ['workers = 0', '1: workers: "0" is no number from 1 to 30', ''],
     ['workers = "1"', '1: workers: wrong type: it is text, wanted an integer', ''],
     ['io = "fast"', '1: io: "fast" is none of auto, uring, epoll, node', ''],
     ['memory_advice = "yes"', '1: memory_advice: "yes" is none of off, huge-pages, ', 'all'],

@@ -17,8 +17,9 @@ function engineNamed(name: string): LoopEngine {
     throw new Error('not used here');
   };
   return {
-    name, wakeDescriptor: -1,
-    start: nothing, listen: nothing, send: nothing, receiveInto: nothing, pauseReceive: nothing,
+    name, wakeDescriptor: -1, ringDescriptor: -1,
+    shareWake: nothing, start: nothing, listen: nothing, send: nothing, receiveInto: nothing,
+    pauseReceive: nothing,
     resumeReceive: nothing, close: nothing, setKeepAlive: nothing, requestTurn: nothing,
     stopListening: nothing, turn: nothing,
     stop: () => {

@@ -33,6 +33,12 @@ export interface ListenAddress {
   /** Permissions of the unix socket's file, for example 0o700; 0 = as the system makes it. */
   readonly pathMode?: number;
   readonly backlog: number;
+  /**
+   * Of TCP: `none` (the default) has the address alone; `first` and `next` are listeners of several
+   * threads, among which the system deals connections out, and `first` fails when another process
+   * has the address.
+   */
+  readonly sharing?: 'none' | 'first' | 'next';
 }
 
 /** What the engine calls. Implemented by the worker; must not throw. */
@@ -119,6 +125,12 @@ export interface IoEngine {
   close(slot: number, isGraceful: boolean): void;
   /** Seconds of idleness before TCP keepalive probes, 0 = none. */
   setKeepAlive(slot: number, seconds: number): void;
+  /**
+   * Ends the wait of another thread, no later than this engine waits itself: by a 1 to the eventfd
+   * of its engine or by a message to its io_uring. Absent where there are no such descriptors.
+   * @param ring the other's LoopEngine.ringDescriptor
+   */
+  signal?(eventfd: number, ring: number): void;
   /** One onTurn soon; several requests are one. */
   requestTurn(): void;
   /** Stops accepting there; the address is free when it returns. */
@@ -134,6 +146,14 @@ export interface LoopEngine extends IoEngine {
    * kernel and lead to onWake. Valid after start; any thread may write.
    */
   readonly wakeDescriptor: number;
+  /**
+   * A second descriptor of the same eventfd, for other threads: it stays valid when the engine has
+   * ended, so that a late write goes nowhere instead of to whatever has the number by then.
+   * @returns the caller's to close; -1 when the system has none left
+   */
+  shareWake(): number;
+  /** Its io_uring, to which others may post a message that ends a wait; -1 = it has none. */
+  readonly ringDescriptor: number;
   /**
    * One turn: waits for events, no longer than until the next tick, and delivers them.
    * @param mayWait false: only what is there already

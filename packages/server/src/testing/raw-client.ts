@@ -116,6 +116,11 @@ export class RawClient {
     return this.reply();
   }
 
+  /** True when no part of a reply was received whose rest was not. */
+  get isBetweenReplies(): boolean {
+    return this.#decoder.isIdle;
+  }
+
   /** Replies received and not asked for. */
   get unread(): readonly string[] {
     return this.#replies;

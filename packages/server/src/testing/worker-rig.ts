@@ -10,6 +10,9 @@ import { serverCommands } from '../commands/server-commands.ts';
 import type { EngineHandler, IoEngine, Peer } from '../io/engine.ts';
 import { RECEIVE_BYTES_MAX } from '../io/engine.ts';
 import { Limits } from '../limits.ts';
+import type { MeshPlan } from '../mesh/mesh-plan.ts';
+import { placeOf } from '../mesh/mesh-plan.ts';
+import { addServerInfo } from '../server-info.ts';
 import { Worker } from '../worker.ts';
 
 const PEER: Peer = Object.freeze({
@@ -18,7 +21,7 @@ const PEER: Peer = Object.freeze({
 });
 
 /** Room for requests and replies; address space only. */
-const LOW_BYTES = 256 * 1024 * 1024;
+export const RIG_LOW_BYTES = 256 * 1024 * 1024;
 
 /** An engine whose only peer is the program: every send is taken at once, or held. */
 export class MemoryEngine implements IoEngine {
@@ -93,10 +96,16 @@ export interface WorkerRigOptions {
   /** Most requests found ahead; 1 = none. */
   readonly aheadCountMax?: number;
   readonly seed?: number;
+  /** Shared with other rigs; default: a clock of its own. */
+  readonly clock?: VirtualClock;
+  /** The rig is one of several workers. */
+  readonly mesh?: MeshPlan;
+  /** Called when another worker has to be woken. */
+  readonly wake?: (worker: number) => void;
 }
 
 export class WorkerRig {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly engine = new MemoryEngine();
   readonly composed: ComposedShard;
   readonly worker: Worker;
@@ -108,11 +117,15 @@ export class WorkerRig {
     const settings = new Settings();
     const refusal = settings.load([...(options.settings ?? [])]);
     if (refusal !== null) throw new Error(refusal);
+    this.clock = options.clock ?? new VirtualClock();
+    const { mesh } = options;
+    const memory = mesh?.memories[mesh.index];
     this.composed = composeShard({
       platform: {
         clock: this.clock, chance: new SeededChance(options.seed ?? 1), scheduler: this.engine,
       },
-      memoryOptions: { lowBytes: LOW_BYTES },
+      memoryOptions: { lowBytes: RIG_LOW_BYTES, ...(memory === undefined ? {} : { memory }) },
+      ...(mesh === undefined ? {} : placeOf(mesh)),
       settings,
       extraCommands: [...serverCommands, ...(options.extraCommands ?? [])],
     });
@@ -125,7 +138,9 @@ export class WorkerRig {
         throw error;
       },
       onShutdown: () => undefined,
-    }, options.aheadCountMax);
+    }, options.aheadCountMax, mesh, options.wake);
+    const facts = { ioReason: 'for a test', configFile: '', executable: '' };
+    addServerInfo(this.composed.info, this.worker, facts);
     settings.bind('requirepass', ({ text }) => {
       this.worker.letStrangersIn(text === '');
     });
@@ -163,6 +178,19 @@ export class WorkerRig {
     this.engine.isTurnRequested = false;
     this.worker.onTurnStart();
     this.worker.onTurn();
+    this.worker.onTurnEnd();
+  }
+
+  /** A turn without events: what other workers sent is taken. */
+  idle(): void {
+    this.worker.onTurnStart();
+    this.worker.onTurnEnd();
+  }
+
+  /** The peer sends nothing more. */
+  halfClose(slot: number): void {
+    this.worker.onTurnStart();
+    this.worker.onEnd(slot);
     this.worker.onTurnEnd();
   }
 

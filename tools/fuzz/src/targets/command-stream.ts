@@ -61,6 +61,9 @@ export const commandStream: FuzzTarget = {
       if (choices.once(6)) driver.clock.advance(choices.of([1, 99, 1000, 100_000]));
       if (choices.once(10)) driver.shard.maintain();
     }
+    // What the client has queued and watches is memory too.
+    driver.run('DISCARD');
+    driver.run('UNWATCH');
     driver.emptyCompletely();
     const left = driver.memory.arenaAllocator.usedBytes() - baseline;
     if (left !== 0) throw new Error(`${left} bytes stayed after FLUSHALL`);

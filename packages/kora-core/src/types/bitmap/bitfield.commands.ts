@@ -33,8 +33,9 @@ const JOINED_BYTES_MAX = 1_024;
 const usageOfBitfield: KeyUsage = (argumentCount, argument) => {
   for (let i = 2; i < argumentCount; i++) {
     const word = argument(i).toUpperCase();
-    if (word === 'GET') i += 2;
-    else if (word === 'OVERFLOW') i += 1;
+    // What is cut short may mean a write.
+    if (word === 'GET' && i + 2 < argumentCount) i += 2;
+    else if (word === 'OVERFLOW' && i + 1 < argumentCount) i += 1;
     else return { access: 'RW', effects: ['access', 'update'] };
   }
   return { access: 'RO', effects: ['access'] };
@@ -57,12 +58,12 @@ export const bitfield = defineCommand({
   args: {
     key: arg.key(),
     operation: arg.oneOf({
-      encodingOffset: arg.block(encodingAndOffset, 'GET'),
+      encoding_offset: arg.block(encodingAndOffset, 'GET'),
       write: arg.block({
-        wrapSatFail: arg.oneOf('WRAP', 'SAT', 'FAIL').optional(),
-        writeOperation: arg.oneOf({
-          encodingOffsetValue: arg.block({ ...encodingAndOffset, value: arg.integer() }, 'SET'),
-          encodingOffsetIncrement: arg.block(
+        wrap_sat_fail: arg.oneOf('WRAP', 'SAT', 'FAIL').after('OVERFLOW').optional(),
+        write_operation: arg.oneOf({
+          encoding_offset_value: arg.block({ ...encodingAndOffset, value: arg.integer() }, 'SET'),
+          encoding_offset_increment: arg.block(
             { ...encodingAndOffset, increment: arg.integer() }, 'INCRBY',
           ),
         }),
@@ -92,9 +93,7 @@ export const bitfieldRo = defineCommand({
   keys: [keysAt({ first: 1, last: 1, step: 1, access: 'RO', effect: 'access' })],
   args: {
     key: arg.key(),
-    operation: arg.oneOf({
-      encodingOffset: arg.block(encodingAndOffset, 'GET'),
-    }).repeated().optional(),
+    encoding_offset: arg.block(encodingAndOffset, 'GET').repeated().optional(),
   },
   reply: reply.array('a value for each operation'),
   examples: [

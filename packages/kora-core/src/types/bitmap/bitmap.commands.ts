@@ -124,6 +124,8 @@ export const getbit = defineCommand({
 
 // ------------------------------------------------------------------ BITCOUNT and BITPOS
 
+const unitLeaf = arg.oneOf('BYTE', 'BIT').optional().documented({ since: '7.0.0' });
+
 export const bitcount = defineCommand({
   name: 'BITCOUNT', group: 'bitmap', since: '2.6.0',
   summary: 'Counts the bits set in a string, or in a range of it.',
@@ -136,7 +138,7 @@ export const bitcount = defineCommand({
   args: {
     key: arg.key(),
     index: arg.block({
-      start: arg.integer(), end: arg.integer(), indexUnit: arg.oneOf('BYTE', 'BIT').optional(),
+      start: arg.integer(), end: arg.integer(), index_unit: unitLeaf,
     }).optional(),
   },
   reply: reply.integer('bits set'),
@@ -173,8 +175,8 @@ export const bitpos = defineCommand({
     bit: arg.integer(),
     index: arg.block({
       start: arg.integer(),
-      endIndex: arg.block({
-        end: arg.integer(), indexUnit: arg.oneOf('BYTE', 'BIT').optional(),
+      end_index: arg.block({
+        end: arg.integer(), index_unit: unitLeaf,
       }).optional(),
     }).optional(),
   },

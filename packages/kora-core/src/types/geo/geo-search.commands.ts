@@ -46,9 +46,12 @@ const upperCaseHistory = ['7.0.0', 'Added support for uppercase unit names.'] as
 const anyHistory = ['6.2.0', 'Added the `ANY` option for `COUNT`.'] as const;
 
 const orderLeaf = arg.oneOf('ASC', 'DESC').optional();
-const countLeaves = {
-  count: arg.integer('COUNT').optional(), any: arg.token('ANY').optional(),
-};
+const anyLeaf = arg.token('ANY').optional();
+const countLeaf = arg.block({ count: arg.integer('COUNT'), any: anyLeaf }).optional();
+/** The same, in commands that are older than ANY. */
+const laterCountLeaf = arg.block({
+  count: arg.integer('COUNT'), any: anyLeaf.documented({ since: '6.2.0' }),
+}).optional();
 const replyLeaves = {
   withcoord: arg.token('WITHCOORD').optional(),
   withdist: arg.token('WITHDIST').optional(),
@@ -56,22 +59,33 @@ const replyLeaves = {
 };
 const radiusLeaves = { radius: arg.double(), unit: unitLeaf };
 const storeLeaves = {
-  store: arg.key('STORE').optional(), storedist: arg.key('STOREDIST').optional(),
+  store: arg.key('STORE').optional().documented({ name: 'key' }),
+  storedist: arg.key('STOREDIST').optional().documented({ name: 'key' }),
 };
+const storeDistancesLeaf = arg.token('STOREDIST').optional();
+const fromLeaf = arg.oneOf({
+  member: arg.bytes('FROMMEMBER'),
+  longitude_latitude: arg.block(
+    { longitude: arg.double(), latitude: arg.double() }, 'FROMLONLAT',
+  ),
+});
 const searchLeaves = {
-  from: arg.oneOf({
-    member: arg.bytes('FROMMEMBER'),
-    longitudeLatitude: arg.block(
-      { longitude: arg.double(), latitude: arg.double() }, 'FROMLONLAT',
-    ),
-  }),
+  from: fromLeaf,
   by: arg.oneOf({
     circle: arg.block(radiusLeaves, 'BYRADIUS'),
     box: arg.block({ width: arg.double(), height: arg.double(), unit: unitLeaf }, 'BYBOX'),
   }),
   order: orderLeaf,
-  ...countLeaves,
+  count: countLeaf,
 };
+/** As COMMAND DOCS has them: each word stands at the first number behind it. */
+const documentedSearch = Object.entries({
+  ...searchLeaves,
+  by: arg.oneOf({
+    circle: arg.block({ ...radiusLeaves, radius: arg.double('BYRADIUS') }),
+    box: arg.block({ width: arg.double('BYBOX'), height: arg.double(), unit: unitLeaf }),
+  }),
+});
 
 const membersReply = reply.array('the members, each with what was asked for');
 const membersOrCount = oneReplyOf(membersReply, reply.integer('with STORE: members stored'));
@@ -96,6 +110,7 @@ export const geosearch = defineCommand({
   keys: [sourceKey],
   history: [upperCaseHistory],
   args: { key: arg.key(), ...searchLeaves, ...replyLeaves },
+  documentedArgs: [['key', arg.key()], ...documentedSearch, ...Object.entries(replyLeaves)],
   reply: membersReply,
   examples: [
     addSicily,
@@ -125,8 +140,12 @@ export const geosearchstore = defineCommand({
   history: [upperCaseHistory],
   args: {
     destination: arg.key(), source: arg.key(), ...searchLeaves,
-    storedist: arg.token('STOREDIST').optional(),
+    storedist: storeDistancesLeaf,
   },
+  documentedArgs: [
+    ['destination', arg.key()], ['source', arg.key()], ...documentedSearch,
+    ['storedist', storeDistancesLeaf],
+  ],
   reply: reply.integer('members stored'),
   examples: [
     addSicily,
@@ -142,6 +161,10 @@ export const geosearchstore = defineCommand({
 export const georadius = defineCommand({
   name: 'GEORADIUS', group: 'geo', since: '3.2.0',
   summary: 'Finds, or stores, the members inside a circle around a position.',
+  deprecated: {
+    since: '6.2.0',
+    replacedBy: '`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument',
+  },
   complexity,
   arity: -6,
   flags: Flag.Write | Flag.DenyOom | Flag.MovableKeys,
@@ -150,7 +173,7 @@ export const georadius = defineCommand({
   history: [anyHistory, upperCaseHistory],
   args: {
     key: arg.key(), longitude: arg.double(), latitude: arg.double(), ...radiusLeaves,
-    ...replyLeaves, ...countLeaves, order: orderLeaf, ...storeLeaves,
+    ...replyLeaves, count: laterCountLeaf, order: orderLeaf, ...storeLeaves,
   },
   reply: membersOrCount,
   examples: [
@@ -166,6 +189,7 @@ export const georadius = defineCommand({
 export const georadiusRo = defineCommand({
   name: 'GEORADIUS_RO', group: 'geo', since: '3.2.10',
   summary: 'Finds the members inside a circle around a position.',
+  deprecated: { since: '6.2.0', replacedBy: '`GEOSEARCH` with the `BYRADIUS` argument' },
   complexity,
   arity: -6,
   flags: Flag.ReadOnly,
@@ -174,7 +198,7 @@ export const georadiusRo = defineCommand({
   history: [anyHistory],
   args: {
     key: arg.key(), longitude: arg.double(), latitude: arg.double(), ...radiusLeaves,
-    ...replyLeaves, ...countLeaves, order: orderLeaf,
+    ...replyLeaves, count: laterCountLeaf, order: orderLeaf,
   },
   reply: membersReply,
   examples: [addSicily, ['GEORADIUS_RO sicily 15 37 100 km', '*[$"Catania"]']],
@@ -187,6 +211,10 @@ export const georadiusRo = defineCommand({
 export const georadiusbymember = defineCommand({
   name: 'GEORADIUSBYMEMBER', group: 'geo', since: '3.2.0',
   summary: 'Finds, or stores, the members inside a circle around a member.',
+  deprecated: {
+    since: '6.2.0',
+    replacedBy: '`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments',
+  },
   complexity,
   arity: -5,
   flags: Flag.Write | Flag.DenyOom | Flag.MovableKeys,
@@ -195,7 +223,7 @@ export const georadiusbymember = defineCommand({
   history: [upperCaseHistory],
   args: {
     key: arg.key(), member: arg.bytes(), ...radiusLeaves,
-    ...replyLeaves, ...countLeaves, order: orderLeaf, ...storeLeaves,
+    ...replyLeaves, count: countLeaf, order: orderLeaf, ...storeLeaves,
   },
   reply: membersOrCount,
   examples: [
@@ -211,6 +239,10 @@ export const georadiusbymember = defineCommand({
 export const georadiusbymemberRo = defineCommand({
   name: 'GEORADIUSBYMEMBER_RO', group: 'geo', since: '3.2.10',
   summary: 'Finds the members inside a circle around a member.',
+  deprecated: {
+    since: '6.2.0',
+    replacedBy: '`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments',
+  },
   complexity,
   arity: -5,
   flags: Flag.ReadOnly,
@@ -218,7 +250,7 @@ export const georadiusbymemberRo = defineCommand({
   keys: [sourceKey],
   args: {
     key: arg.key(), member: arg.bytes(), ...radiusLeaves,
-    ...replyLeaves, ...countLeaves, order: orderLeaf,
+    ...replyLeaves, count: countLeaf, order: orderLeaf,
   },
   reply: membersReply,
   examples: [addSicily, ['GEORADIUSBYMEMBER_RO sicily Palermo 1 mi', '*[$"Palermo"]']],

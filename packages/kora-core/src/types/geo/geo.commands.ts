@@ -63,9 +63,9 @@ export const geoadd = defineCommand({
   history: [['6.2.0', 'Added the `CH`, `NX` and `XX` options.']],
   args: {
     key: arg.key(),
-    condition: arg.oneOf('NX', 'XX').optional(),
-    change: arg.token('CH').optional(),
-    longitudeLatitudeMember: arg.repeat({
+    condition: arg.oneOf('NX', 'XX').optional().documented({ since: '6.2.0' }),
+    change: arg.token('CH').optional().documented({ since: '6.2.0' }),
+    longitude_latitude_member: arg.repeat({
       longitude: arg.double(), latitude: arg.double(), member: arg.bytes(),
     }),
   },
@@ -208,6 +208,7 @@ export const geohash = defineCommand({
   acl: ['geo'],
   keys: readKey,
   args: { key: arg.key(), member: arg.bytes().repeated().optional() },
+  documentedArgs: [['key', arg.key()], ['member', arg.bytes().repeated()]],
   reply: reply.array('a text for each member, null where it is absent'),
   examples: [
     ['GEOADD sicily 13.361389 38.115556 Palermo', ':1'],
@@ -231,6 +232,7 @@ export const geopos = defineCommand({
   acl: ['geo'],
   keys: readKey,
   args: { key: arg.key(), member: arg.bytes().repeated().optional() },
+  documentedArgs: [['key', arg.key()], ['member', arg.bytes().repeated()]],
   reply: reply.array('longitude and latitude of each member, null where it is absent'),
   examples: [
     ['GEOADD sicily 13.361389 38.115556 Palermo', ':1'],

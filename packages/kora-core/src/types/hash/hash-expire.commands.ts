@@ -17,6 +17,7 @@ import { removeIfEmpty } from '../../keyspace/collection-entry.ts';
 import type { Effect } from '../../keyspace/effect.ts';
 import { EffectOp } from '../../keyspace/effect.ts';
 import { KeyEvent } from '../../keyspace/events.ts';
+import { Stat } from '../../keyspace/statistics.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { effectOfKey } from '../string/string-effects.ts';
 import { armFields, dropDeadline, firstDeadlineMs, foundDeadlineMs, setFoundDeadline }
@@ -166,6 +167,7 @@ function expireNow(
     out.integer(code);
   }
   if (effect.parts.count === 0) return;
+  shard.stats.add(Stat.ExpiredSubkeys, effect.parts.count);
   shard.commit();
   removeIfEmpty(shard, ref);
 }

@@ -16,6 +16,7 @@ import {
 } from '../../keyspace/collection-entry.ts';
 import { EffectOp } from '../../keyspace/effect.ts';
 import { KeyEvent } from '../../keyspace/events.ts';
+import { Stat } from '../../keyspace/statistics.ts';
 import { ValueType } from '../../keyspace/type-handler.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { MEMBER_FIELD, memberBytesFor } from '../../structs/member.hot.ts';
@@ -115,11 +116,18 @@ export const hgetex = defineCommand({
     }
     writeValues(shard, frame, ref, from, end, out);
     if (ref === 0 || expiration === 0) return;
-    if (isPast) removeFields(shard, frame, ref, from, end, 1);
+    if (isPast) expireFields(shard, frame, ref, from, end, 1);
     else if (isTimed) setDeadlines(shard, frame, ref, from, end, 1, ms);
     else dropDeadlines(shard, frame, ref, from, end);
   },
 });
+
+/** Removes fields that were given a deadline in the past. */
+function expireFields(
+  shard: Shard, frame: ArgFrame, ref: number, from: number, end: number, stride: number,
+): void {
+  shard.stats.add(Stat.ExpiredSubkeys, removeFields(shard, frame, ref, from, end, stride));
+}
 
 /** Makes sure that the fields which exist can get a deadline; false when memory is short. */
 function reserveFor(
@@ -179,7 +187,7 @@ export const hsetex = defineCommand({
     const from = frame.index[FIELDS_SLOT] ?? 0;
     const end = from + (frame.times[FIELDS_SLOT] ?? 0) * 2;
     if (isTimed && ms <= shard.nowMs) {
-      if (ref !== 0) removeFields(shard, frame, ref, from, end, 2);
+      if (ref !== 0) expireFields(shard, frame, ref, from, end, 2);
       out.integer(1);
       return;
     }

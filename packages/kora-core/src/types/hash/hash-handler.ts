@@ -11,8 +11,9 @@ import {
 } from '../../keyspace/collection-entry.ts';
 import { EffectOp, EffectReason } from '../../keyspace/effect.ts';
 import { KeyEvent } from '../../keyspace/events.ts';
+import { Stat } from '../../keyspace/statistics.ts';
 import type { DetachedValue, TypeHandler } from '../../keyspace/type-handler.ts';
-import { ValueType } from '../../keyspace/type-handler.ts';
+import { ValueType, WEIGHED_MAX } from '../../keyspace/type-handler.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { CHAIN_SLOTS_MAX } from '../../structs/dict-layout.ts';
 import { evacuateDictIndex } from '../../structs/dict-index-move.ts';
@@ -149,7 +150,7 @@ function copyMember(shard: Shard, member: number, tree: number): boolean {
 // ------------------------------------------------------------------ weight and place
 
 /** Exact for packs; the members of a dict are weighed by a sample. */
-function ownedBytes(shard: Shard, ref: number): number {
+function ownedBytes(shard: Shard, ref: number, samplesMax = WEIGHED_MAX): number {
   const { arenaAllocator, i32 } = shard.memory;
   const { dict, packs } = shard.collections;
   const root = entryRoot(i32, ref);
@@ -159,7 +160,7 @@ function ownedBytes(shard: Shard, ref: number): number {
     ? arenaAllocator.sizeOf(root) + treeOf(shard, ref).heldBytes()
     : 0;
   dict.bind(dictHeader(shard, ref));
-  return treeBytes + dictBytes(shard, dict);
+  return treeBytes + dictBytes(shard, dict, samplesMax);
 }
 
 /** Cursors: 1 + next line of the dict; then -1 - the tree's cursor. */
@@ -196,7 +197,7 @@ function evacuate(shard: Shard, ref: number, cursor: number): number {
   return encoding === HASH_TIMED ? -1 : 0;
 }
 
-/** Moves the index of the dict and the block that names it, when its lines are done. */
+/** Moves the index of the dict, the tree's header and the block that names both. */
 function moveIndex(shard: Shard, ref: number, header: number): void {
   const { memory } = shard;
   const { arenaAllocator } = memory;
@@ -207,6 +208,8 @@ function moveIndex(shard: Shard, ref: number, header: number): void {
   }
   const root = entryRoot(memory.i32, ref);
   memory.i32[root << 1] = moved;
+  const tree = treeOf(shard, ref).evacuateHeader();
+  memory.i32[(root << 1) + TIMED_TREE] = tree;
   const fresh = movedBlock(memory, arenaAllocator, root, TIMED_ROOT_BYTES);
   if (fresh !== root) setEntryRoot(memory.i32, ref, fresh);
 }
@@ -274,6 +277,7 @@ function removeDue(shard: Shard, ref: number, count: number): void {
     arenaAllocator.free(member);
   }
   setCollectionCount(shard, ref, collectionCount(shard, ref) - count);
+  shard.stats.add(Stat.ExpiredSubkeys, count);
 }
 
 // ------------------------------------------------------------------ checks

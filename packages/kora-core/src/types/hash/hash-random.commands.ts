@@ -175,7 +175,9 @@ export const hscan = defineCommand({
   keys: accessedKey,
   tips: ['nondeterministic_output'],
   history: [['7.4.0', 'Added the `NOVALUES` flag.']],
-  args: { ...scanArguments, novalues: noValues.optional() },
+  args: {
+    ...scanArguments, novalues: noValues.optional().documented({ since: '7.4.0' }),
+  },
   reply: reply.array('the next cursor, 0 at the end, and an array of fields and values'),
   examples: [
     ['HSET ada born 1815 city London', ':2'],

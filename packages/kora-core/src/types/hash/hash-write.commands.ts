@@ -56,6 +56,7 @@ export const hset = defineCommand({
 export const hmset = defineCommand({
   name: 'HMSET', group: 'hash', since: '2.0.0',
   summary: 'Sets fields of a hash; HSET does the same and counts.',
+  deprecated: { since: '4.0.0', replacedBy: '`HSET` with multiple field-value pairs' },
   complexity: 'O(1) per field.',
   arity: -4,
   flags: writeFlags,

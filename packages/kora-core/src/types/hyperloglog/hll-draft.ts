@@ -6,13 +6,15 @@
  *   scratch   | sparse value, 35 KiB | 16,384 registers of a byte | dense value |
  *
  * The registers of a byte are for merging: `mergeInto` raises them to those of a key.
+ * A sparse value longer than any sound one (SETRANGE can make it) is loaded without its end, which
+ *   no register needs: registers may be raised in their place, all else finds it corrupt.
  * Cost: a copy of the value; registers are set as sparse-registers.hot.ts says.
  */
 import { assert } from '../../assert.ts';
 import { ROPE_BYTES_MIN, SCRATCH_BYTES } from '../../limits.ts';
 import type { Shard } from '../../shard/shard.ts';
 import {
-  copyStringRange, putString, RAW_FLAGS, replaceText, stringBytes,
+  copyStringRange, growString, patchString, putString, RAW_FLAGS, replaceText, stringBytes,
 } from '../string/string.ts';
 import {
   denseRegister, mergeDense, packDense, setDenseRegister,
@@ -45,6 +47,8 @@ export class HllDraft {
   /** Byte offset in low memory, and length, of the value as it is now. */
   #at: number;
   #bytes: number;
+  /** Bytes of the value in its key behind those that were loaded. */
+  #tailBytes = 0;
 
   constructor(shard: Shard) {
     this.#shard = shard;
@@ -67,16 +71,16 @@ export class HllDraft {
     this.#bytes = HLL_HEADER_BYTES + ALL_ZERO.length;
   }
 
-  /** Copies the value of entry `ref`, which has a sound header; false when it is too long. */
-  load(ref: number, isDense: boolean): boolean {
+  /** Copies the value of entry `ref`, which has a sound header. */
+  load(ref: number, isDense: boolean): void {
     const shard = this.#shard;
-    this.#bytes = stringBytes(shard, ref);
-    if (!isDense && this.#bytes > SPARSE_BYTES_MAX) return false;
+    const bytes = stringBytes(shard, ref);
+    this.#bytes = isDense ? bytes : Math.min(bytes, SPARSE_BYTES_MAX);
+    this.#tailBytes = bytes - this.#bytes;
     this.#at = shard.scratchAt + (isDense ? DENSE_FROM : 0);
     copyStringRange(shard, ref, 0, this.#bytes, this.#at);
     // What a run of two bytes finds when it lacks the second.
     shard.memory.low[this.#at + this.#bytes] = 0;
-    return true;
   }
 
   /** Raises a register, by which a sparse value may become dense. @returns one of Raised */
@@ -84,15 +88,18 @@ export class HllDraft {
     const { memory, settings } = this.#shard;
     const start = this.#at + HLL_HEADER_BYTES;
     if (!this.isDense) {
-      const bytesMax = Math.min(settings.hllSparseBytesMax, SPARSE_BYTES_MAX);
+      const isWhole = this.#tailBytes === 0;
+      const bytesMax = isWhole ? Math.min(settings.hllSparseBytesMax, SPARSE_BYTES_MAX) : 0;
       const end = setSparse(
-        memory.low, start, this.#at + this.#bytes, register, value, this.#at + bytesMax,
+        memory.low, start, this.#at + this.#bytes, register, value, this.#at + bytesMax, isWhole,
       );
       if (end === SPARSE_SAME) return Raised.No;
       if (end === SPARSE_CORRUPT) return Raised.Corrupt;
       if (end === SPARSE_FULL) {
         return this.toDense() ? this.raise(register, value) : Raised.Corrupt;
       }
+      // A long run that told one register has become a short one: what follows would move.
+      if (!isWhole && end !== this.#at + this.#bytes) return Raised.Corrupt;
       this.#bytes = end - this.#at;
       return Raised.Yes;
     }
@@ -147,8 +154,17 @@ export class HllDraft {
     const { low } = shard.memory;
     const staleAt = this.#at + HLL_STALE_AT;
     if (isStale) low[staleAt] = (low[staleAt] ?? 0) | HLL_STALE;
+    if (this.#tailBytes > 0) return this.#storeHead(ref);
     if (ref !== 0) return replaceText(shard, ref, this.#at, this.#bytes, RAW_FLAGS);
     return putString(shard, keyAt, keyBytes, this.#at, this.#bytes, RAW_FLAGS, 0, 0, 0);
+  }
+
+  /** Puts what was loaded back in its place; what follows it stays. */
+  #storeHead(ref: number): number {
+    const shard = this.#shard;
+    const entry = growString(shard, ref, this.#bytes + this.#tailBytes);
+    if (entry !== 0) patchString(shard, entry, 0, this.#at, this.#bytes);
+    return entry;
   }
 }
 

@@ -31,6 +31,7 @@ const ERROR_SHARE_MAX = 0.0406;
 export const pfdebug = defineCommand({
   name: 'PFDEBUG', group: 'hyperloglog', since: '2.8.9',
   summary: 'Shows how a HyperLogLog is stored: ENCODING, DECODE, GETREG; TODENSE converts it.',
+  isSystem: true,
   complexity: 'O(n) in the bytes of the value.',
   arity: 3,
   flags: Flag.Write | Flag.DenyOom | Flag.Admin,
@@ -104,7 +105,8 @@ function runsAsText(shard: Shard, ref: number): string {
 /** Converts the value of the key in argument 2; 0: an error was written. */
 function makeDense(shard: Shard, frame: ArgFrame, ref: number, out: ReplySink): number {
   const draft = new HllDraft(shard);
-  if (!draft.load(ref, false) || !draft.toDense()) {
+  draft.load(ref, false);
+  if (!draft.toDense()) {
     out.error(hllErrors.corrupt);
     return 0;
   }
@@ -125,6 +127,7 @@ function writeRegisters(shard: Shard, ref: number, out: ReplySink): void {
 export const pfselftest = defineCommand({
   name: 'PFSELFTEST', group: 'hyperloglog', since: '2.8.9',
   summary: 'Tests the estimate of HyperLogLogs against known cardinalities.',
+  isSystem: true,
   complexity: 'O(1); some milliseconds.',
   arity: 1,
   flags: Flag.Admin,

@@ -43,12 +43,8 @@ export const pfadd = defineCommand({
       return;
     }
     const draft = new HllDraft(shard);
-    if (ref === 0) {
-      draft.startEmpty();
-    } else if (!draft.load(ref, false)) {
-      out.error(hllErrors.corrupt);
-      return;
-    }
+    if (ref === 0) draft.startEmpty();
+    else draft.load(ref, false);
     const raised = addToDraft(frame, draft);
     if (raised < 0) out.error(hllErrors.corrupt);
     else if (raised === 0 && ref !== 0) leaveSame(shard, frame, ref, out);
@@ -154,6 +150,7 @@ export const pfmerge = defineCommand({
     keysAt({ first: 2, last: -1, step: 1, access: 'RO', effect: 'access' }),
   ],
   args: { destkey: arg.key(), sourcekey: arg.key().repeated().optional() },
+  documentedArgs: [['destkey', arg.key()], ['sourcekey', arg.key().repeated()]],
   reply: reply.ok(),
   examples: [
     ['PFADD monday ada bob', ':1'], ['PFADD tuesday bob eve', ':1'],
@@ -168,7 +165,7 @@ export const pfmerge = defineCommand({
     const draft = new HllDraft(shard);
     let isSound = true;
     if (ref === 0) draft.startEmpty();
-    else isSound = draft.load(ref, isDense(shard, ref));
+    else draft.load(ref, isDense(shard, ref));
     if (isSound && merged === 'someDense') isSound = draft.toDense();
     if (!isSound || !draft.raiseAll()) out.error(hllErrors.corrupt);
     else if (storeDraft(shard, frame, draft, ref, KeyEvent.PfAdd, out)) out.ok();

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RedisServer } from '../../../reference/redis-server.ts';
 import { CommandDriver } from '../../testing/command-driver.ts';
 import { RandomHyperloglogCommands } from '../../testing/random-hyperloglog-commands.ts';
+import { randomSource } from '../../testing/random-source.ts';
 import { notationOf } from '../../testing/recorded-reply.ts';
 
 const STEPS = 600;
@@ -53,5 +54,50 @@ describe('HyperLogLog commands and redis-server', () => {
       await ask([['GET', key], ['OBJECT', 'ENCODING', key], ['EXPIRETIME', key]], where);
     }
     expect(driver.errors).toEqual([]);
+  });
+});
+
+describe('a sparse value with bytes behind its runs', () => {
+  it.each([1, 2, 3, 4])('answers as redis-server, seed %i', async (seed) => {
+    const random = randomSource(seed);
+    const bytesMax = [3000, 100, 400, 15_000][seed % 4] ?? 0;
+    const settings = { 'hll-sparse-max-bytes': String(bytesMax) };
+    await redis.ask([['CONFIG', 'SET', 'hll-sparse-max-bytes', String(bytesMax)]]);
+    for (let round = 0; round < 60; round++) {
+      const driver = new CommandDriver({ seed, settings });
+      // Of few kinds all are there already, or raise a register in its place.
+      const kinds = [12, 300, 30_000][random.below(3)] ?? 1;
+      const elements = (): string[] =>
+        Array.from({ length: 1 + random.below(30) }, () => `e${random.below(kinds)}`);
+      const tail = random.chance(0.5) ? '\0'.repeat(1 + random.below(3))
+        : String.fromCharCode(random.below(256)).repeat(1 + random.below(3));
+      const [added, length] = (await redis.ask([
+        ['FLUSHALL'], ['PFADD', 'k', ...elements()], ['STRLEN', 'k'], ['GET', 'k'],
+      ])).slice(1);
+      expect(added?.kind).toBe('integer');
+      const bytes = length !== undefined && 'text' in length ? Number(length.text) : 0;
+      const value = (await redis.ask([['GET', 'k']]))[0];
+      const text = value !== undefined && 'text' in value ? value.text : '';
+      const offset = bytes + random.below(random.chance(0.3) ? 200_000 : 60);
+      const commands = [
+        ['SET', 'k', text], ['SETRANGE', 'k', String(offset), tail], ['PFADD', 'k', ...elements()],
+        ['PFCOUNT', 'k'], ['PFADD', 'k', ...elements()], ['PFADD', 'k'], ['PFMERGE', 'to', 'k'],
+        ['PFCOUNT', 'to', 'k'],
+      ];
+      const where = `seed ${seed}, round ${round}: ${bytes} bytes, at ${offset} `
+        + JSON.stringify(tail);
+      for (const command of commands) {
+        const asked = [command, ['GET', 'k']];
+        const wanted = (await redis.ask(asked)).map(notationOf);
+        const got = asked.map((args) => driver.run(...args));
+        if (got[0] !== wanted[0]) {
+          expect.fail(`${where}: ${command[0]}: ${got[0]}, not ${wanted[0]}`);
+        }
+        if (wanted[0]?.includes('INVALIDOBJ')) break;
+        if (got[1] !== wanted[1]) {
+          expect.fail(`${where}: after ${command[0]}: ${shown(got[1])}, not ${shown(wanted[1])}`);
+        }
+      }
+    }
   });
 });

@@ -34,7 +34,7 @@ describe('sparse registers', () => {
     for (let step = 0; step < 3000; step++) {
       const index = random.below(20) === 0 ? REGISTER_COUNT - 1 : random.below(spread);
       const value = 1 + random.below(random.chance(0.5) ? 3 : 32);
-      const result = setSparse(low, START, end, index, value, ROOM);
+      const result = setSparse(low, START, end, index, value, ROOM, true);
       const isRaised = value > (plain[index] ?? 0);
       expect(result === SPARSE_SAME, `seed ${seed}, step ${step}`).toBe(!isRaised);
       if (!isRaised) continue;
@@ -58,17 +58,29 @@ describe('sparse registers', () => {
   it('give up where they may not grow or the value is too large, and change nothing', () => {
     const low = emptyRuns();
     const before = low.slice();
-    expect(setSparse(low, START, START + 2, 5000, 3, START + 4)).toBe(SPARSE_FULL);
-    expect(setSparse(low, START, START + 2, 5000, 33, ROOM)).toBe(SPARSE_FULL);
+    expect(setSparse(low, START, START + 2, 5000, 3, START + 4, true)).toBe(SPARSE_FULL);
+    expect(setSparse(low, START, START + 2, 5000, 33, ROOM, true)).toBe(SPARSE_FULL);
     expect(low).toEqual(before);
-    expect(setSparse(low, START, START + 2, 5000, 3, START + 5)).toBe(START + 5);
+    expect(setSparse(low, START, START + 2, 5000, 3, START + 5, true)).toBe(START + 5);
+  });
+
+  it('keep their length where neighbours are not to be joined', () => {
+    const low = new Uint8Array(START + 64);
+    const runs = [0x84, 0x80, 0x7f, 0xfd]; // A 2, a 1, and zeros.
+    low.set(runs, START);
+    expect(setSparse(low, START, START + 4, 1, 2, 0, false)).toBe(START + 4);
+    expect([...low.subarray(START, START + 4)]).toEqual([0x84, 0x84, 0x7f, 0xfd]);
+    low.set(runs, START);
+    expect(setSparse(low, START, START + 4, 1, 2, 0, true)).toBe(START + 3);
+    expect([...low.subarray(START, START + 3)]).toEqual([0x85, 0x7f, 0xfd]);
   });
 
   it('refuse runs that are too few or too many', () => {
     const low = emptyRuns();
     low[START + 1] = 0xfe;
-    expect(setSparse(low, START, START + 2, REGISTER_COUNT - 1, 3, ROOM)).toBe(SPARSE_CORRUPT);
-    expect(setSparse(low, START, START + 1, 0, 3, ROOM)).toBe(SPARSE_CORRUPT);
+    const last = REGISTER_COUNT - 1;
+    expect(setSparse(low, START, START + 2, last, 3, ROOM, true)).toBe(SPARSE_CORRUPT);
+    expect(setSparse(low, START, START + 1, 0, 3, ROOM, true)).toBe(SPARSE_CORRUPT);
     expect(mergeSparse(low, START, START + 2, PLAIN_AT)).toBe(false);
     expect(countSparse(low, START, START + 2, new Int32Array(64))).toBe(false);
     low[START + 1] = 0xff;

@@ -77,10 +77,12 @@ function writeRun(low: Uint8Array, at: number, value: number, length: number): n
 /**
  * Raises register `index` of the runs from `start` to `end` to `value`.
  * @param endMax the runs may not end behind it; SPARSE_GROWTH_BYTES_MAX bytes behind `end` are free
+ * @param joins whether equal neighbours become one run: false where the length must stay
  * @returns the new end, or SPARSE_SAME, SPARSE_FULL, SPARSE_CORRUPT: nothing has changed then
  */
 export function setSparse(
   low: Uint8Array, start: number, end: number, index: number, value: number, endMax: number,
+  joins: boolean,
 ): number {
   if (value > SPARSE_VALUE_MAX) return SPARSE_FULL;
   let at = start;
@@ -108,7 +110,7 @@ export function setSparse(
   let next = writeRun(low, at, old, before);
   next = writeRun(low, next, value, 1);
   writeRun(low, next, old, after);
-  return joinRuns(low, previous, end + added);
+  return joins ? joinRuns(low, previous, end + added) : end + added;
 }
 
 /** Joins equal neighbours among the runs from `from` on; the new end. */

@@ -9,7 +9,7 @@
 import { assert } from '../../assert.ts';
 import { collectionCount, setCollectionEncoding } from '../../keyspace/collection-entry.ts';
 import type { DetachedValue, TypeHandler } from '../../keyspace/type-handler.ts';
-import { ValueType } from '../../keyspace/type-handler.ts';
+import { ValueType, WEIGHED_MAX } from '../../keyspace/type-handler.ts';
 import { RdbType } from '../../rdb/rdb-types.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { SEQUENCE_NODE_BYTES } from '../../structs/counted-tree.hot.ts';
@@ -24,8 +24,6 @@ import {
 const FREED_AT_ONCE_MAX = 16;
 /** Packs looked at in one call of `evacuate`. */
 const EVACUATED_PACKS_MAX = 64;
-/** Packs weighed for MEMORY USAGE, from the head on; the rest is estimated from them. */
-const WEIGHED_PACKS_MAX = 64;
 
 export const listHandler: TypeHandler = {
   name: 'list',
@@ -116,7 +114,8 @@ function copyBlocks(shard: Shard, root: number, to: number): boolean {
   return true;
 }
 
-function ownedBytes(shard: Shard, ref: number): number {
+/** Packs are weighed from the head on; the others count as their average. */
+function ownedBytes(shard: Shard, ref: number, samplesMax = WEIGHED_MAX): number {
   const { packs, otherBlocks: blocks } = shard.collections;
   const root = entryRoot(shard.memory.i32, ref);
   if (root === 0) return 0;
@@ -125,7 +124,7 @@ function ownedBytes(shard: Shard, ref: number): number {
   blocks.seekHead();
   let weighed = 1;
   let bytes = packs.heldBytes(blocks.block);
-  while (weighed < WEIGHED_PACKS_MAX && blocks.next()) {
+  while (weighed < samplesMax && blocks.next()) {
     bytes += packs.heldBytes(blocks.block);
     weighed++;
   }

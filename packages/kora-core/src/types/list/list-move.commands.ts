@@ -73,6 +73,7 @@ export const lmove = defineCommand({
 export const rpoplpush = defineCommand({
   name: 'RPOPLPUSH', group: 'list', since: '1.2.0',
   summary: 'Takes the last element of a list and puts it before the first of another.',
+  deprecated: { since: '6.2.0', replacedBy: '`LMOVE` with the `RIGHT` and `LEFT` arguments' },
   complexity: 'O(1)',
   arity: 3,
   flags: Flag.Write | Flag.DenyOom,
@@ -120,6 +121,7 @@ export const blmove = defineCommand({
 export const brpoplpush = defineCommand({
   name: 'BRPOPLPUSH', group: 'list', since: '2.2.0',
   summary: 'As RPOPLPUSH, and waits for an element when there is none.',
+  deprecated: { since: '6.2.0', replacedBy: '`BLMOVE` with the `RIGHT` and `LEFT` arguments' },
   complexity: 'O(1)',
   arity: 4,
   flags: waitFlags | Flag.DenyOom,

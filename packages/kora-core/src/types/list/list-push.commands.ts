@@ -133,7 +133,7 @@ const popParts = {
   acl: ['list'],
   keys: [keysAt({ first: 1, last: 1, step: 1, access: 'RW', effect: ['access', 'delete'] })],
   history: [['6.2.0', 'Added the `count` argument.']],
-  args: { key: arg.key(), count: arg.integer().optional() },
+  args: { key: arg.key(), count: arg.integer().optional().documented({ since: '6.2.0' }) },
   reply: oneReplyOf(
     reply.bulk('the element'), reply.null('there is no such list'),
     reply.array('with a count: elements in the order they were taken'),

@@ -7,7 +7,7 @@
 import { assert } from '../../assert.ts';
 import { collectionCount } from '../../keyspace/collection-entry.ts';
 import type { DetachedValue, TypeHandler } from '../../keyspace/type-handler.ts';
-import { ValueType } from '../../keyspace/type-handler.ts';
+import { ValueType, WEIGHED_MAX } from '../../keyspace/type-handler.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { CHAIN_SLOTS_MAX } from '../../structs/dict-layout.ts';
 import { evacuateDictIndex } from '../../structs/dict-index-move.ts';
@@ -100,14 +100,14 @@ function bytesOf(shard: Shard, member: number): number {
 // ------------------------------------------------------------------ weight and place
 
 /** Exact for intsets and packs; the members of a dict are weighed by a sample. */
-function ownedBytes(shard: Shard, ref: number): number {
+function ownedBytes(shard: Shard, ref: number, samplesMax = WEIGHED_MAX): number {
   const { arenaAllocator, i32 } = shard.memory;
   const root = entryRoot(i32, ref);
   if (root === 0) return 0;
   if (entryEncoding(i32, ref) !== SET_DICT) return arenaAllocator.sizeOf(root);
   const { dict } = shard.collections;
   dict.bind(root);
-  return dictBytes(shard, dict);
+  return dictBytes(shard, dict, samplesMax);
 }
 
 /** The cursor is the next line of the dict; behind the last one its index moves. */

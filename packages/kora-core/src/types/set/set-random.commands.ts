@@ -44,7 +44,7 @@ export const spop = defineCommand({
   keys: [keysAt({ first: 1, last: 1, step: 1, access: 'RW', effect: ['access', 'delete'] })],
   tips: ['nondeterministic_output'],
   history: [['3.2.0', 'Added the `count` argument.']],
-  args: { key: arg.key(), count: arg.integer().optional() },
+  args: { key: arg.key(), count: arg.integer().optional().documented({ since: '3.2.0' }) },
   reply: oneReplyOf(
     reply.bulk('the member'), reply.null('the key does not exist'),
     reply.set('with a count: the members'),
@@ -191,7 +191,7 @@ export const srandmember = defineCommand({
   keys: [keysAt({ first: 1, last: 1, step: 1, access: 'RO', effect: 'access' })],
   tips: ['nondeterministic_output'],
   history: [['2.6.0', 'Added the optional `count` argument.']],
-  args: { key: arg.key(), count: arg.integer().optional() },
+  args: { key: arg.key(), count: arg.integer().optional().documented({ since: '2.6.0' }) },
   reply: oneReplyOf(
     reply.bulk('a member'), reply.null('the key does not exist'),
     reply.array('with a count: the members'),

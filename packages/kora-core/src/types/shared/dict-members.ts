@@ -1,8 +1,8 @@
 /**
  * Members in dicts, which hashes, sets and sorted sets have alike: every slot holds the ref of a
  * block that its dict owns. They are freed in slices and weighed by a sample.
- * Cost: freeing is O(members), each slice bounded by its blocks; weighing looks at SAMPLED_MEMBERS
- * and the lines that hold them.
+ * Cost: freeing is O(members), each slice bounded by its blocks; weighing looks at a sample and
+ * the lines that hold it.
  */
 import { collectionCount } from '../../keyspace/collection-entry.ts';
 import type { DetachedValue, TypeHandler } from '../../keyspace/type-handler.ts';
@@ -15,8 +15,6 @@ import { entryEncoding, entryRoot } from '../../structs/entry.hot.ts';
 export const FREED_AT_ONCE_MAX = 256;
 /** Lines of a dict that one call of `evacuate` looks at. */
 export const LINES_PER_SLICE = 64;
-/** Members that stand for all when a dict is weighed. */
-const SAMPLED_MEMBERS = 64;
 
 const slots = new Int32Array(CHAIN_SLOTS_MAX);
 
@@ -67,13 +65,13 @@ export function freeDict(shard: Shard, dict: Dict): void {
   dict.destroy();
 }
 
-/** Bytes of the bound dict's index, and of its members by a sample of them. */
-export function dictBytes(shard: Shard, dict: Dict): number {
+/** Bytes of the bound dict's index, and of its members by a sample of about `samplesMax`. */
+export function dictBytes(shard: Shard, dict: Dict, samplesMax: number): number {
   const { arenaAllocator, i32 } = shard.memory;
   let sampled = 0;
   let sampledBytes = 0;
   const lines = dict.lines();
-  for (let line = 0; line < lines && sampled < SAMPLED_MEMBERS; line++) {
+  for (let line = 0; line < lines && sampled < samplesMax; line++) {
     const met = dict.collectLine(line, slots);
     sampled += met;
     for (let i = 0; i < met; i++) sampledBytes += arenaAllocator.sizeOf(i32[slots[i] ?? 0] ?? 0);

@@ -36,10 +36,12 @@ const deleted = new StreamId();
 
 /** MAXLEN or MINID with their operators. */
 const trimming = arg.block({
-  strategy: arg.oneOf('MAXLEN', 'MINID'),
-  operator: arg.oneOf('=', '~').optional(),
+  strategy: arg.oneOf({
+    maxlen: arg.token('MAXLEN'), minid: arg.token('MINID').documented({ since: '6.2.0' }),
+  }),
+  operator: arg.oneOf({ equal: arg.token('='), approximately: arg.token('~') }).optional(),
   threshold: arg.bytes(),
-  count: arg.integer('LIMIT').optional(),
+  count: arg.integer('LIMIT').optional().documented({ since: '6.2.0' }),
 });
 
 export const xadd = defineCommand({
@@ -63,10 +65,12 @@ export const xadd = defineCommand({
   ],
   args: {
     key: arg.key(),
-    nomkstream: arg.token('NOMKSTREAM').optional(),
+    nomkstream: arg.token('NOMKSTREAM').optional().documented({ since: '6.2.0' }),
     trim: trimming.optional(),
-    'id-selector': arg.oneOf({ 'auto-id': arg.token('*'), id: arg.bytes() }),
-    data: arg.repeat({ field: arg.bytes(), value: arg.bytes() }),
+    'id-selector': arg.oneOf({ auto_id: arg.token('*'), id: arg.bytes() })
+      .documented({ name: 'id_or_auto' }),
+    data: arg.repeat({ field: arg.bytes(), value: arg.bytes() })
+      .documented({ name: 'field_value' }),
   },
   reply: oneReplyOf(
     reply.bulk('ID of the entry'), reply.null('with NOMKSTREAM: the key does not exist'),
@@ -228,6 +232,7 @@ export const xtrim = defineCommand({
     options: arg.oneOf('=', '~').optional(),
     count: arg.integer('LIMIT').optional(),
   },
+  documentedArgs: [['key', arg.key()], ['trim', trimming]],
   reply: reply.integer('entries deleted'),
   examples: [
     ['XADD log 1-1 a 1', '$"1-1"'], ['XADD log 2-1 a 1', '$"2-1"'],
@@ -282,8 +287,9 @@ export const xsetid = defineCommand({
   args: {
     key: arg.key(),
     'last-id': arg.bytes(),
-    entries_added: arg.integer('ENTRIESADDED').optional(),
-    max_deleted_entry_id: arg.bytes('MAXDELETEDID').optional(),
+    entries_added: arg.integer('ENTRIESADDED').optional().documented({ since: '7.0.0' }),
+    max_deleted_entry_id: arg.bytes('MAXDELETEDID').optional()
+      .documented({ since: '7.0.0' }),
   },
   reply: reply.ok(),
   examples: [

@@ -97,7 +97,7 @@ export const xclaim = defineCommand({
     count: arg.integer('RETRYCOUNT').optional(),
     force: arg.token('FORCE').optional(),
     justid: arg.token('JUSTID').optional(),
-    lastid: arg.bytes('LASTID').optional(),
+    lastid: arg.bytes('LASTID').optional().documented({ name: 'id' }),
   },
   reply: reply.array('the entries that were claimed; with JUSTID their IDs'),
   examples: [

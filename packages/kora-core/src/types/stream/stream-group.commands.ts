@@ -66,7 +66,7 @@ export const xgroupCreate = defineCommand({
   args: {
     key: arg.key(),
     groupname: arg.bytes(),
-    id: arg.oneOf({ id: arg.bytes(), 'new-id': arg.token('$') }),
+    id: arg.oneOf({ id: arg.bytes(), new_id: arg.token('$') }),
     mkstream: arg.token('MKSTREAM').optional(),
     entries_read: arg.integer('ENTRIESREAD').optional(),
   },
@@ -91,7 +91,7 @@ export const xgroupSetid = defineCommand({
   args: {
     key: arg.key(),
     groupname: arg.bytes(),
-    id: arg.oneOf({ id: arg.bytes(), 'new-id': arg.token('$') }),
+    id: arg.oneOf({ id: arg.bytes(), new_id: arg.token('$') }),
     entries_read: arg.integer('ENTRIESREAD').optional(),
   },
   reply: reply.ok(),

@@ -3,17 +3,20 @@
  * the codec and the replay.
  *
  *   cursor of an evacuation   phase * 2^40 + position
- *     phase 0                 blocks by rank, the tail last
+ *     phase 0                 the header; then blocks by rank, the tail last
  *     phase 1                 nodes of their tree
  *     phase 2 + 3 g           of group g: records by rank; nodes of its tree; trees of consumers
  *
- * Invariants: a header, groups and consumers stay where they are; a copy that fails leaves nothing.
+ * Invariants: groups, consumers and their name lists stay where they are, for records name
+ *   consumers by ref (stream-groups.ts); a copy that fails leaves nothing.
  * Cost: an evacuation moves at most EVACUATED_MAX blocks a call.
  */
 import type { TypeHandler } from '../../keyspace/type-handler.ts';
+import { WEIGHED_MAX } from '../../keyspace/type-handler.ts';
 import { RdbType } from '../../rdb/rdb-types.ts';
 import type { Shard } from '../../shard/shard.ts';
-import { entryRoot } from '../../structs/entry.hot.ts';
+import { entryRoot, setEntryRoot } from '../../structs/entry.hot.ts';
+import { movedBlock } from '../../structs/moved-block.ts';
 import type { ScoreTree } from '../../structs/score-tree.hot.ts';
 import { checkStream } from './stream-check.ts';
 import { copyStream } from './stream-copy.ts';
@@ -27,8 +30,6 @@ import { BLOCK_KEY } from './stream-blocks.hot.ts';
 import { replayStream } from './stream-replay.ts';
 import { loadStream, saveStream } from './stream.codec.ts';
 
-/** Blocks of a stream that are weighed; the others count as their average. */
-const WEIGHED_BLOCKS_MAX = 64;
 /** Blocks or records looked at in one call of evacuate. */
 const EVACUATED_MAX = 64;
 const PHASE = 2 ** 40;
@@ -55,13 +56,14 @@ export const streamHandler: TypeHandler = Object.freeze({
   check: checkStream,
 } satisfies TypeHandler);
 
-function ownedBytes(shard: Shard, ref: number): number {
+/** Blocks are weighed all over the stream; the others count as their average. */
+function ownedBytes(shard: Shard, ref: number, samplesMax = WEIGHED_MAX): number {
   const { memory, collections } = shard;
   const allocator = memory.arenaAllocator;
   const { walk } = collections.streams;
   const root = entryRoot(memory.i32, ref);
   walk.bind(root);
-  const weighed = Math.min(walk.blockCount, WEIGHED_BLOCKS_MAX);
+  const weighed = Math.min(walk.blockCount, samplesMax);
   let bytes = 0;
   for (let i = 0; i < weighed; i++) {
     bytes += allocator.sizeOf(walk.blockAt(Math.floor((i * walk.blockCount) / weighed)));
@@ -100,7 +102,7 @@ function evacuate(shard: Shard, ref: number, cursor: number): number {
   const position = cursor % PHASE;
   let next = 0;
   if (phase === 0) {
-    next = evacuateBlocks(shard, root, position);
+    next = evacuateBlocks(shard, position === 0 ? movedHeader(shard, ref) : root, position);
   } else if (phase === 1) {
     next = evacuateNodes(shard, headerTree(shard.memory.i32, root), position);
   } else {
@@ -116,6 +118,15 @@ function evacuate(shard: Shard, ref: number, cursor: number): number {
   if (next !== 0) return phase * PHASE + next;
   const after = (phase + 1) * PHASE;
   return after < Number.MAX_SAFE_INTEGER ? after : 0;
+}
+
+/** The header, in a fuller slab where its own is sparse and memory lasts. */
+function movedHeader(shard: Shard, ref: number): number {
+  const { memory } = shard;
+  const old = entryRoot(memory.i32, ref);
+  const root = movedBlock(memory, memory.arenaAllocator, old, HEADER_BYTES);
+  if (root !== old) setEntryRoot(memory.i32, ref, root);
+  return root;
 }
 
 /** Moves sparse blocks from a rank on; where to go on, 0 = all done. */

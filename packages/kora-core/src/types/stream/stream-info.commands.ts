@@ -79,6 +79,10 @@ export const xinfoStream = defineCommand({
     'full-block': arg.block({ full: arg.token('FULL'), count: arg.integer('COUNT').optional() })
       .optional(),
   },
+  documentedArgs: [
+    ['key', arg.key()],
+    ['full', arg.block({ count: arg.integer('COUNT').optional() }, 'FULL').optional()],
+  ],
   reply: reply.map('names and values'),
   examples: [['XINFO STREAM nosuch', '-"ERR no such key"']],
   parse: () => null,

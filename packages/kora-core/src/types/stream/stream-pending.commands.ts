@@ -57,7 +57,7 @@ export const xpending = defineCommand({
     key: arg.key(),
     group: arg.bytes(),
     filters: arg.block({
-      'min-idle-time': arg.integer('IDLE').optional(),
+      'min-idle-time': arg.integer('IDLE').optional().documented({ since: '6.2.0' }),
       start: arg.bytes(),
       end: arg.bytes(),
       count: arg.integer(),

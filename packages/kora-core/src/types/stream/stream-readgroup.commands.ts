@@ -71,7 +71,8 @@ export const xreadgroup = defineCommand({
   acl: ['stream'],
   keys: [keysOfStreams(4)],
   args: {
-    'group-block': arg.block({ group: arg.bytes(), consumer: arg.bytes() }, 'GROUP'),
+    'group-block': arg.block({ group: arg.bytes(), consumer: arg.bytes() }, 'GROUP')
+      .documented({ name: 'group_consumer' }),
     count: arg.integer('COUNT').optional(),
     milliseconds: arg.integer('BLOCK').optional(),
     noack: arg.token('NOACK').optional(),

@@ -84,15 +84,15 @@ export const set = defineCommand({
     value: arg.bytes(),
     condition: arg
       .oneOf({ nx: arg.token('NX'), xx: arg.token('XX'), ...comparisonOptions })
-      .optional(),
-    get: arg.token('GET').optional(),
+      .optional().documented({ since: '2.6.12' }),
+    get: arg.token('GET').optional().documented({ since: '6.2.0' }),
     expiration: arg
       .oneOf({
-        seconds: arg.integer('EX'),
-        milliseconds: arg.integer('PX'),
-        'unix-time-seconds': arg.unixTime('EXAT'),
-        'unix-time-milliseconds': arg.unixTime('PXAT'),
-        keepttl: arg.token('KEEPTTL'),
+        seconds: arg.integer('EX').documented({ since: '2.6.12' }),
+        milliseconds: arg.integer('PX').documented({ since: '2.6.12' }),
+        'unix-time-seconds': arg.unixTime('EXAT').documented({ since: '6.2.0' }),
+        'unix-time-milliseconds': arg.unixTime('PXAT').documented({ since: '6.2.0' }),
+        keepttl: arg.token('KEEPTTL').documented({ since: '6.0.0' }),
       })
       .optional(),
   },
@@ -250,6 +250,7 @@ function setFor(
 export const getset = defineCommand({
   name: 'GETSET', group: 'string', since: '1.0.0',
   summary: 'Sets a key to a string and returns what it held.',
+  deprecated: { since: '6.2.0', replacedBy: '`SET` with the `!GET` argument' },
   complexity: 'O(1)',
   arity: 3,
   flags: Flag.Write | Flag.DenyOom | Flag.Fast | Flag.TakesRopes,

@@ -18,10 +18,10 @@ import { equalsArgument } from './string.ts';
  * The comparisons as alternatives of a grammar, in the order of CONDITION_IFEQ .. CONDITION_IFDNE.
  */
 export const comparisonOptions = Object.freeze({
-  'ifeq-value': arg.bytes('IFEQ'),
-  'ifne-value': arg.bytes('IFNE'),
-  'ifdeq-digest': arg.bytes('IFDEQ'),
-  'ifdne-digest': arg.bytes('IFDNE'),
+  'ifeq-value': arg.bytes('IFEQ').documented({ since: '8.4.0' }),
+  'ifne-value': arg.bytes('IFNE').documented({ since: '8.4.0' }),
+  'ifdeq-digest': arg.bytes('IFDEQ').documented({ since: '8.4.0' }),
+  'ifdne-digest': arg.bytes('IFDNE').documented({ since: '8.4.0' }),
 });
 
 const badDigest = new ReplyError('ERR digest must be exactly 16 hexadecimal characters');

@@ -100,7 +100,9 @@ function writeText(shard: Shard, ref: number, out: ReplySink): void {
 
 // ------------------------------------------------------------------ MSET and MSETNX
 
-const pairArgs = { pairs: arg.repeat({ key: arg.key(), value: arg.bytes() }) };
+const pairArgs = {
+  pairs: arg.repeat({ key: arg.key(), value: arg.bytes() }).documented({ name: 'key_value' }),
+};
 
 export const mset = defineCommand({
   name: 'MSET', group: 'string', since: '1.0.1',
@@ -134,6 +136,7 @@ export const msetnx = defineCommand({
   reply: reply.integer('1 when all were set, 0 when none was'),
   examples: [['MSETNX a 1 b 2', ':1'], ['MSETNX b 3 c 4', ':0'], ['GET c', '_']],
   parse: (frame) => (parsePairs(frame) ? null : msetnxArity),
+  vote: (shard, frame) => countExisting(shard, frame, 1, frame.count) === 0,
   apply(shard, frame, out) {
     if (countExisting(shard, frame, 1, frame.count) !== 0) out.integer(0);
     else if (storePairs(shard, frame, 1, frame.count, 0, 0)) out.integer(1);
@@ -231,8 +234,18 @@ export const msetex = defineCommand({
     ['MSETEX 1 a 5 XX KEEPTTL', ':1'], ['TTL a', ':60'],
   ],
   parse: parseMsetex,
+  vote: (shard, frame, at) => isConditionMet(shard, frame, at),
   apply: setManyFor,
 });
+
+/** NX: none of the keys exists; XX: all do. */
+function isConditionMet(shard: Shard, frame: ArgFrame, at: MsetexSlots): boolean {
+  const condition = frame.choice[at.condition] ?? 0;
+  if (condition === 0) return true;
+  const keys = frame.times[at.data] ?? 0;
+  const existing = countExisting(shard, frame, 2, 2 + keys * 2);
+  return condition === CONDITION_NX ? existing === 0 : existing === keys;
+}
 
 function setManyFor(shard: Shard, frame: ArgFrame, out: ReplySink, at: MsetexSlots): void {
   const expiration = frame.choice[at.expiration] ?? 0;
@@ -248,12 +261,7 @@ function setManyFor(shard: Shard, frame: ArgFrame, out: ReplySink, at: MsetexSlo
   }
   const keys = frame.times[at.data] ?? 0;
   const end = 2 + keys * 2;
-  const condition = frame.choice[at.condition] ?? 0;
-  const existing = condition === 0 ? 0 : countExisting(shard, frame, 2, end);
-  const isRefused =
-    (condition === CONDITION_NX && existing !== 0) ||
-    (condition === CONDITION_XX && existing !== keys);
-  if (isRefused) out.integer(0);
+  if (!isConditionMet(shard, frame, at)) out.integer(0);
   else if (storePairs(shard, frame, 2, end, hasTtl, keepsTtl)) out.integer(1);
   else out.error(replyErrors.arenaFull);
 }

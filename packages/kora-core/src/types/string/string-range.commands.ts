@@ -58,6 +58,7 @@ export const getrange = defineCommand({
 export const substr = defineCommand({
   name: 'SUBSTR', group: 'string', since: '1.0.0',
   summary: 'Returns the bytes of a string between two indexes; the old name of GETRANGE.',
+  deprecated: { since: '2.0.0', replacedBy: '`GETRANGE`' },
   complexity: 'O(n) in the bytes returned.',
   arity: 4,
   flags: Flag.ReadOnly,
@@ -186,10 +187,10 @@ export const lcs = defineCommand({
   keys: [keysAt({ first: 1, last: 2, step: 1, access: 'RO', effect: 'access' })],
   args: {
     key1: arg.key(),
-    key2: arg.key(),
+    key2: arg.key().documented({ keySpecIndex: 0 }),
     len: arg.token('LEN').optional(),
     idx: arg.token('IDX').optional(),
-    'min-match-len': arg.integer('MINMATCHLEN').optional(),
+    'min-match-len': arg.integer('MINMATCHLEN').optional().documented({ name: 'len' }),
     withmatchlen: arg.token('WITHMATCHLEN').optional(),
   },
   reply: oneReplyOf(

@@ -22,7 +22,7 @@ export const algebraLeaves = Object.freeze({
   destination: arg.key(),
   numkeys: arg.integer(),
   keys: arg.key().repeated(),
-  weight: arg.integer('WEIGHTS').repeated().optional(),
+  weight: arg.integer('WEIGHTS').repeated().optional().documented({ hasTokenOnce: true }),
   aggregate: new Leaf({
     kind: 'oneOf', token: 'AGGREGATE', isOptional: true,
     children: arg.oneOf('SUM', 'MIN', 'MAX').children,

@@ -7,12 +7,14 @@
 import { assert } from '../../assert.ts';
 import { collectionCount } from '../../keyspace/collection-entry.ts';
 import type { DetachedValue, TypeHandler } from '../../keyspace/type-handler.ts';
-import { ValueType } from '../../keyspace/type-handler.ts';
+import { ValueType, WEIGHED_MAX } from '../../keyspace/type-handler.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { evacuateDictIndex } from '../../structs/dict-index-move.ts';
 import { CHAIN_SLOTS_MAX, LINE_BYTES } from '../../structs/dict-layout.ts';
 import { entryKeyBytes, entryRoot, setEntryRoot } from '../../structs/entry.hot.ts';
-import { MEMBER_SCORED, memberBytesFor, memberScore } from '../../structs/member.hot.ts';
+import {
+  MEMBER_SCORED, memberBytesFor, memberHash, memberScore,
+} from '../../structs/member.hot.ts';
 import { movedBlock } from '../../structs/moved-block.ts';
 import {
   dictBytes, FREED_AT_ONCE_MAX, freeDictSlice, freeNowOrLater, LINES_PER_SLICE,
@@ -107,7 +109,7 @@ function copyMembers(shard: Shard, from: number): boolean {
       assert(copy !== 0, 'the copy of a member was reserved');
       memory.kernel.copy(copy * 8, member * 8, bytes);
       otherDict.insert(otherDict.hashOfEntry(copy), copy);
-      otherTree.add(memberScore(memory.f64, copy), copy);
+      otherTree.append(memberScore(memory.f64, copy), copy);
     }
     rank += met;
   }
@@ -121,14 +123,14 @@ function memberBytes(shard: Shard, member: number): number {
 // ------------------------------------------------------------------ weight and place
 
 /** Exact for packs; the members of a dict are weighed by a sample. */
-function ownedBytes(shard: Shard, ref: number): number {
+function ownedBytes(shard: Shard, ref: number, samplesMax = WEIGHED_MAX): number {
   const { arenaAllocator, i32 } = shard.memory;
   const root = entryRoot(i32, ref);
   if (root === 0) return 0;
   if (isPacked(shard, ref)) return shard.collections.packs.heldBytes(root);
   const dict = dictOf(shard, ref);
   const treeBytes = arenaAllocator.sizeOf(root) + treeOf(shard, ref).heldBytes();
-  return treeBytes + dictBytes(shard, dict);
+  return treeBytes + dictBytes(shard, dict, samplesMax);
 }
 
 /** Cursors: 0 the root and the tree's header; 1 + line; TREE_CURSOR + the tree's cursor. */
@@ -229,6 +231,7 @@ function checkTree(shard: Shard, ref: number, count: number): void {
     const met = dict.collectLine(line, slots);
     for (let i = 0; i < met; i++) {
       const member = i32[slots[i] ?? 0] ?? 0;
+      assert(memberHash(i32, member) === dict.hashOfEntry(member), 'a member carries its hash');
       assert(tree.seek(tree.rankOf(memberScore(f64, member), member)), 'a member has a rank');
       assert(tree.cursorRef() === member, 'a member of the dict is in the tree');
     }

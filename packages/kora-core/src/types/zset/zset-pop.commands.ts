@@ -22,7 +22,9 @@ import { effectOfKey } from '../string/string-effects.ts';
 import { blockingTimeoutError } from '../shared/blocking-timeout.ts';
 import { dropRanks } from './zset-range-write.commands.ts';
 import { walk } from './zset-walk.ts';
-import { isPacked, isZsetOrAbsent, removeAtRank, treeOf, zsetCount } from './zset.ts';
+import {
+  isPacked, isZsetOrAbsent, RANK_AT_CURSOR, removeAtRank, treeOf, zsetCount,
+} from './zset.ts';
 
 /** Slot of the frame in which numbers are parsed. */
 const NUMBER_SLOT = 0;
@@ -81,6 +83,7 @@ function pop(
   dropRanks(shard, frame, keyIndex, ref, isMax ? held - count : 0, count, event);
 }
 
+
 /** Writes, announces and removes the member of a rank, one of several in a tree: found once. */
 function popMember(
   shard: Shard, frame: ArgFrame, keyIndex: number, ref: number, rank: number, event: number,
@@ -98,7 +101,7 @@ function popMember(
   const effect = effectOfKey(shard, frame, keyIndex, EffectOp.ScoredRemove, event);
   if (shard.journal.isHeard) effect.parts.add(at, bytes);
   shard.commit();
-  removeAtRank(shard, ref, rank);
+  removeAtRank(shard, ref, shard.journal.isHeard ? rank : RANK_AT_CURSOR);
 }
 
 // ------------------------------------------------------------------ one key

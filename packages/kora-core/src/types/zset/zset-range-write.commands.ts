@@ -20,7 +20,7 @@ import { bounds, RANGE_NAME, RANGE_RANK, RANGE_SCORE } from './zset-range.ts';
 import { FORM_OPEN, request } from './zset-range-request.ts';
 import { otherWalk, walk } from './zset-walk.ts';
 import {
-  isZsetOrAbsent, prepareAdd, removeRanks, ZSET_FLAGS_EMPTY, zsetAdd, zsetCount,
+  isZsetOrAbsent, prepareAdd, removeRanks, ZSET_FLAGS_EMPTY, zsetAppend, zsetCount,
 } from './zset.ts';
 
 const removedKey = [keysAt({ first: 1, last: 1, step: 1, access: 'RW', effect: 'delete' })];
@@ -216,7 +216,7 @@ function copyRange(
     if (prepareAdd(shard, to, 0, 0, step, memberBytes, longest) === 0) return false;
     for (let i = 0; i < step; i++) {
       walk.next();
-      zsetAdd(shard, to, walk.at, walk.bytes, walk.score(), 0);
+      zsetAppend(shard, to, walk.at, walk.bytes, walk.score());
     }
     left -= step;
   }

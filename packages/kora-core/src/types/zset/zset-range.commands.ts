@@ -92,8 +92,9 @@ export const zrange = defineCommand({
   history: [['6.2.0', 'Added the `REV`, `BYSCORE`, `BYLEX` and `LIMIT` options.']],
   args: {
     key: arg.key(), start: arg.bytes(), stop: arg.bytes(),
-    sortby: arg.oneOf('BYSCORE', 'BYLEX').optional(), rev: arg.token('REV').optional(),
-    offset_count: limit, withscores: withScores,
+    sortby: arg.oneOf('BYSCORE', 'BYLEX').optional().documented({ since: '6.2.0' }),
+    rev: arg.token('REV').optional().documented({ since: '6.2.0' }),
+    offset_count: limit.documented({ since: '6.2.0' }), withscores: withScores,
   },
   reply: rangeReply,
   examples: [
@@ -114,6 +115,7 @@ const downForm = readForm(RANGE_RANK, DIRECTION_DOWN);
 export const zrevrange = defineCommand({
   name: 'ZREVRANGE', group: 'sorted_set', since: '1.2.0',
   summary: 'Returns members in a range of ranks counted from the highest score.',
+  deprecated: { since: '6.2.0', replacedBy: '`ZRANGE` with the `REV` argument' },
   complexity: 'O(log n + m); n = members of the set, m = members returned.',
   arity: -4,
   flags: Flag.ReadOnly,
@@ -133,6 +135,7 @@ const scoreForm = readForm(RANGE_SCORE, DIRECTION_UP);
 export const zrangebyscore = defineCommand({
   name: 'ZRANGEBYSCORE', group: 'sorted_set', since: '1.0.5',
   summary: 'Returns members with scores in a range.',
+  deprecated: { since: '6.2.0', replacedBy: '`ZRANGE` with the `BYSCORE` argument' },
   complexity: 'O(log n + m); n = members of the set, m = members returned.',
   arity: -4,
   flags: Flag.ReadOnly,
@@ -140,8 +143,8 @@ export const zrangebyscore = defineCommand({
   keys: readKey,
   history: [['2.0.0', 'Added the `WITHSCORES` modifier.']],
   args: {
-    key: arg.key(), min: arg.double(), max: arg.double(), withscores: withScores,
-    offset_count: limit,
+    key: arg.key(), min: arg.double(), max: arg.double(),
+    withscores: withScores.documented({ since: '2.0.0' }), offset_count: limit,
   },
   reply: rangeReply,
   examples: [
@@ -159,6 +162,7 @@ const scoreDownForm = readForm(RANGE_SCORE, DIRECTION_DOWN);
 export const zrevrangebyscore = defineCommand({
   name: 'ZREVRANGEBYSCORE', group: 'sorted_set', since: '2.2.0',
   summary: 'Returns members with scores in a range, the highest first.',
+  deprecated: { since: '6.2.0', replacedBy: '`ZRANGE` with the `REV` and `BYSCORE` arguments' },
   complexity: 'O(log n + m); n = members of the set, m = members returned.',
   arity: -4,
   flags: Flag.ReadOnly,
@@ -185,6 +189,7 @@ const nameForm = readForm(RANGE_NAME, DIRECTION_UP);
 export const zrangebylex = defineCommand({
   name: 'ZRANGEBYLEX', group: 'sorted_set', since: '2.8.9',
   summary: 'Returns members in a range of names, of a set whose scores are all the same.',
+  deprecated: { since: '6.2.0', replacedBy: '`ZRANGE` with the `BYLEX` argument' },
   complexity: 'O(log n + m); n = members of the set, m = members returned.',
   arity: -4,
   flags: Flag.ReadOnly,
@@ -207,6 +212,7 @@ const nameDownForm = readForm(RANGE_NAME, DIRECTION_DOWN);
 export const zrevrangebylex = defineCommand({
   name: 'ZREVRANGEBYLEX', group: 'sorted_set', since: '2.8.9',
   summary: 'Returns members in a range of names, the highest first.',
+  deprecated: { since: '6.2.0', replacedBy: '`ZRANGE` with the `REV` and `BYLEX` arguments' },
   complexity: 'O(log n + m); n = members of the set, m = members returned.',
   arity: -4,
   flags: Flag.ReadOnly,

@@ -6,7 +6,6 @@
  * one copies it (ScoredMembers does).
  * Cost: a member O(1) and no allocation; the result costs one insert a member.
  */
-import { assert } from '../../assert.ts';
 import { dropAside, newAside } from '../../keyspace/collection-entry.ts';
 import { ValueType } from '../../keyspace/type-handler.ts';
 import type { Shard } from '../../shard/shard.ts';
@@ -14,9 +13,8 @@ import { ENTRY_WIDE } from '../../structs/entry.hot.ts';
 import { setWalkOf } from '../set/set-reply.ts';
 import { setCount, setHas } from '../set/set.ts';
 import type { ScoredMembers } from './scored-members.ts';
-import { ADDED } from './zset-layout.ts';
 import { ZsetWalk } from './zset-walk.ts';
-import { prepareAdd, ZSET_FLAGS_EMPTY, zsetAdd, zsetCount, zsetScore } from './zset.ts';
+import { prepareAdd, ZSET_FLAGS_EMPTY, zsetAppend, zsetCount, zsetScore } from './zset.ts';
 
 /** Members that are prepared at once: a reserve asks for one stretch of pages for all of them. */
 const PREPARED_MAX = 1024;
@@ -119,10 +117,7 @@ function addRange(
   if (prepareAdd(shard, ref, 0, 0, count, bytesSum, bytesMax) === 0) return false;
   for (let i = from; i < from + count; i++) {
     const member = order[i] ?? 0;
-    const added = zsetAdd(
-      shard, ref, at[member] ?? 0, bytes[member] ?? 0, score[member] ?? 0, 0,
-    );
-    assert(added === ADDED, 'a member of a result comes once');
+    zsetAppend(shard, ref, at[member] ?? 0, bytes[member] ?? 0, score[member] ?? 0);
   }
   return true;
 }

@@ -3,6 +3,8 @@
  * 7.0 writes them and by the same rule as OBJECT ENCODING. Type 5 goes from the highest score to
  * the lowest, as Redis walks it. Older forms are read: scores as text (3), ziplists (12).
  * Loading believes nothing: an empty set, a member twice, a score that is no number are refused.
+ * A set that stays a `skiplist` keeps the sign of -0, which a listpack has not: so pairs are looked
+ * through before the first is added, as a member makes a set wide that may be the last one read.
  * Cost: O(bytes), O(n log n) for lists that are not in order.
  */
 import { parseDoubleStrict } from '../../bytes/number-text.ts';
@@ -15,7 +17,7 @@ import { RdbType } from '../../rdb/rdb-types.ts';
 import type { RdbWriter } from '../../rdb/rdb-writer.ts';
 import { ZiplistReader } from '../../rdb/ziplist-reader.ts';
 import type { Shard } from '../../shard/shard.ts';
-import { ENTRY_WIDE, entryFlags } from '../../structs/entry.hot.ts';
+import { ENTRY_WIDE, entryFlags, setEntryFlags } from '../../structs/entry.hot.ts';
 import { ADDED, ZSET_PACK } from './zset-layout.ts';
 import { walk } from './zset-walk.ts';
 import { prepareAdd, zsetAdd } from './zset.ts';
@@ -68,8 +70,16 @@ export function loadZset(
   if (rdbType === RdbType.SortedSetZiplist) {
     return loadPacked(shard, reader, new ZiplistReader(reader, reader.blob()), ref);
   }
-  const isBinary = rdbType === RdbType.SortedSet2;
+  return loadPairs(shard, rdbType === RdbType.SortedSet2, reader, ref);
+}
+
+/** Reads members that are each followed by their score, as 8 bytes or as text. */
+function loadPairs(shard: Shard, isBinary: boolean, reader: RdbReader, ref: number): boolean {
   const count = reader.countOf(isBinary ? BINARY_PAIR_BYTES_MIN : PAIR_BYTES_MIN);
+  if (isWideToBe(shard, count, isBinary, reader)) {
+    const { i32 } = shard.memory;
+    setEntryFlags(i32, ref, entryFlags(i32, ref) | ENTRY_WIDE);
+  }
   for (let i = 0; i < count; i++) {
     reader.string();
     const { at, bytes } = reader;
@@ -77,6 +87,24 @@ export function loadZset(
     if (!addPair(shard, ref, at, bytes, score)) return false;
   }
   return true;
+}
+
+/** True when `count` pairs that come next make a `skiplist` by Redis's rule; reads none of them. */
+function isWideToBe(
+  shard: Shard, count: number, isBinary: boolean, reader: RdbReader,
+): boolean {
+  const { zsetListpackEntriesMax, zsetListpackValueBytesMax } = shard.settings;
+  if (count > zsetListpackEntriesMax) return true;
+  const { position } = reader;
+  let longest = 0;
+  for (let i = 0; i < count && longest <= zsetListpackValueBytesMax; i++) {
+    reader.string();
+    longest = Math.max(longest, reader.bytes);
+    if (isBinary) reader.binaryDouble();
+    else reader.textDouble();
+  }
+  reader.goBack(position);
+  return longest > zsetListpackValueBytesMax;
 }
 
 /** Reads member, score, member, score ... of a packed list. */

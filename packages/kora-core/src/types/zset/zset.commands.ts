@@ -54,10 +54,10 @@ export const zadd = defineCommand({
   ],
   args: {
     key: arg.key(),
-    condition: arg.oneOf('NX', 'XX').optional(),
-    comparison: arg.oneOf('GT', 'LT').optional(),
-    change: arg.token('CH').optional(),
-    increment: arg.token('INCR').optional(),
+    condition: arg.oneOf('NX', 'XX').optional().documented({ since: '3.0.2' }),
+    comparison: arg.oneOf('GT', 'LT').optional().documented({ since: '6.2.0' }),
+    change: arg.token('CH').optional().documented({ since: '3.0.2' }),
+    increment: arg.token('INCR').optional().documented({ since: '3.0.2' }),
     score_member: arg.repeat({ score: arg.double(), member: arg.bytes() }),
   },
   reply: oneReplyOf(
@@ -315,7 +315,8 @@ export const zmscore = defineCommand({
 });
 
 const rankArguments = {
-  key: arg.key(), member: arg.bytes(), withscore: arg.token('WITHSCORE').optional(),
+  key: arg.key(), member: arg.bytes(),
+  withscore: arg.token('WITHSCORE').optional().documented({ since: '7.2.0' }),
 };
 const rankReply = oneReplyOf(
   reply.integer('the 0-based rank'),

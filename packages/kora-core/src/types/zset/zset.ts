@@ -21,11 +21,11 @@ import type { Shard } from '../../shard/shard.ts';
 import { DICT_HEADER_BYTES, LINES_MIN, LINE_BYTES } from '../../structs/dict-layout.ts';
 import type { Dict } from '../../structs/dict.hot.ts';
 import {
-  ENTRY_ENCODING_SHIFT, ENTRY_WIDE, entryEncoding, entryFlags, entryKeyAt, entryKeyBytes,
+  ENTRY_ENCODING_SHIFT, ENTRY_WIDE, entryEncoding, entryFlags,
   entryRoot, setEntryFlags, setEntryRoot,
 } from '../../structs/entry.hot.ts';
 import {
-  MEMBER_SCORED, memberScore, newMember, setMemberScore,
+  MEMBER_SCORED, memberHash, memberScore, newMember, setMemberScore,
 } from '../../structs/member.hot.ts';
 import { PACK_HEADER_BYTES } from '../../structs/packs.hot.ts';
 import type { ScoreTree } from '../../structs/score-tree.hot.ts';
@@ -279,7 +279,7 @@ function unpack(shard: Shard, ref: number, count: number, memberBytes: number): 
     const at = packs.entryAt(pack, pos);
     const memberLength = packs.entryBytes(pack, pos);
     const score = packedScore(shard, pack, pos);
-    linkMember(shard, at, memberLength, dict.hashOf(at, memberLength), score);
+    linkMember(shard, at, memberLength, dict.hashOf(at, memberLength), score, true);
     pos = nextPair(shard, pack, pos);
   }
   if (pack !== 0) packs.destroy(pack);
@@ -287,14 +287,20 @@ function unpack(shard: Shard, ref: number, count: number, memberBytes: number): 
   return true;
 }
 
-/** Adds a member to the dict and the tree that are bound. The caller reserved. */
-function linkMember(shard: Shard, at: number, bytes: number, hash: number, score: number): void {
+/**
+ * Adds a member to the dict and the tree that are bound. The caller reserved.
+ * @param isLast it stands behind all others
+ */
+function linkMember(
+  shard: Shard, at: number, bytes: number, hash: number, score: number, isLast: boolean,
+): void {
   const { memory, collections } = shard;
   const member = newMember(memory, memory.arenaAllocator, MEMBER_SCORED, at, bytes, 0, 0, 0, 0);
   assert(member !== 0, 'a member of a sorted set was reserved');
   setMemberScore(memory.f64, member, score);
   collections.dict.insert(hash, member);
-  collections.tree.add(score, member);
+  if (isLast) collections.tree.append(score, member);
+  else collections.tree.add(score, member);
 }
 
 /**
@@ -333,9 +339,30 @@ function addAbsent(shard: Shard, ref: number, at: number, bytes: number, score: 
     if (pack !== found.pack) setEntryRoot(shard.memory.i32, ref, pack);
   } else {
     treeOf(shard, ref); // The lookup bound the dict.
-    linkMember(shard, at, bytes, found.hash, kept);
+    linkMember(shard, at, bytes, found.hash, kept, false);
   }
   found.score[0] = score;
+  setCollectionCount(shard, ref, count);
+}
+
+/**
+ * Adds a member that is not there and stands behind all others, one of those that
+ * {@link prepareAdd} prepared: what loads in order are made of.
+ */
+export function zsetAppend(
+  shard: Shard, ref: number, at: number, bytes: number, score: number,
+): void {
+  if (isPacked(shard, ref)) {
+    const added = zsetAdd(shard, ref, at, bytes, score, 0);
+    assert(added === ADDED, 'an appended member is not there yet');
+    return;
+  }
+  shard.noteMutation();
+  const count = collectionCount(shard, ref) + 1;
+  noteWidth(shard, ref, count, bytes);
+  treeOf(shard, ref);
+  const hash = dictOf(shard, ref).hashOf(at, bytes);
+  linkMember(shard, at, bytes, hash, keptScore(shard, ref, score), true);
   setCollectionCount(shard, ref, count);
 }
 
@@ -416,12 +443,17 @@ export function removeRanks(shard: Shard, ref: number, rank: number, count: numb
   setCollectionCount(shard, ref, collectionCount(shard, ref) - count);
 }
 
+/** For {@link removeAtRank}: the tree is bound and its cursor leads to the member. */
+export const RANK_AT_CURSOR = -1;
+
 /** Removes the member of a rank in a tree: the leftmost and rightmost leaves are always near. */
 export function removeAtRank(shard: Shard, ref: number, rank: number): void {
   shard.noteMutation();
-  const tree = treeOf(shard, ref);
-  const isThere = tree.seek(rank);
-  assert(isThere, 'a removed rank exists');
+  const { tree } = shard.collections;
+  if (rank !== RANK_AT_CURSOR) {
+    const isThere = treeOf(shard, ref).seek(rank);
+    assert(isThere, 'a removed rank exists');
+  }
   const member = tree.cursorRef();
   tree.removeCursor();
   dropMember(shard, dictOf(shard, ref), member);
@@ -431,12 +463,7 @@ export function removeAtRank(shard: Shard, ref: number, rank: number): void {
 /** Takes a member out of the dict and frees it. */
 function dropMember(shard: Shard, dict: Dict, member: number): void {
   const { memory } = shard;
-  const { i32 } = memory;
-  const at = entryKeyAt(i32, member);
-  const bytes = entryKeyBytes(i32, member);
-  const hash = dict.hashOf(at, bytes);
-  const slot = dict.find(at, bytes, hash);
-  assert(i32[slot] === member, 'a member of the tree is in the dict');
-  dict.removeAt(slot, hash);
+  const hash = memberHash(memory.i32, member);
+  dict.removeAt(dict.slotOf(member, hash), hash);
   memory.arenaAllocator.free(member);
 }

@@ -14,7 +14,7 @@
 import type { WorkerMemory } from '@kora/core';
 import { assert, Fault } from '@kora/core';
 import type { EngineHandler, ListenAddress, LoopEngine } from '../engine.ts';
-import { CLOEXEC, NONBLOCK } from '../native/descriptor-flags.ts';
+import { CLOEXEC, duplicate, NONBLOCK } from '../native/descriptor-flags.ts';
 import type { Libc } from '../native/libc.ts';
 import { Errno, loadLibc, nativeMemory } from '../native/libc.ts';
 import { Scratch } from '../native/scratch.ts';
@@ -71,6 +71,7 @@ function refusal(libc: Libc, call: string, opened: readonly number[]): string {
 class EpollEngine implements LoopEngine {
   readonly name = 'epoll';
   readonly wakeDescriptor: number;
+  readonly ringDescriptor = -1;
   readonly #libc: Libc;
   readonly #descriptors: Descriptors;
   #parts: Parts | undefined;
@@ -145,6 +146,17 @@ class EpollEngine implements LoopEngine {
 
   requestTurn(): void {
     this.#isTurnRequested = true;
+  }
+
+  shareWake(): number {
+    return duplicate(this.#libc, this.wakeDescriptor);
+  }
+
+  signal(eventfd: number): void {
+    if (this.#isStopped) return;
+    const { scratch } = this.#running();
+    scratch.view.setBigUint64(scratch.resultAt, 1n, true);
+    this.#libc.write(eventfd, scratch.pointer(scratch.resultAt), 8);
   }
 
   stopListening(listener: number): void {

@@ -32,7 +32,10 @@ export interface Libc {
   shutdown(descriptor: number, how: number): number;
   close(descriptor: number): number;
   read(descriptor: number, at: Address, bytes: number): number;
+  write(descriptor: number, at: Address, bytes: number): number;
   eventfd(initial: number, flags: number): number;
+  /** With commands whose argument is an int. */
+  fcntl(descriptor: number, command: number, argument: number): number;
   timerfd_create(clock: number, flags: number): number;
   timerfd_settime(timer: number, flags: number, timesAt: Address, oldAt: Address): number;
   epoll_create1(flags: number): number;
@@ -136,7 +139,9 @@ const SIGNATURES: Readonly<Record<string, readonly [string, ...string[]]>> = Obj
   shutdown: ['int', 'int', 'int'],
   close: ['int', 'int'],
   read: ['long', 'int', 'uintptr_t', 'size_t'],
+  write: ['long', 'int', 'uintptr_t', 'size_t'],
   eventfd: ['int', 'uint', 'int'],
+  fcntl: ['int', 'int', 'int', 'int'],
   timerfd_create: ['int', 'int', 'int'],
   timerfd_settime: ['int', 'int', 'int', 'uintptr_t', 'uintptr_t'],
   epoll_create1: ['int', 'int'],

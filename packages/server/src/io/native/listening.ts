@@ -19,7 +19,7 @@ import type { Scratch } from './scratch.ts';
 import { HINTS_BYTES, HOST_NAME_BYTES_MAX, SOCKET_ADDRESS_BYTES_MAX } from './scratch.ts';
 import { AF_INET6, AF_UNIX, readEndpoint, writePath, writePort } from './socket-address.ts';
 import {
-  IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SOL_SOCKET, setNoDelay,
+  IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET, setNoDelay,
 } from './socket-options.ts';
 
 const SOCK_STREAM = 1;
@@ -105,9 +105,24 @@ function listenOnHost(
   return fault ?? listenFault(address, lookupError('ENOTFOUND', host));
 }
 
-/** Listens on one address in the kernel's form. */
+/**
+ * Listens on one address in the kernel's form. The first of several listeners lets others in only
+ * when it listens already: a socket that has SO_REUSEPORT before would share the address with every
+ * server of the same user, also with one that starts at the same moment.
+ */
 function listenOn(
   scratch: Scratch, address: ListenAddress, socketAddress: Uint8Array,
+): ListeningSocket | Fault {
+  const { sharing = 'none' } = address;
+  const opened = bindAndListen(scratch, address, socketAddress, sharing === 'next');
+  if (sharing !== 'first' || !('descriptor' in opened)) return opened;
+  if (scratch.setOption(opened.descriptor, SOL_SOCKET, SO_REUSEPORT, 1)) return opened;
+  const where = opened.port > 0 ? `${address.host ?? ''}:${opened.port}` : address.host ?? '';
+  return failed(scratch, address, opened.descriptor, where);
+}
+
+function bindAndListen(
+  scratch: Scratch, address: ListenAddress, socketAddress: Uint8Array, isShared: boolean,
 ): ListeningSocket | Fault {
   const { libc, low, view, addressAt } = scratch;
   low.set(socketAddress, addressAt);
@@ -118,6 +133,7 @@ function listenOn(
   const descriptor = libc.socket(family, STREAM_TYPE, 0);
   if (descriptor < 0) return listenFault(address, systemError(libc.errno(), where));
   scratch.setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (isShared) scratch.setOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
   if (family === AF_INET6) scratch.setOption(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   setNoDelay(scratch, descriptor);
   const isListening =

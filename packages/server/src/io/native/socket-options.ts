@@ -6,6 +6,7 @@ import type { Scratch } from './scratch.ts';
 
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
+export const SO_REUSEPORT = 15;
 export const IPPROTO_IPV6 = 41;
 export const IPV6_V6ONLY = 26;
 const SO_KEEPALIVE = 9;

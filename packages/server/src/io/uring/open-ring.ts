@@ -11,7 +11,7 @@ import { Ring } from './ring.hot.ts';
 import {
   FEAT_NODROP, FEAT_SINGLE_MMAP, OFFSET_RING, OFFSET_SQES, OP_ACCEPT,
   OP_ASYNC_CANCEL, OP_COUNT, OP_FSYNC, OP_READ, OP_RECV, OP_SEND, OP_SENDMSG, OP_SUPPORTED,
-  OP_TIMEOUT, OP_WRITE,
+  OP_MSG_RING, OP_TIMEOUT, OP_WRITE,
   REGISTER_BUFFER_RING, REGISTER_PROBE, SETUP_CLAMP, SETUP_COOP_TASKRUN, SETUP_CQSIZE,
   SETUP_DEFER_TASKRUN, SETUP_SINGLE_ISSUER, UNREGISTER_BUFFER_RING,
 } from './uring-constants.ts';
@@ -38,7 +38,7 @@ const OPERATIONS_NEEDED: Readonly<Record<string, number>> = Object.freeze({
 });
 /** Operations with a fallback of the engine. */
 const OPERATIONS_WANTED: Readonly<Record<string, number>> = Object.freeze({
-  FSYNC: OP_FSYNC, SENDMSG: OP_SENDMSG, WRITE: OP_WRITE,
+  FSYNC: OP_FSYNC, MSG_RING: OP_MSG_RING, SENDMSG: OP_SENDMSG, WRITE: OP_WRITE,
 });
 
 /** A ring, and the names of what the kernel refuses and the engine can do without. */

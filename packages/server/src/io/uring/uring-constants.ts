@@ -13,11 +13,14 @@ export const OP_READ = 22;
 export const OP_WRITE = 23;
 export const OP_SEND = 26;
 export const OP_RECV = 27;
+export const OP_MSG_RING = 40;
 /** Operations that a probe asks about. */
 export const OP_COUNT = 64;
 
 // Flags of a submission.
 export const SQE_BUFFER_SELECT = 1 << 5;
+/** A success posts no completion. */
+export const SQE_CQE_SKIP = 1 << 6;
 /** In ioprio of RECV and of ACCEPT. */
 export const RECV_MULTISHOT = 1 << 1;
 export const ACCEPT_MULTISHOT = 1 << 0;

@@ -9,7 +9,7 @@ import type { WorkerMemory } from '@kora/core';
 import { assert, Fault } from '@kora/core';
 import type { EngineHandler, ListenAddress, LoopEngine } from '../engine.ts';
 import { isOutOfDescriptors, isPassingAcceptError } from '../native/accept-errors.ts';
-import { CLOEXEC } from '../native/descriptor-flags.ts';
+import { CLOEXEC, duplicate } from '../native/descriptor-flags.ts';
 import type { Libc } from '../native/libc.ts';
 import { loadLibc, nativeMemory } from '../native/libc.ts';
 import type { ListeningSocket } from '../native/listening.ts';
@@ -28,12 +28,15 @@ import { SendVectors } from './send-vectors.ts';
 import { ConnectionTable, FLOW_REFUSED } from './uring-connections.hot.ts';
 import { UringFiles } from './uring-files.ts';
 import { UringLoop } from './uring-loop.hot.ts';
+import { OP_MSG_RING, SQE_CQE_SKIP } from './uring-constants.ts';
 import type { LoopOwner } from './uring-loop-parts.ts';
+import { KIND_CANCEL, WAKE_BYTES } from './uring-loop-parts.ts';
 
 const TICK_NANOSECONDS = 100_000_000;
-/** A struct timespec and the count of a wake-up. */
-const CONTROL_BYTES = 24;
+/** A struct timespec, the count of a wake-up, and the one that is written to others. */
+const CONTROL_BYTES = 32;
 const WAKE_OFFSET = 16;
+const ONE_OFFSET = 24;
 
 /** What a test may ask for. */
 export interface UringOptions {
@@ -78,6 +81,7 @@ const abandoned: WorkerMemory[] = [];
 class UringEngine implements LoopEngine, LoopOwner {
   readonly name = 'uring';
   wakeDescriptor = -1;
+  readonly ringDescriptor: number;
   files: UringFiles | undefined;
   readonly #libc: Libc;
   readonly #opened: OpenedRing;
@@ -88,12 +92,15 @@ class UringEngine implements LoopEngine, LoopOwner {
   #nextListener = 0;
   readonly #refused = new RefusedConnections();
   #isRingClosed = false;
+  /** Address of a 1 of eight bytes. */
+  #oneAt = 0;
   #running: Running | undefined;
 
   constructor(libc: Libc, opened: OpenedRing, refused: ReadonlySet<string>) {
     this.#libc = libc;
     this.#opened = opened;
     this.#missing = new Set([...opened.missing, ...refused]);
+    this.ringDescriptor = this.#missing.has('MSG_RING') ? -1 : opened.ring.descriptor;
   }
 
   start(memory: WorkerMemory, handler: EngineHandler): void {
@@ -107,6 +114,8 @@ class UringEngine implements LoopEngine, LoopOwner {
     assert(controlAt !== 0, 'low memory holds the words of an engine');
     memory.low.fill(0, controlAt, controlAt + CONTROL_BYTES);
     memory.lowView.setUint32(controlAt + 8, TICK_NANOSECONDS, true);
+    memory.lowView.setUint32(controlAt + ONE_OFFSET, 1, true);
+    this.#oneAt = native.addressOf(controlAt + ONE_OFFSET);
     this.wakeDescriptor = this.#libc.eventfd(0, CLOEXEC);
     if (this.wakeDescriptor < 0) throw new Error(`eventfd failed (error ${this.#libc.errno()})`);
     const vectors = new SendVectors(native);
@@ -250,6 +259,22 @@ class UringEngine implements LoopEngine, LoopOwner {
 
   requestTurn(): void {
     if (this.#running !== undefined) this.#running.loop.isTurnRequested = true;
+  }
+
+  shareWake(): number {
+    return duplicate(this.#libc, this.wakeDescriptor);
+  }
+
+  /** A message leaves with the system call of the turn, and nobody hears of its completion. */
+  signal(eventfd: number, ring: number): void {
+    if (this.#isRingClosed) return;
+    if (ring < 0 || this.#missing.has('MSG_RING')) {
+      this.#libc.write(eventfd, this.#oneAt, WAKE_BYTES);
+      return;
+    }
+    this.#opened.ring.submit(OP_MSG_RING, SQE_CQE_SKIP, 0, ring, 0, 0, 0, KIND_CANCEL, 0);
+    // The completion that the other gets: one that says nothing, but ends its wait.
+    this.#opened.ring.setOffset(KIND_CANCEL);
   }
 
   // ------------------------------------------------------------------ the end

@@ -1,0 +1,132 @@
+/**
+ * The participant word by word: what every form of intent does when it is granted, what the
+ * coordinator's words do after it, and that a handle may be used again inside the last answer.
+ */
+import { describe, expect, it } from 'vitest';
+import type { Intent } from './intent-queue.ts';
+import { IntentForm, IntentQueue } from './intent-queue.ts';
+import type { ParticipantPort } from './participant.ts';
+import { Participant } from './participant.ts';
+import { lockOf, SlotLocks } from './slot-locks.ts';
+
+class Shard implements ParticipantPort<string> {
+  readonly log: string[] = [];
+  readonly locks = new SlotLocks();
+  readonly participant = new Participant<string>(this);
+  readonly intents = new IntentQueue<string>({
+    workerCount: 2, locks: this.locks, host: this.participant,
+  });
+  isPrepared = true;
+  canRun = true;
+  onLastAnswer: (() => void) | null = null;
+  #ticket = 0;
+
+  constructor() {
+    this.participant.bind(this.intents);
+  }
+
+  send(form: number, handle = 0, payload = 'part'): void {
+    const intent = this.intents.open(1, handle, 1, this.#ticket++, form);
+    intent.payload = payload;
+    this.intents.lockSlots(intent, Uint16Array.of(lockOf(5, true)), 0, 1);
+    this.intents.admit(intent);
+  }
+
+  prepare(intent: Intent<string>): boolean {
+    this.log.push(`prepare ${intent.payload}`);
+    return this.isPrepared;
+  }
+
+  run(intent: Intent<string>): boolean {
+    this.log.push(`run ${intent.payload}`);
+    return this.canRun;
+  }
+
+  abort(intent: Intent<string>): void {
+    this.log.push(`abort ${intent.payload}`);
+  }
+
+  answer(intent: Intent<string>, isAccepted: boolean): void {
+    this.log.push(`${isAccepted ? 'yes' : 'no'} ${intent.payload}`);
+    this.onLastAnswer?.();
+  }
+}
+
+describe('a participant', () => {
+  it('prepares, runs as often as it is told, and keeps its locks until the release', () => {
+    const shard = new Shard();
+    shard.send(IntentForm.Prepare);
+    shard.participant.onRun(1, 0, false);
+    shard.participant.onRun(1, 0, false);
+    expect(shard.locks.count).toBe(1);
+    shard.participant.onRelease(1, 0);
+    expect(shard.log).toEqual([
+      'prepare part', 'yes part', 'run part', 'yes part', 'run part', 'yes part',
+    ]);
+    expect(shard.locks.count).toBe(0);
+  });
+
+  it('gives its locks back with the last run, and what it reserved when that refuses', () => {
+    const shard = new Shard();
+    shard.send(IntentForm.Prepare);
+    shard.participant.onRun(1, 0, true);
+    expect(shard.locks.count).toBe(0);
+    shard.canRun = false;
+    shard.send(IntentForm.Prepare, 0, 'leader');
+    shard.participant.onRun(1, 0, true);
+    expect(shard.log.slice(4)).toEqual([
+      'prepare leader', 'yes leader', 'run leader', 'abort leader', 'no leader',
+    ]);
+    expect(shard.locks.count).toBe(0);
+  });
+
+  it('votes no and waits for the abort', () => {
+    const shard = new Shard();
+    shard.isPrepared = false;
+    shard.send(IntentForm.Prepare);
+    expect(shard.locks.count).toBe(1);
+    shard.participant.onAbort(1, 0);
+    expect(shard.log).toEqual(['prepare part', 'no part', 'abort part']);
+    expect(shard.locks.count).toBe(0);
+  });
+
+  it('runs at its grant and waits for the release', () => {
+    const shard = new Shard();
+    shard.send(IntentForm.RunAtGrant);
+    expect(shard.log).toEqual(['run part', 'yes part']);
+    expect(shard.locks.count).toBe(1);
+    shard.participant.onRelease(1, 0);
+    expect(shard.locks.count).toBe(0);
+  });
+
+  it('decides alone as the last agent', () => {
+    const shard = new Shard();
+    shard.send(IntentForm.RunAndRelease, 0, 'a');
+    shard.isPrepared = false;
+    shard.send(IntentForm.RunAndRelease, 0, 'b');
+    expect(shard.log).toEqual(['prepare a', 'run a', 'yes a', 'prepare b', 'abort b', 'no b']);
+    expect(shard.locks.count).toBe(0);
+  });
+
+  it('answers a void intent in its turn, and does nothing', () => {
+    const shard = new Shard();
+    shard.send(IntentForm.RunAtGrant, 0, 'first');
+    shard.send(IntentForm.Void, 1, 'void');
+    expect(shard.log).toEqual(['run first', 'yes first']);
+    shard.participant.onRelease(1, 0);
+    expect(shard.log.slice(2)).toEqual(['yes void']);
+    expect(shard.locks.count).toBe(0);
+  });
+
+  it('has its handle free inside the last answer', () => {
+    const shard = new Shard();
+    let left = 5000;
+    shard.onLastAnswer = () => {
+      if (left-- > 0) shard.send(IntentForm.RunAndRelease, 0, 'next');
+    };
+    shard.send(IntentForm.RunAndRelease, 0, 'first');
+    expect(shard.log.filter((line) => line === 'yes next').length).toBe(5000);
+    expect(shard.locks.count).toBe(0);
+    expect(shard.intents.count).toBe(0);
+  });
+});

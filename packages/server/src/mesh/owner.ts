@@ -1,0 +1,321 @@
+/**
+ * Runs what peers ask of this worker's shard. Requests are run in the order they came, straight
+ * from the ring they lie in; their replies go back as RESP bytes, which the origin only copies.
+ * Long values are lent: the rope stays pinned until the origin has copied it.
+ */
+import type { Command, Executor, Ropes, Router, Shard } from '@kora/core';
+import {
+  ArgFrame, assert, ClientFlag, ClientState, mustPause, Outcome, replyErrors,
+} from '@kora/core';
+import type { ReplyChunk, ReplyChunks } from '../reply-chunks.ts';
+import type { ReplyTarget } from '../resp-sink.ts';
+import { RespSink } from '../resp-sink.ts';
+import type { ForeignMemory } from './foreign-memory.ts';
+import type { LockGate, ParkedRequest } from './lock-gate.ts';
+import type { MeshPort, Peer } from './mesh-port.ts';
+import {
+  CALL_COMMAND_BITS, CALL_COMMAND_MASK, CALL_DB_MASK, CALL_NO_TOUCH, CALL_RESP3, KIND_ACCEPT,
+  KIND_END, KIND_INTENT, KIND_LENT, KIND_LOST, KIND_PARCEL, KIND_REPLY,
+} from './message-kinds.ts';
+import { ParcelsIn } from './parcels.ts';
+import { RequestsAhead } from './requests-ahead.hot.ts';
+import type { Participation } from './participation.ts';
+import { PausedRequests } from './paused-requests.ts';
+
+/** Requests of one peer that run in a turn before the others have theirs. */
+const REQUESTS_PER_TURN_MAX = 1024;
+
+export class Owner implements ReplyTarget {
+  /** Version of the reply under way. */
+  resp = 2;
+  readonly #shard: Shard;
+  readonly #executor: Executor;
+  readonly #port: MeshPort;
+  readonly #sink: RespSink;
+  readonly #frame: ArgFrame;
+  readonly #gate: LockGate;
+  readonly #client = new ClientState(0);
+  readonly #parcels: ParcelsIn;
+  readonly #ahead: RequestsAhead;
+  #at = new Int32Array(64);
+  #bytes = new Int32Array(64);
+  readonly #participation: Participation;
+  /** Whom the reply under way goes to. */
+  #peer: Peer | undefined;
+  #window = 0;
+  #place = 0;
+  #isLast = false;
+  #isLost = false;
+  /** The last call of `serve` stopped although more could run at once. */
+  hasMore = false;
+  /** A parcel waits until nothing is locked. */
+  waitsForGate = false;
+  /** Ropes that are lent, by loan. */
+  readonly #loans = new Map<number, number>();
+  readonly #paused = new PausedRequests();
+  #nextLoan = 1;
+
+  constructor(
+    shard: Shard, executor: Executor, chunks: ReplyChunks, port: MeshPort, gate: LockGate,
+    foreign: ForeignMemory, participation: Participation, router: Router,
+  ) {
+    this.#ahead = new RequestsAhead(shard, router);
+    this.#gate = gate;
+    this.#participation = participation;
+    this.#shard = shard;
+    this.#executor = executor;
+    this.#port = port;
+    this.#frame = new ArgFrame(shard.memory, this.#client);
+    this.#sink = new RespSink(shard.memory, chunks, this);
+    this.#parcels = new ParcelsIn(shard, foreign);
+  }
+
+  /** Values lent and not returned. */
+  get loanCount(): number {
+    return this.#loans.size;
+  }
+
+  /**
+   * Runs what a peer has sent, as far as the replies find room.
+   * @returns true when requests are left that could not run now
+   */
+  serve(peer: Peer): boolean {
+    const { requestsIn, outbox } = peer;
+    let left = REQUESTS_PER_TURN_MAX;
+    let isStopped = false;
+    while (outbox.isEmpty && left > 0 && requestsIn.next()) {
+      if (!this.#take(peer)) {
+        isStopped = true;
+        break;
+      }
+      requestsIn.consume();
+      left--;
+    }
+    if (requestsIn.flush()) peer.owesNews = true;
+    if (left === 0) this.hasMore = true;
+    return isStopped || left === 0 || (!outbox.isEmpty && requestsIn.next());
+  }
+
+  /** Runs the current message of the peer's ring. False: it has to wait, nothing happened. */
+  #take(peer: Peer): boolean {
+    const { requestsIn } = peer;
+    if (requestsIn.kind >= KIND_INTENT) return this.#participation.receive(peer);
+    const call = requestsIn.c;
+    const command = this.#executor.registry.commands[call & CALL_COMMAND_MASK];
+    assert(command !== undefined, 'workers have the same commands');
+    if (mustPause(this.#shard, command) || this.#paused.holds(peer.index, requestsIn.a)) {
+      return this.#holdBack(peer);
+    }
+    // A parcel waits in the ring, with what is behind it, until nothing is locked.
+    if (requestsIn.kind === KIND_PARCEL) {
+      this.waitsForGate = !this.#gate.isOpen;
+      return !this.waitsForGate && this.#takeParcel(peer, command);
+    }
+    const { a, b, bodyAt, bodyBytes } = requestsIn;
+    if (!this.#ahead.isNext(bodyAt)) this.#ahead.look(requestsIn);
+    this.#bind(requestsIn.words, bodyAt);
+    if (this.#ahead.isNext(bodyAt)) {
+      this.#ahead.bind(this.#frame, this.#at, this.#bytes, this.#frame.count);
+    }
+    this.#setClient(call);
+    if (!this.#gate.isOpen) {
+      const verdict = this.#gate.parkRequest(peer.index, a, command, this.#frame, () =>
+        this.#copyBody(peer, a, b, call, bodyAt, bodyBytes));
+      if (verdict !== 'run') return verdict === 'parked';
+    }
+    this.#run(peer, a, b, command);
+    return true;
+  }
+
+  /** CLIENT PAUSE holds the current request: it leaves the ring, so that others pass. */
+  #holdBack(peer: Peer): boolean {
+    const { kind, a, b, c, bodyAt, bodyBytes } = peer.requestsIn;
+    const isParcel = kind === KIND_PARCEL;
+    if (isParcel) {
+      if (!this.#openParcel(peer)) return true;
+      const { ref } = this.#parcels;
+      const request = { peerIndex: peer.index, window: a, place: b, call: c, ref };
+      this.#paused.add(request, this.#frame, true);
+      return true;
+    }
+    const request = this.#copyBody(peer, a, b, c, bodyAt, bodyBytes);
+    if (request === null) return false;
+    this.#bind(this.#shard.memory.i32, request.ref * 8);
+    this.#paused.add(request, this.#frame, false);
+    return true;
+  }
+
+  /** Runs what a pause has held back, in order, when it is over. */
+  releasePaused(): void {
+    const { pause, nowMs } = this.#shard;
+    const paused = this.#paused;
+    if (paused.count === 0 || pause.isActive(nowMs)) return;
+    for (let held = paused.first; held !== undefined; held = paused.first) {
+      const { request, isParcel } = held;
+      const { peerIndex, window, place, call, ref } = request;
+      const command = this.#executor.registry.commands[call & CALL_COMMAND_MASK];
+      assert(command !== undefined, 'workers have the same commands');
+      this.#frame.bind(held.at, held.bytes, held.at.length);
+      this.#setClient(call);
+      if (!this.#gate.isOpen) {
+        if (isParcel) return;
+        const copy = (): typeof request => request;
+        const verdict = this.#gate.parkRequest(peerIndex, window, command, this.#frame, copy);
+        if (verdict === 'full') return;
+        if (verdict === 'parked') {
+          paused.shift();
+          continue;
+        }
+      }
+      paused.shift();
+      this.#run(this.#port.peer(peerIndex), window, place, command);
+      this.#shard.memory.lowAllocator.free(ref);
+    }
+  }
+
+  /** Copies the parcel that is the current request into the frame, or answers that it cannot be. */
+  #openParcel(peer: Peer): boolean {
+    const { a, b, c } = peer.requestsIn;
+    this.#setClient(c);
+    if (this.#open(peer) > 0) return true;
+    this.#begin(peer, a, b);
+    this.#sink.error(replyErrors.arenaFull);
+    this.#end();
+    return false;
+  }
+
+  #takeParcel(peer: Peer, command: Command): boolean {
+    const { a, b } = peer.requestsIn;
+    if (!this.#openParcel(peer)) return true;
+    this.#run(peer, a, b, command);
+    this.#shard.memory.lowAllocator.free(this.#parcels.ref);
+    return true;
+  }
+
+  /** Who the frame's command is run for. */
+  #setClient(call: number): void {
+    const client = this.#client;
+    client.db = (call >>> CALL_COMMAND_BITS) & CALL_DB_MASK;
+    client.flags = (call & CALL_NO_TOUCH) === 0 ? 0 : ClientFlag.NoTouch;
+    client.resp = (call & CALL_RESP3) === 0 ? 2 : 3;
+  }
+
+  /** Runs the command in the frame and sends its reply. */
+  #run(peer: Peer, window: number, place: number, command: Command): void {
+    this.#begin(peer, window, place);
+    const outcome = this.#executor.run(command, this.#frame, this.#sink);
+    assert(outcome === Outcome.Done, 'what must not pause runs');
+    this.#end();
+  }
+
+  /** What is written next is the reply of this place. */
+  #begin(peer: Peer, window: number, place: number): void {
+    this.resp = this.#client.resp;
+    this.#peer = peer;
+    this.#window = window;
+    this.#place = place;
+    this.#isLast = false;
+    this.#isLost = false;
+    this.#sink.begin(this);
+  }
+
+  #copyBody(
+    peer: Peer, window: number, place: number, call: number, bodyAt: number, bodyBytes: number,
+  ): ParkedRequest | null {
+    const { memory } = this.#shard;
+    const ref = memory.lowAllocator.alloc(bodyBytes);
+    if (ref === 0) return null;
+    memory.kernel.copy(ref * 8, bodyAt, bodyBytes);
+    return { peerIndex: peer.index, window, place, call, ref };
+  }
+
+  /** A request that was parked has its turn. */
+  runParked(request: ParkedRequest): void {
+    const { peerIndex, window, place, call, ref } = request;
+    const { memory } = this.#shard;
+    const command = this.#executor.registry.commands[call & CALL_COMMAND_MASK];
+    assert(command !== undefined, 'workers have the same commands');
+    this.#bind(memory.i32, ref * 8);
+    if (mustPause(this.#shard, command) || this.#paused.holds(peerIndex, window)) {
+      this.#paused.add(request, this.#frame, false);
+      return;
+    }
+    this.#setClient(call);
+    this.#client.flags |= ClientFlag.Internal;
+    this.#run(this.#port.peer(peerIndex), window, place, command);
+    memory.lowAllocator.free(ref);
+  }
+
+  /** Sends the end of the reply. */
+  #end(): void {
+    const peer = this.#peer;
+    if (this.#isLost || peer === undefined) return;
+    this.#isLast = true;
+    if (this.#sink.pending > 0) this.#sink.flush();
+    else this.#port.sendWords(peer, KIND_END, this.#window, this.#place, 0, 0, 0);
+  }
+
+  /** Points the frame at the arguments of a request, in the ring or in a block. */
+  #bind(words: Int32Array, bodyAt: number): void {
+    const first = bodyAt >>> 2;
+    const argc = words[first] ?? 0;
+    if (argc > this.#at.length) {
+      this.#at = new Int32Array(argc);
+      this.#bytes = new Int32Array(argc);
+    }
+    let at = bodyAt + 4 + argc * 4;
+    for (let i = 0; i < argc; i++) {
+      const bytes = words[first + 1 + i] ?? 0;
+      this.#at[i] = at;
+      this.#bytes[i] = bytes;
+      at += (bytes + 3) & ~3;
+    }
+    this.#frame.bind(this.#at, this.#bytes, argc);
+  }
+
+  /** Copies a parcel, and says so. @returns 0 when memory is short */
+  #open(peer: Peer): number {
+    const { words, bodyAt } = peer.requestsIn;
+    const first = bodyAt >>> 2;
+    const argc = this.#parcels.copy(peer.index, words[first] ?? 0, words[first + 2] ?? 0);
+    this.#port.sendWords(peer, KIND_ACCEPT, words[first + 1] ?? 0, 0, 0, 0, 0);
+    if (argc > 0) this.#frame.bind(this.#parcels.at, this.#parcels.bytes, argc);
+    return argc;
+  }
+
+  // ------------------------------------------------------------------ replies
+
+  sendRange(chunk: ReplyChunk, at: number, bytes: number): boolean {
+    const peer = this.#peer;
+    if (peer === undefined) return true;
+    const last = this.#isLast ? 1 : 0;
+    return this.#port.sendBytes(
+      peer, KIND_REPLY, this.#window, this.#place, last, chunk, at, bytes, this.#sink,
+    );
+  }
+
+  lendRange(ropes: Ropes, root: number, at: number, bytes: number): void {
+    const peer = this.#peer;
+    if (peer === undefined) return;
+    ropes.pin(root);
+    const loan = this.#nextLoan;
+    this.#nextLoan = (loan + 1) & 0x3fff_ffff;
+    this.#loans.set(loan, root);
+    this.#port.sendWords(peer, KIND_LENT, this.#window, this.#place, loan, at, bytes);
+  }
+
+  /** The origin has copied what was lent. */
+  takeBack(loan: number): void {
+    const root = this.#loans.get(loan);
+    assert(root !== undefined, 'a loan comes back once');
+    this.#loans.delete(loan);
+    this.#shard.ropes.unpin(root);
+  }
+
+  loseOutput(_reason: string): void {
+    const peer = this.#peer;
+    if (this.#isLost || peer === undefined) return;
+    this.#isLost = true;
+    this.#port.sendWords(peer, KIND_LOST, this.#window, this.#place, 0, 0, 0);
+  }
+}

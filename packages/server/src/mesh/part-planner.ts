@@ -1,0 +1,177 @@
+/**
+ * From commands to the parts of a transaction: which shards run them, with which arguments, under
+ * which locks. Commands are added in order; what several shards share is cut by its keys.
+ */
+import type {
+  ArgFrame, ClientState, Command, CommandReach, Planner, Shard,
+} from '@kora/core';
+import { AcrossShards, argumentTexts, ArgumentSplitter, Course, KEY_BYTES_MAX } from '@kora/core';
+import type { Session } from '../session.ts';
+import { writeLedParts } from './led-plan.ts';
+import type { KeyShards } from './merge-replies.ts';
+import { CALL_UNCOUNTED } from './message-kinds.ts';
+import type { PartBlock } from './part-block.ts';
+import { PART_RESP3, PartWriter } from './part-block.ts';
+import type { ProcessRule } from './process-commands.ts';
+import { processRuleOf } from './process-commands.ts';
+
+/** A command of a transaction. */
+export interface StepPlan {
+  readonly command: Command;
+  /** Mask of the shards that run it; 0 = none, it is the connection's own affair. */
+  readonly shards: number;
+  /** Shard of each key where it is split by keys. */
+  readonly keys: KeyShards;
+  readonly reach: CommandReach | null;
+  /** Of a command that one shard runs for all: that shard, whose answer is the reply. */
+  readonly leader?: number;
+  /** One of Course, where it is not that of the command. */
+  readonly course?: number;
+  /** Of a command about the process, which every worker carries out. */
+  readonly process?: { readonly rule: ProcessRule; readonly words: readonly string[] };
+}
+
+const NO_KEYS: KeyShards = Object.freeze({ count: 0, shard: new Uint8Array(0) });
+
+export class PartPlanner {
+  readonly #shard: Shard;
+  readonly #planner: Planner;
+  readonly #splitter: ArgumentSplitter;
+  readonly #writers: readonly PartWriter[];
+  #indices = new Int32Array(256);
+  /** Whose commands are planned. */
+  #client: ClientState | null = null;
+
+  constructor(shard: Shard, planner: Planner, workerCount: number) {
+    this.#shard = shard;
+    this.#planner = planner;
+    this.#splitter = new ArgumentSplitter(workerCount);
+    this.#writers = Array.from({ length: workerCount }, () => new PartWriter(shard));
+  }
+
+  /** Begins the parts of one transaction of the session. @param flags PART_EXEC, PART_WATCHES */
+  start(session: Session, flags: number): void {
+    this.#planner.start();
+    this.#client = session;
+    const resp3 = session.resp === 3 ? PART_RESP3 : 0;
+    for (const writer of this.#writers) {
+      writer.start(flags | resp3, session.id, this.#shard.nowMs);
+    }
+  }
+
+  /** True when the session's command in the frame is about the whole process. */
+  isOfProcess(command: Command, session: Session, frame: ArgFrame): boolean {
+    this.#client = session;
+    return this.#ruleOf(command, frame) !== undefined;
+  }
+
+  /** The rule of a command about the process, undefined for others and for what is here alone. */
+  #ruleOf(command: Command, frame: ArgFrame): ProcessRule | undefined {
+    const rule = processRuleOf(command.name);
+    const client = this.#client;
+    if (rule?.concerns === undefined || client === null) return rule;
+    return rule.concerns(this.#shard, client, frame) ? rule : undefined;
+  }
+
+  /**
+   * Plans the command in the frame and adds it to the parts of its shards.
+   * @param isAlone it is no command of an EXEC, which may not have conditions of its own
+   * @returns 'not built' when it cannot be cut; else its step, of no shard when it concerns none or
+   *   does not fit
+   */
+  add(command: Command, frame: ArgFrame, call: number, isAlone: boolean): StepPlan | 'not built' {
+    const planner = this.#planner;
+    const reach = planner.reachOf(command);
+    const fits = command.parse(frame) === null && planner.add(command, frame);
+    const rule = fits ? this.#ruleOf(command, frame) : undefined;
+    if (rule !== undefined) return this.#addToAll(rule, command, frame, call, isAlone);
+    const isHere = !fits || planner.commandShards === 0 || this.#hasLongKey(frame);
+    if (isHere) return { command, shards: 0, keys: NO_KEYS, reach: null };
+    const { commandShards } = planner;
+    const isOne = (commandShards & (commandShards - 1)) === 0;
+    const { kind } = reach;
+    const isWhole = kind === AcrossShards.Everywhere || kind === AcrossShards.Scatter;
+    const isSplit = !isWhole && (!isOne || command.name === 'watch');
+    const mayBeSplit = kind === AcrossShards.Independent ||
+      (kind === AcrossShards.Conditional && isAlone);
+    if (isSplit && !mayBeSplit) return this.#addLed(command, frame, call, isAlone);
+    const keys = isSplit ? this.#split(reach, frame) : NO_KEYS;
+    this.#write(frame, call, commandShards, isSplit);
+    return { command, shards: commandShards, keys, reach };
+  }
+
+  /** A command that one shard runs with what others lend it. */
+  #addLed(
+    command: Command, frame: ArgFrame, call: number, isAlone: boolean,
+  ): StepPlan | 'not built' {
+    const planner = this.#planner;
+    const { commandShards: shards, leader, hasUnknownKeys } = planner;
+    if (!isAlone || leader < 0) return 'not built';
+    const reach = planner.reachOf(command);
+    writeLedParts(this.#shard, planner, this.#writers, {
+      command, reach, frame, call, isStaged: hasUnknownKeys,
+    });
+    const course = hasUnknownKeys ? Course.Scripted : Course.Led;
+    return { command, shards, keys: NO_KEYS, reach, leader, course };
+  }
+
+  /** A command about the process: all workers run it as it is. */
+  #addToAll(
+    rule: ProcessRule, command: Command, frame: ArgFrame, call: number, isAlone: boolean,
+  ): StepPlan {
+    const planner = this.#planner;
+    planner.addEverywhere(rule.whole);
+    // An EXEC that is refused has done nothing.
+    if (isAlone) rule.early?.(this.#shard);
+    const { commandShards } = planner;
+    this.#write(frame, call, commandShards, false);
+    const process = { rule, words: argumentTexts(frame, 0) };
+    const reach = planner.reachOf(command);
+    return { command, shards: commandShards, keys: NO_KEYS, reach, process };
+  }
+
+  /** Keys that no shard takes: the executor says so. */
+  #hasLongKey(frame: ArgFrame): boolean {
+    const { at, count } = this.#planner.keys();
+    for (let key = 0; key < count; key++) {
+      if ((frame.bytes[at[key] ?? 0] ?? 0) > KEY_BYTES_MAX) return true;
+    }
+    return false;
+  }
+
+  #split(reach: CommandReach, frame: ArgFrame): KeyShards {
+    const planned = this.#planner.keys();
+    this.#splitter.split(reach, frame.count, planned);
+    return { count: planned.count, shard: planned.shard.slice(0, planned.count) };
+  }
+
+  #write(frame: ArgFrame, call: number, shards: number, isSplit: boolean): void {
+    if (this.#indices.length < frame.count + 1) this.#indices = new Int32Array(frame.count * 2);
+    const indices = this.#indices;
+    for (const [shard, writer] of this.#writers.entries()) {
+      if ((shards & (1 << shard)) === 0) continue;
+      let { count } = frame;
+      if (isSplit) count = this.#splitter.copyArguments(shard, indices);
+      else for (let i = 0; i < count; i++) indices[i] = i;
+      // Counted once, by the part of the lowest shard.
+      const isCounted = (shards & ((1 << shard) - 1)) === 0;
+      const keyCount = isSplit ? this.#splitter.keyCount(shard) : 0;
+      writer.add(frame, isCounted ? call : call | CALL_UNCOUNTED, indices, count, keyCount);
+    }
+  }
+
+  /** Ends the parts. @returns one for each shard, null where memory is short or it is too long */
+  finish(): (PartBlock | null)[] {
+    this.#planner.finish();
+    return this.#writers.map((writer, shard) => writer.finish(this.#planner, shard));
+  }
+
+  /** Gives back what was built of parts that will not be sent. */
+  drop(): void {
+    for (const part of this.finish()) if (part !== null) this.free(part);
+  }
+
+  free(part: PartBlock): void {
+    this.#shard.memory.lowAllocator.free(part.ref);
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * A window against a list of what was asked, in random order of completions: places leave in order,
+ * the counts of what is pending agree with the list, and staged bytes come out as they went in.
+ */
+import { describe, expect, it } from 'vitest';
+import { ReplyChunk } from '../reply-chunks.ts';
+import { ReplyWindow, WINDOW_PLACES } from './reply-window.hot.ts';
+import { StagedRanges } from './staged-ranges.ts';
+
+interface Naive {
+  readonly place: number;
+  readonly owner: number;
+  readonly isWrite: boolean;
+  readonly isMuted: boolean;
+  isReady: boolean;
+  bytes: number[];
+}
+
+describe('a window of replies', () => {
+  it.each([1, 2, 3])('agrees with a list, seed %i', (seed) => {
+    let state = seed;
+    const next = (bound: number): number => {
+      state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fff_ffff;
+      return (state >>> 8) % bound;
+    };
+    const ranges = new StagedRanges();
+    const window = new ReplyWindow(3, ranges);
+    const chunk = new ReplyChunk(8);
+    const open: Naive[] = [];
+    for (let step = 0; step < 20_000; step++) {
+      const pending = open.filter((one) => !one.isReady);
+      const kind = next(4);
+      if (kind === 0 && !window.isFull()) {
+        const owner = next(4) - 1;
+        const isWrite = next(2) === 0;
+        const isMuted = next(4) === 0;
+        const place = window.addPending(owner, isWrite, isMuted);
+        open.push({ place, owner, isWrite, isMuted, isReady: false, bytes: [] });
+      } else if (kind === 1 && !window.isFull()) {
+        const bytes = 1 + next(100);
+        window.stage(window.tail, chunk, step, bytes, false);
+        const place = window.addReady();
+        open.push({
+          place, owner: 0, isWrite: false, isMuted: false, isReady: true, bytes: [bytes],
+        });
+      } else if (kind === 2 && pending.length > 0) {
+        const one = pending[next(pending.length)];
+        if (one === undefined) continue;
+        expect(window.isMuted(one.place)).toBe(one.isMuted);
+        for (let parts = next(3); parts > 0; parts--) {
+          one.bytes.push(parts);
+          window.stage(one.place, chunk, step, parts, true);
+        }
+        window.complete(one.place);
+        one.isReady = true;
+      } else {
+        while (window.isHeadReady()) {
+          const one = open.shift();
+          const found: number[] = [];
+          for (let range = window.takeHeadRanges(); range !== 0; range = ranges.give(range)) {
+            found.push(ranges.bytes[range] ?? 0);
+            window.stagedBytes -= ranges.bytes[range] ?? 0;
+          }
+          expect(found).toEqual(one?.bytes);
+          window.advance();
+        }
+        expect(open[0]?.isReady ?? false).toBe(false);
+      }
+      const left = open.filter((one) => !one.isReady);
+      expect([window.pending, window.writes, window.across, window.tail - window.head]).toEqual([
+        left.length, left.filter((one) => one.isWrite).length,
+        left.filter((one) => one.owner < 0).length, open.length,
+      ]);
+      const staged = open.flatMap((one) => one.bytes).reduce((sum, bytes) => sum + bytes, 0);
+      expect(window.stagedBytes).toBe(staged);
+      if (left.length > 0 && window.owner >= 0) {
+        expect(left.every((one) => one.owner === window.owner)).toBe(true);
+      }
+    }
+  });
+
+  it('is full with all its places', () => {
+    const window = new ReplyWindow(0, new StagedRanges());
+    for (let i = 0; i < WINDOW_PLACES; i++) window.addPending(1, false, false);
+    expect(window.isFull()).toBe(true);
+    expect(window.isEmpty()).toBe(false);
+  });
+});
