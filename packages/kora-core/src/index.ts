@@ -41,8 +41,7 @@ export { Coordinator, Course } from './transaction/coordinator.ts';
 export type { CoordinatorPort, Transaction } from './transaction/coordinator.ts';
 export { applyForeign } from './transaction/foreign-effects.ts';
 export { ForeignKeys } from './transaction/foreign-keys.ts';
-export { IntentForm, IntentQueue } from './transaction/intent-queue.ts';
-export type { Intent } from './transaction/intent-queue.ts';
+export { Intent, IntentForm, IntentQueue } from './transaction/intent-queue.ts';
 export { ParkedCommands } from './transaction/parked-commands.ts';
 export type { ParkedCommand, ParkedHost } from './transaction/parked-commands.ts';
 export { lendEnd, lendMember, lendValue } from './transaction/lent-values.ts';
@@ -55,6 +54,8 @@ export type { Lending } from './transaction/lent-values.ts';
 export { slotOwners } from './shard/slot-map.ts';
 export { Planner } from './transaction/plan.ts';
 export { SlotLocks, WholeLock } from './transaction/slot-locks.ts';
+export type { SlotTaker } from './transaction/slot-set.ts';
+export { SlotSet } from './transaction/slot-set.ts';
 export { ArgumentSplitter, PART_KEY_COUNT } from './transaction/split-arguments.ts';
 export type { Transactions } from './transaction/transactions.ts';
 export { WatchTable } from './transaction/watch-table.ts';
@@ -101,6 +102,7 @@ export { Stat, Statistics } from './keyspace/statistics.ts';
 // the mesh of workers
 export { MemoryBudget } from './keyspace/memory-budget.ts';
 export { Lane, MeshControl, WorkerState } from './mesh/mesh-control.ts';
+export { MeshOrder } from './mesh/mesh-order.ts';
 export { createRing, freeRing, lowWordsOf } from './mesh/ring-memory.ts';
 export type { RingMemory } from './mesh/ring-memory.ts';
 export { copyBytesToWords } from './mesh/ring-copy.hot.ts';
@@ -108,7 +110,8 @@ export { KIND_MAX, MESSAGE_HEADER_BYTES, messageBytesMaxOf } from './mesh/ring-l
 export { RingReader } from './mesh/ring-reader.hot.ts';
 export { RingWriter } from './mesh/ring-writer.hot.ts';
 export {
-  MESH_WORKER_COUNT_MAX, MESSAGE_BYTES_MAX, RING_DATA_BYTES, TRANSACTION_COUNT_MAX,
+  INTENT_LOCK_COUNT_MAX, MESH_WORKER_COUNT_MAX, MESSAGE_BYTES_MAX, RING_DATA_BYTES,
+  TRANSACTION_COUNT_MAX,
 } from './limits.ts';
 
 // strings without a sink, for the embedded engine

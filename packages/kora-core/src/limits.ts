@@ -68,6 +68,8 @@ export const MESH_WORKER_COUNT_MAX = 30;
 
 /** Bytes of data of a ring between two workers, unless asked otherwise: a power of two. */
 export const RING_DATA_BYTES = 65_536;
+/** Publications to a shard that may wait to be run there. Power of two. */
+export const ORDER_ENTRY_COUNT = 1024;
 
 /** Longest message between two workers with its header; what is longer travels by reference. */
 export const MESSAGE_BYTES_MAX = 16_384;
@@ -78,7 +80,10 @@ export const TRANSACTION_COUNT_MAX = 1024;
 /** Slots one transaction locks in one shard; where it needs more it locks the whole shard. */
 export const INTENT_LOCK_COUNT_MAX = 4096;
 
-/** Locks that the transactions of one worker ask for at once; a single one may always ask. */
+/**
+ * Locks that the transactions of one worker ask for at once; a single one may always ask. Those on
+ * what the clients of EXECs watch come beside: in a shard not more than its watches.
+ */
 export const COORDINATED_LOCK_COUNT_MAX = 65_536;
 
 /** Single-shard commands that wait for locks in one shard; more wait in rings and sessions. */

@@ -13,6 +13,7 @@ import {
 import { PARSE_BIG, PARSE_ERROR, PARSE_MORE, PARSE_REQUEST, RequestParser } from '@kora/protocol';
 import type { Input } from './input.ts';
 import { isUnread } from './limits.ts';
+import type { Bursts } from './mesh/bursts.ts';
 import type { Origin } from './mesh/origin.ts';
 import { Step } from './mesh/origin.ts';
 import { Pipeline } from './pipeline.hot.ts';
@@ -45,7 +46,10 @@ export class Requests {
   readonly #pipeline: Pipeline;
   readonly #low: Uint8Array;
   #isLate = false;
+  /** More of the session has come behind the request that runs. */
+  #isFollowed = false;
   readonly #origin: Origin | null;
+  readonly #bursts: Bursts | null;
   /** Serves every session that has no frame in progress. */
   #parser: RequestParser;
   /** Parsers that sessions gave back, for the next unfinished frames. */
@@ -61,6 +65,7 @@ export class Requests {
     this.#low = worker.shard.memory.low;
     this.#frame = new ArgFrame(worker.shard.memory, new ClientState(0));
     this.#origin = worker.mesh?.origin ?? null;
+    this.#bursts = worker.mesh?.bursts ?? null;
     this.#pipeline = new Pipeline(
       worker.shard, worker.executor.registry, aheadCountMax, worker.mesh?.router ?? null,
     );
@@ -146,7 +151,7 @@ export class Requests {
         session.isAuthenticated && (session.flags & ClientFlag.InMulti) === 0
       ) {
         pipeline.find(parser, this.#low, end, session.db);
-        if (pipeline.count > 0 && !this.#runAhead(session, parser)) return PARSE_MORE;
+        if (pipeline.count > 0 && !this.#runAhead(session, parser, end)) return PARSE_MORE;
         if (pipeline.hasLast === 0) {
           result = this.#next(session, parser, end);
           continue;
@@ -158,6 +163,7 @@ export class Requests {
         this.#refuseHttp(session);
         return PARSE_MORE;
       }
+      this.#isFollowed = parser.position < end;
       if (!this.#execute(session, command)) return PARSE_MORE;
       result = this.#next(session, parser, end);
     }
@@ -168,11 +174,18 @@ export class Requests {
    * Runs what was found ahead, in order. False when the session stopped on the way: the parser then
    * stands as if nothing behind that request had been parsed.
    */
-  #runAhead(session: Session, parser: RequestParser): boolean {
+  #runAhead(session: Session, parser: RequestParser, end: number): boolean {
     const pipeline = this.#pipeline;
     const { commands, count, owners, starts } = pipeline;
+    if (this.#bursts?.publish(session, pipeline, this.#frame) === true) {
+      this.#runBurst(session, this.#bursts);
+      if (!session.isClosing) return true;
+      parser.begin(starts[count] ?? 0);
+      return false;
+    }
     for (let i = 0; i < count; i++) {
       pipeline.present(this.#frame, i);
+      this.#isFollowed = (starts[i + 1] ?? 0) < end;
       if (this.#execute(session, commands[i], owners[i])) continue;
       parser.begin(starts[session.isRequestHeld ? i : i + 1] ?? 0);
       if (session.isRequestHeld) {
@@ -182,6 +195,26 @@ export class Requests {
       return false;
     }
     return true;
+  }
+
+  /** Runs what a published burst has for this shard. */
+  #runBurst(session: Session, bursts: Bursts): void {
+    const pipeline = this.#pipeline;
+    const origin = this.#origin;
+    const { window } = session;
+    assert(origin !== null && window !== null, 'a burst has a window');
+    const me = this.#worker.shard.index;
+    for (let i = 0; i < pipeline.count; i++) {
+      const command = pipeline.commands[i];
+      if (pipeline.owners[i] !== me || command === undefined) continue;
+      const place = bursts.places[i] ?? 0;
+      pipeline.present(this.#frame, i);
+      const outcome = this.#executor.run(command, this.#frame, origin.stageAt(window, place));
+      assert(outcome === Outcome.Done, 'what is paused is in no burst');
+      origin.stagedAt(window, place);
+    }
+    session.lastCommand = pipeline.commands[pipeline.count - 1] ?? null;
+    session.bigHeldBytes = 0;
   }
 
   /**
@@ -202,7 +235,9 @@ export class Requests {
     const command = found instanceof ReplyError ? undefined : found;
     const { window } = session;
     const here = window === null ? Step.Here : Step.Hold;
-    const step = command === undefined ? here : origin.dispatch(session, command, frame, owner);
+    const step = command === undefined ? here : origin.dispatch(
+      session, command, frame, owner, this.#isFollowed,
+    );
     origin.select(session);
     if (step === Step.Hold) {
       session.isRequestHeld = true;

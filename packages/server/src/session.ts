@@ -74,6 +74,10 @@ export class Session extends ClientState implements ReplyTarget {
   watchShards = 0;
   /** It goes on after it was held for other workers. */
   isLate = false;
+  /** It is among those that go on at the end of the turn. */
+  isResumable = false;
+  /** A write had to wait for reads elsewhere: from now on its pipelines have their places. */
+  mixesPipelines = false;
   /** Its peer has ended: so does the session, after the replies that are under way. */
   endsAfterReplies = false;
   /** The protocol error that is said after the replies under way, empty without. */

@@ -120,12 +120,12 @@ export class Worker implements EngineHandler {
   }
 
   onTurnEnd(): void {
-    this.mesh?.poll();
     if (this.#wantsRetry) {
       this.#wantsRetry = false;
       this.#retryParked();
     }
     if (this.#released.length > 0) this.#answerReleased();
+    this.mesh?.poll();
     const { failure } = this.shard;
     if (failure !== null) this.host.onFailure(failure);
     this.host.onTurnEnd?.();
@@ -168,6 +168,7 @@ export class Worker implements EngineHandler {
   }
 
   onReceive(slot: number, at: number, bytes: number): void {
+    this.mesh?.catchUp();
     const session = this.sessions.atSlot(slot);
     if (session === undefined || session.isClosing) return;
     this.countMany(Stat.InputBytes, bytes);

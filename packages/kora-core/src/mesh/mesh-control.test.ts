@@ -6,10 +6,11 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { MESH_WORKER_COUNT_MAX } from '../limits.ts';
+import { MESH_WORKER_COUNT_MAX, ORDER_ENTRY_COUNT } from '../limits.ts';
 import { bytesPerCall } from '../testing/allocation.ts';
-import { randomSource } from '../testing/random-source.ts';
 import { Lane, MeshControl, WorkerState } from './mesh-control.ts';
+
+const LANES = [Lane.Requests, Lane.Replies, Lane.Ordered] as const;
 
 function collector(): () => void {
   setFlagsFromString('--expose-gc');
@@ -91,55 +92,33 @@ describe('news', () => {
   });
 });
 
-describe('transactions', () => {
-  it('get the next ticket of each of their shards, and a number', () => {
-    const control = new MeshControl(3);
-    const other = new MeshControl(3, control.buffer);
-    const tickets = new Int32Array(3).fill(-1);
-    expect(control.trySequence(0b101, tickets)).toBe(true);
-    expect([...tickets, control.transactionNumber]).toEqual([0, -1, 0, 1]);
-    expect(other.trySequence(0b110, tickets)).toBe(true);
-    expect([...tickets, other.transactionNumber]).toEqual([0, 0, 1, 2]);
-    expect(control.trySequence(0b100, tickets)).toBe(true);
-    expect([...tickets, control.transactionNumber]).toEqual([0, 0, 2, 3]);
-  });
-
-  it('are refused while another worker has the lock, and nothing changes', () => {
-    const control = new MeshControl(2);
-    const words = new Int32Array(control.buffer);
-    const tickets = new Int32Array(2).fill(-1);
-    words[32] = 1;
-    const before = [...words];
-    expect(control.trySequence(0b11, tickets)).toBe(false);
-    expect([...tickets]).toEqual([-1, -1]);
-    expect([...words]).toEqual(before);
-    words[32] = 0;
-    expect(control.trySequence(0b11, tickets)).toBe(true);
-    expect(words[32]).toBe(0);
-  });
-
-  it('have shards that exist', () => {
-    const control = new MeshControl(2);
-    for (const shards of [0, -1, 0b100]) {
-      expect(() => control.trySequence(shards, new Int32Array(2))).toThrow('shards that exist');
+describe('the order', () => {
+  it('is shared by all who have the control, and lies beside its other words', () => {
+    const count = 5;
+    const control = new MeshControl(count);
+    const other = new MeshControl(count, control.buffer);
+    for (let receiver = 0; receiver < count; receiver++) {
+      for (let sender = 0; sender < count; sender++) {
+        for (const lane of LANES) control.setRingAt(receiver, sender, 64, lane);
+      }
+      control.setState(receiver, WorkerState.Ready);
+      control.publish(receiver, (receiver + 1) % count);
     }
-    expect(() => control.trySequence(1, new Int32Array(1))).toThrow('a place for every ticket');
-  });
-
-  it('are put in order by count, for any sets of shards', () => {
-    const control = new MeshControl(MESH_WORKER_COUNT_MAX);
-    const tickets = new Int32Array(MESH_WORKER_COUNT_MAX);
-    const counts = new Array<number>(MESH_WORKER_COUNT_MAX).fill(0);
-    const random = randomSource(3);
-    for (let number = 1; number < 2000; number++) {
-      const shards = 1 + random.below(2 ** MESH_WORKER_COUNT_MAX - 1);
-      control.trySequence(shards, tickets);
-      expect(control.transactionNumber).toBe(number);
-      for (let shard = 0; shard < MESH_WORKER_COUNT_MAX; shard++) {
-        if ((shards >> shard) % 2 !== 0) {
-          if (tickets[shard] !== counts[shard]) expect(tickets[shard]).toBe(counts[shard]);
-          counts[shard] = (counts[shard] ?? 0) + 1;
-        }
+    expect(control.order.tryLock()).toBe(true);
+    expect(other.order.tryLock()).toBe(false);
+    for (let shard = 0; shard < count; shard++) {
+      while (control.order.hasRoom(shard)) control.order.append(shard, -1, -1);
+    }
+    control.order.takeNumber();
+    control.order.unlock();
+    expect(other.order.tryLock()).toBe(true);
+    expect(other.order.takeNumber()).toBe(2);
+    for (let receiver = 0; receiver < count; receiver++) {
+      expect(other.order.published(receiver)).toBe(ORDER_ENTRY_COUNT);
+      expect(other.state(receiver)).toBe(WorkerState.Ready);
+      expect(other.take(receiver)).toBe(1 << (receiver + 1) % count);
+      for (let sender = 0; sender < count; sender++) {
+        for (const lane of LANES) expect(other.ringAt(receiver, sender, lane)).toBe(64);
       }
     }
   });
@@ -153,7 +132,7 @@ describe('rings and states', () => {
     const pairs: [number, number, Lane][] = [];
     for (let receiver = 0; receiver < count; receiver++) {
       for (let sender = 0; sender < count; sender++) {
-        pairs.push([receiver, sender, Lane.Requests], [receiver, sender, Lane.Replies]);
+        for (const lane of LANES) pairs.push([receiver, sender, lane]);
       }
     }
     expect(pairs.every(([receiver, sender, lane]) => control.ringAt(receiver, sender, lane) === 0))
@@ -190,15 +169,13 @@ describe('rings and states', () => {
 });
 
 describe('allocation', () => {
-  it('news and sequencing allocate nothing', () => {
+  it('news allocate nothing', () => {
     const control = new MeshControl(4);
-    const tickets = new Int32Array(4);
     const meter = { collect: collector(), usedBytes: () => process.memoryUsage().heapUsed };
     const bytes = bytesPerCall(meter, () => {
       control.maySleep(1);
       control.publish(1, 2);
       if (control.take(1) !== 4) throw new Error('no news');
-      control.trySequence(0b1011, tickets);
     });
     expect(bytes).toBeLessThan(1);
   });

@@ -1,55 +1,50 @@
 /**
  * What the workers of an engine share beside their memories: who has news for whom, who sleeps, who
- * is ready, where the rings are, and the order of transactions. One SharedArrayBuffer, in lines of
- * 64 bytes so that no two threads write one line, but under the lock:
+ * is ready, where the rings are, and the one order (mesh-order.ts). One SharedArrayBuffer, in lines
+ * of 64 bytes so that no two threads write one line, but under the lock of the order:
  *
  *   line 0         | workers |           written by the maker, then only read
  *   line 1         | changes |           one more with every change of a state
- *   line 2         | lock |              0 free, 1 taken
- *   line 3         | transactions, f64 | read and written under the lock, as are
- *   lines 4, 5     | next ticket of shard 0 | of shard 1 | ...
  *   a line each    | news |              bit i: worker i published something; bit 30: SLEEP
  *   a line each    | state |             WorkerState
  *   rows of lines  | ring from worker 0, lane 0 | lane 1 | from worker 1 ... |  of each receiver
+ *   then           the order
  *
- * Proofs that no wake-up is lost and that transactions have one order: docs/internals/mesh.md.
+ * Proof that no wake-up is lost: docs/internals/mesh.md.
  */
 import { assert } from '../assert.ts';
 import { MESH_WORKER_COUNT_MAX } from '../limits.ts';
+import { MeshOrder } from './mesh-order.ts';
 
 /** What a worker has come to; only grows. */
 export const WorkerState = Object.freeze({ Starting: 0, Ready: 1, Ended: 2, Failed: 3 } as const);
 export type WorkerState = (typeof WorkerState)[keyof typeof WorkerState];
 
 /**
- * The two rings from a worker to another. What is in `Replies` can always be taken, with one's own
+ * The rings from a worker to another. What is in `Replies` can always be taken, with one's own
  * memory alone, and is taken in every turn; a request may be left where it is. In one ring it would
- * hold the replies behind it, and two workers could wait for each other for ever.
+ * hold the replies behind it, and two workers could wait for each other for ever. What is in
+ * `Ordered` has its place among all that goes along these lanes (MeshOrder) and is run in it.
  */
-export const Lane = Object.freeze({ Requests: 0, Replies: 1 } as const);
+export const Lane = Object.freeze({ Requests: 0, Replies: 1, Ordered: 2 } as const);
 export type Lane = (typeof Lane)[keyof typeof Lane];
 
-const LANE_COUNT = 2;
+const LANE_COUNT = 3;
 /** In a news word: the worker waits in the kernel, or is about to. */
 const SLEEP = 1 << 30;
 const LINE_WORDS = 16;
 const CHANGES = LINE_WORDS;
-const LOCK = 2 * LINE_WORDS;
-const TRANSACTIONS_F64 = (3 * LINE_WORDS) / 2;
-const TICKETS = 4 * LINE_WORDS;
-const NEWS = 6 * LINE_WORDS;
+const NEWS = 2 * LINE_WORDS;
 
 assert(MESH_WORKER_COUNT_MAX <= 30, 'the bits of all workers lie below SLEEP');
-assert(TICKETS + MESH_WORKER_COUNT_MAX <= NEWS, 'every shard has a ticket word');
 
 export class MeshControl {
   /** Give it to other threads; `new MeshControl(workerCount, buffer)` there is the same control. */
   readonly buffer: SharedArrayBuffer;
   readonly workerCount: number;
-  /** Number of the last transaction that `trySequence` of this object put in order; from 1. */
-  transactionNumber = 0;
+  /** The order of what concerns several shards. */
+  readonly order: MeshOrder;
   readonly #words: Int32Array;
-  readonly #doubles: Float64Array;
   readonly #stateLine: number;
   readonly #ringRow: number;
   readonly #ringRowWords: number;
@@ -66,10 +61,11 @@ export class MeshControl {
     this.#stateLine = NEWS + workerCount * LINE_WORDS;
     this.#ringRow = this.#stateLine + workerCount * LINE_WORDS;
     this.#ringRowWords = Math.ceil((workerCount * LANE_COUNT) / LINE_WORDS) * LINE_WORDS;
-    const bytes = (this.#ringRow + workerCount * this.#ringRowWords) * 4;
+    const orderAt = (this.#ringRow + workerCount * this.#ringRowWords) * 4;
+    const bytes = orderAt + MeshOrder.bytesFor(workerCount);
     this.buffer = buffer ?? new SharedArrayBuffer(bytes);
     this.#words = new Int32Array(this.buffer);
-    this.#doubles = new Float64Array(this.buffer);
+    this.order = new MeshOrder(workerCount, this.buffer, orderAt);
     // Who makes it stores the count before anybody else has the buffer.
     if (buffer === undefined) Atomics.store(this.#words, 0, workerCount);
     assert(Atomics.load(this.#words, 0) === workerCount, 'all threads count the same workers');
@@ -107,32 +103,6 @@ export class MeshControl {
   maySleep(me: number): boolean {
     // Pairs with the `or` in `publish`: either this sees its bit, or it sees SLEEP.
     return Atomics.compareExchange(this.#words, NEWS + me * LINE_WORDS, 0, SLEEP) === 0;
-  }
-
-  /**
-   * Puts a transaction in order: takes the next ticket of every shard that it involves and its
-   * number, which `transactionNumber` then holds. Tickets of a shard count from 0, modulo 2^32.
-   * @param shards bit i: shard i takes part
-   * @param tickets gets the ticket of shard i at i, as an int32; the others stay
-   * @returns false when another worker is at it: nothing has changed, try again in the next turn
-   */
-  trySequence(shards: number, tickets: Int32Array): boolean {
-    assert(shards > 0 && shards < 2 ** this.workerCount, 'a transaction has shards that exist');
-    assert(tickets.length >= this.workerCount, 'there is a place for every ticket');
-    const words = this.#words;
-    // Takes the lock; pairs with the store below, so that all its holder wrote is seen.
-    if (Atomics.compareExchange(words, LOCK, 0, 1) !== 0) return false;
-    for (let left = shards; left !== 0; left &= left - 1) {
-      const shard = 31 - Math.clz32(left & -left);
-      const ticket = words[TICKETS + shard] ?? 0;
-      tickets[shard] = ticket;
-      words[TICKETS + shard] = (ticket + 1) | 0;
-    }
-    const number = (this.#doubles[TRANSACTIONS_F64] ?? 0) + 1;
-    this.#doubles[TRANSACTIONS_F64] = number;
-    Atomics.store(words, LOCK, 0); // Gives the lock back; pairs with the compare-exchange above.
-    this.transactionNumber = number;
-    return true;
   }
 
   /** Byte offset, in the low memory of `receiver`, of its ring from `sender`; 0 = none. */

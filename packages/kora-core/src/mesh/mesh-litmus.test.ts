@@ -1,14 +1,15 @@
 /**
- * Rings, wake-ups and sequencing on real threads, which run the built files: only here can memory
+ * Rings, wake-ups and the order on real threads, which run the built files: only here can memory
  * order, and a step of another thread between any two of ours, be wrong. Each litmus has a broken
  * control, the same run with one known fault, that must be caught within the same number of rounds:
  * otherwise the machine has not interleaved enough for the answer to mean anything, and the test
  * fails as inconclusive. Waits are Atomics.wait on a bell word, which like an eventfd keeps a ring
- * that comes before the wait. Needs a build. Two of the faults replace Atomics.compareExchange in
- * their thread, so that the production code itself runs on a broken one.
+ * that comes before the wait. Needs a build. Some faults replace a part of the production code in
+ * their thread (Atomics.compareExchange, a method), so that the rest of it runs on a broken one.
  */
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
+import { ORDER_ENTRY_COUNT } from '../limits.ts';
 import { WASM_PAGE_BYTES } from '../structs/memory-layout.ts';
 import { MeshControl } from './mesh-control.ts';
 import { formatRing } from './ring-layout.ts';
@@ -35,7 +36,8 @@ const prelude = `
   const { RingReader } = await import('${new URL('ring-reader.hot.js', BUILT).href}');
   const { RingWriter } = await import('${new URL('ring-writer.hot.js', BUILT).href}');
   const { lowWordsOf } = await import('${new URL('ring-memory.js', BUILT).href}');
-  const { me, count, buffer, shared, rounds, isBroken } = workerData;
+  const { me, count, buffer, shared, rounds, broken } = workerData;
+  const isBroken = broken !== '';
   const control = new MeshControl(count, buffer);
   const words = new Int32Array(shared);
   const line = (name, worker) => (name * 32 + worker) * ${LINE};
@@ -90,18 +92,19 @@ interface Litmus {
   readonly program: string;
   readonly threads: number;
   readonly rounds: number;
-  readonly isBroken: boolean;
+  /** The fault that it runs with; empty for none. */
+  readonly broken: string;
   /** Bytes that all threads share beside the control and the bells. */
   readonly data?: object;
 }
 
 /** Runs a program on several threads; the verdicts, by thread. */
-async function run({ program, threads, rounds, isBroken, data }: Litmus): Promise<Verdict[]> {
+async function run({ program, threads, rounds, broken, data }: Litmus): Promise<Verdict[]> {
   const { buffer } = new MeshControl(threads);
   const shared = new SharedArrayBuffer(5 * 32 * LINE * 4);
   const url = new URL(`data:text/javascript,${encodeURIComponent(prelude + program)}`);
   const running = Array.from({ length: threads }, (_, me) => {
-    const workerData = { me, count: threads, buffer, shared, rounds, isBroken, ...data };
+    const workerData = { me, count: threads, buffer, shared, rounds, broken, ...data };
     const thread = new Worker(url, { workerData, execArgv: [] });
     return new Promise<Verdict>((resolve, reject) => {
       thread.on('message', resolve);
@@ -186,21 +189,21 @@ describe('a ring between two threads', () => {
     finish();
   `;
 
-  function play(isBroken: boolean): Promise<Verdict[]> {
+  function play(broken: string): Promise<Verdict[]> {
     const memories = [0, 1].map(() => {
       const memory = new WebAssembly.Memory({ initial: 1, maximum: 64, shared: true });
       formatRing(new Int32Array(memory.buffer), ringAt, dataBytes, 2 ** 32 - dataBytes * 1000);
       return memory;
     });
-    return run({ program, threads: 2, rounds: messagesEach, isBroken, data: { memories } });
+    return run({ program, threads: 2, rounds: messagesEach, broken, data: { memories } });
   }
 
   it('shows a tail that is stored before the body', async () => {
-    expect(faultsOf(await play(true)).join()).toMatch(/the body of message/);
+    expect(faultsOf(await play('tail')).join()).toMatch(/the body of message/);
   }, TEST_MS);
 
   it('carries a million messages, unharmed and in order, both ways at once', async () => {
-    const verdicts = await play(false);
+    const verdicts = await play('');
     expect(faultsOf(verdicts)).toEqual([]);
     expect(waitsOf(verdicts)).toBeGreaterThan(0);
   }, TEST_MS);
@@ -267,93 +270,180 @@ describe('the wake protocol between threads', () => {
     if (me === 0) stop();
     finish();
   `;
-  const play = (isBroken: boolean): Promise<Verdict[]> =>
-    run({ program, threads: producers + 1, rounds, isBroken });
+  const play = (broken: string): Promise<Verdict[]> =>
+    run({ program, threads: producers + 1, rounds, broken });
 
   it('shows a sleep that is not a compare-exchange', async () => {
-    expect(faultsOf(await play(true)).join()).toMatch(/a wake-up was lost/);
+    expect(faultsOf(await play('sleep')).join()).toMatch(/a wake-up was lost/);
   }, TEST_MS);
 
   it(`loses no wake-up in ${rounds} rounds`, async () => {
-    const verdicts = await play(false);
+    const verdicts = await play('');
     expect(faultsOf(verdicts)).toEqual([]);
     expect(waitsOf(verdicts)).toBeGreaterThan(0);
   }, TEST_MS);
 });
 
-describe('the order of transactions from several threads', () => {
+describe('the order of publications from several threads', () => {
   const threads = 4;
-  const transactionsEach = 150_000;
-  /** Words of a transaction in the log: its number, its shards, a ticket for each shard. */
-  const logWords = 2 + threads;
-  /** All put transactions on random shards in order and note what they got. Broken: no lock. */
+  const publicationsEach = 150_000;
+  /** Words of a publication in its thread's lane: its number, its shards, a ticket of each. */
+  const laneWords = 2 + threads;
+  /**
+   * All publish for random shards: under the lock a number, then entries whose tails say how far
+   * the thread's lane reaches. Each also reads the log of its own shard, late, so that logs run
+   * full: an entry leads to a publication that was written for this shard and is there on all of
+   * its shards by now, numbers grow, and an entry is the same before it is consumed as it was when
+   * it was seen. What was read is noted.
+   * Broken: no lock, an entry for which there is no room, or parts that are there one by one.
+   */
   const program = `
-    const log = new Int32Array(workerData.logs[me]);
-    const tickets = new Int32Array(count);
-    if (isBroken) Atomics.compareExchange = () => 0;
+    const order = control.order;
+    const lanes = workerData.lanes.map((lane) => new Int32Array(lane));
+    const seen = new Int32Array(workerData.seen[me]);
+    if (broken === 'lock') Atomics.compareExchange = () => 0;
+    if (broken === 'room') order.hasRoom = () => true;
     const nap = new Int32Array(new SharedArrayBuffer(4));
-    for (let i = 0; i < rounds; i++) {
+    const reached = new Int32Array(count);
+    let next = 0, last = 0;
+    const isThere = (shard, ticket) => ((order.published(shard) - ticket) | 0) > 0;
+    const look = (ticket) => {
+      const sender = order.senderAt(me, ticket);
+      const tail = order.tailAt(me, ticket);
+      if (sender < 0 || sender >= count || tail <= reached[sender] || tail > rounds) {
+        return 'entry ' + ticket + ' says ' + sender + ' up to ' + tail;
+      }
+      const at = (tail - 1) * ${laneWords};
+      const number = lanes[sender][at];
+      if ((lanes[sender][at + 1] >> me) % 2 === 0) return 'publication ' + number + ' is of others';
+      // Parts that are there one by one may change their order too: that is not what is looked for.
+      if (number <= last && broken !== 'parts') return 'number ' + number + ' after ' + last;
+      for (let shard = 0; shard < count; shard++) {
+        if ((lanes[sender][at + 1] >> shard) % 2 === 0) continue;
+        // A look that takes long may find the last entry written over; then the next one is right.
+        if (isThere(shard, lanes[sender][at + 2 + shard])) continue;
+        if (isThere(shard, lanes[sender][at + 2 + shard])) continue;
+        return 'publication ' + number + ' is not on shard ' + shard + ' yet';
+      }
+      pause(number);
+      if (order.senderAt(me, ticket) !== sender || order.tailAt(me, ticket) !== tail) {
+        return 'entry ' + ticket + ' was written over';
+      }
+      reached[sender] = tail;
+      last = number;
+      seen[ticket] = number;
+      return '';
+    };
+    const read = (leastCount) => {
+      const unread = (order.published(me, next) - next) | 0;
+      if (unread < 0 || unread > ${ORDER_ENTRY_COUNT}) fault = unread + ' unread entries';
+      if (fault !== '' || unread < leastCount) return;
+      for (let i = 0; i < unread && fault === ''; i++) {
+        fault = look(next);
+        next += 1;
+      }
+      order.consume(me, next);
+    };
+    const publish = (i, shards) => {
+      if (!order.tryLock()) return false;
+      let hasRoom = true;
+      for (let shard = 0; shard < count; shard++) {
+        if ((shards >> shard) % 2 !== 0 && !order.hasRoom(shard)) hasRoom = false;
+      }
+      if (hasRoom) {
+        lanes[me][i * ${laneWords}] = order.takeNumber();
+        lanes[me][i * ${laneWords} + 1] = shards;
+        for (let shard = 0; shard < count; shard++) {
+          lanes[me][i * ${laneWords} + 2 + shard] = order.published(shard);
+        }
+        for (let shard = 0; shard < count; shard++) {
+          if ((shards >> shard) % 2 !== 0) order.append(shard, me, i + 1);
+          if (broken !== 'parts') continue;
+          order.unlock();
+          while (!order.tryLock());
+        }
+      }
+      order.unlock();
+      return hasRoom;
+    };
+    for (let i = 0; i < rounds && fault === '' && !isStopped(); i++) {
       const shards = 1 + (mix(i * 31 + me) >>> 9) % (2 ** count - 1);
-      for (let refusals = 0; !control.trySequence(shards, tickets); refusals++) {
+      read(${ORDER_ENTRY_COUNT / 2});
+      for (let refusals = 0; fault === '' && !isStopped() && !publish(i, shards); refusals++) {
         waits += 1;
+        read(1);
         if (refusals > 100) Atomics.wait(nap, 0, 0, 0.01);
       }
-      const at = i * ${logWords};
-      log[at] = control.transactionNumber;
-      log[at + 1] = shards;
-      for (let shard = 0; shard < count; shard++) log[at + 2 + shard] = tickets[shard];
     }
+    Atomics.add(words, line(POSTED, 0), 1);
+    while (fault === '' && !isStopped()) {
+      const isLast = Atomics.load(words, line(POSTED, 0)) === count;
+      read(1);
+      if (isLast) break;
+      Atomics.wait(nap, 0, 0, 0.01);
+    }
+    if (fault !== '') stop();
     finish();
   `;
 
   /** What is wrong with the order, empty for nothing. */
-  async function play(isBroken: boolean): Promise<string> {
-    const logs = Array.from({ length: threads }, () =>
-      new SharedArrayBuffer(transactionsEach * logWords * 4));
+  async function play(broken: string): Promise<string> {
+    const lanes = Array.from({ length: threads }, () =>
+      new SharedArrayBuffer(publicationsEach * laneWords * 4));
+    const seen = Array.from({ length: threads }, () =>
+      new SharedArrayBuffer(threads * publicationsEach * 4));
     const verdicts = await run({
-      program, threads, rounds: transactionsEach, isBroken, data: { logs },
+      program, threads, rounds: publicationsEach, broken, data: { lanes, seen },
     });
-    expect(faultsOf(verdicts)).toEqual([]);
-    return faultOf(logs.map((log) => new Int32Array(log)));
+    const [fault] = faultsOf(verdicts);
+    if (fault !== undefined) return fault;
+    expect(waitsOf(verdicts)).toBeGreaterThan(0);
+    return faultOf(
+      lanes.map((lane) => new Int32Array(lane)), seen.map((numbers) => new Int32Array(numbers)),
+    );
   }
 
   /**
-   * In the order of their numbers, transactions have on each of their shards the tickets 0, 1, 2
-   * and so on. So no ticket is missing or given twice, and any two have one order on all shards
-   * that they share.
+   * Every number was given once, and every shard has read the numbers of the publications for it,
+   * all of them, one greater than the other. So any two have one order on all shards they share.
    */
-  function faultOf(logs: readonly Int32Array[]): string {
-    const total = threads * transactionsEach;
-    const places = new Array<number>(total + 1).fill(-1);
-    for (let place = 0; place < total; place++) {
-      const number = logWord(logs, place, 0);
-      if (number < 1 || number > total) return `number ${number} of ${total}`;
-      if (places[number] !== -1) return `number ${number} was given twice`;
-      places[number] = place;
-    }
-    const next = new Array<number>(threads).fill(0);
-    for (let number = 1; number <= total; number++) {
-      for (let shard = 0; shard < threads; shard++) {
-        const place = places[number]!;
-        if ((logWord(logs, place, 1) >> shard) % 2 === 0) continue;
-        const ticket = logWord(logs, place, 2 + shard);
-        if (ticket !== next[shard]) return `ticket ${ticket} of shard ${shard}`;
-        next[shard] = ticket + 1;
+  function faultOf(lanes: readonly Int32Array[], seen: readonly Int32Array[]): string {
+    const total = threads * publicationsEach;
+    const shardsOf = new Int32Array(total + 1);
+    for (const lane of lanes) {
+      for (let at = 0; at < lane.length; at += laneWords) {
+        const number = lane[at]!;
+        if (number < 1 || number > total) return `number ${number} of ${total}`;
+        if (shardsOf[number] !== 0) return `number ${number} was given twice`;
+        shardsOf[number] = lane[at + 1]!;
       }
+    }
+    for (let shard = 0; shard < threads; shard++) {
+      let ticket = 0;
+      for (let number = 1; number <= total; number++) {
+        if ((shardsOf[number]! >> shard) % 2 === 0) continue;
+        const found = seen[shard]?.[ticket];
+        if (found !== number) return `shard ${shard} has read ${found}, not number ${number}`;
+        ticket++;
+      }
+      if (seen[shard]?.[ticket] !== 0) return `shard ${shard} has read more than was published`;
     }
     return '';
   }
 
-  function logWord(logs: readonly Int32Array[], place: number, word: number): number {
-    const log = logs[Math.floor(place / transactionsEach)];
-    return log?.[(place % transactionsEach) * logWords + word] ?? -1;
-  }
+  it('shows publications without the lock', async () => {
+    expect(await play('lock')).toMatch(/entry|entries|number|publication/);
+  }, TEST_MS);
 
-  it('shows tickets that are taken without the lock', async () => {
-    expect(await play(true)).toMatch(/number|ticket/);
+  it('shows entries that are written over before they are consumed', async () => {
+    expect(await play('room')).toMatch(/entry|entries|number|publication/);
+  }, TEST_MS);
+
+  it('shows publications whose parts are there one by one', async () => {
+    expect(await play('parts')).toMatch(/is not on shard/);
   }, TEST_MS);
 
   it('is one order on all shards, without gaps', async () => {
-    expect(await play(false)).toBe('');
+    expect(await play('')).toBe('');
   }, TEST_MS);
 });

@@ -81,8 +81,16 @@ export class RingReader {
   /** Looks how far the writer has published. @returns true when there is something to consume */
   refresh(): boolean {
     // Pairs with the store in RingWriter.publish: all words of the messages before it are there.
-    this.#tail = Atomics.load(this.words, this.#tailWord);
-    const unread = (this.#tail - this.#consumed) | 0;
+    return this.advance(Atomics.load(this.words, this.#tailWord));
+  }
+
+  /**
+   * As `refresh`, where the tail was told by other means (RingWriter.seal): all words before it
+   * are there.
+   */
+  advance(tail: number): boolean {
+    this.#tail = tail;
+    const unread = (tail - this.#consumed) | 0;
     assert(unread >= 0, 'a tail does not go back');
     assert(unread <= this.#dataBytes, 'a writer waits for room');
     return unread !== 0;

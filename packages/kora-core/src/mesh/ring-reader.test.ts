@@ -86,6 +86,27 @@ describe('a message', () => {
     expect(reader.next()).toBe(false);
   });
 
+  it('may be taken back until it is published', () => {
+    const { writer, reader } = makeEnds();
+    send(writer, 1);
+    const mark = writer.mark();
+    for (const a of [2, 3, 4]) send(writer, a);
+    expect(send(writer, 5)).toBe(false);
+    writer.rollBack(mark);
+    expect(() => {
+      writer.end(0);
+    }).toThrow('a message is open');
+    send(writer, 6);
+    writer.publish();
+    reader.refresh();
+    const seen: number[] = [];
+    for (; reader.next(); reader.consume()) seen.push(reader.a);
+    expect(seen).toEqual([1, 6]);
+    expect(() => {
+      writer.rollBack(mark);
+    }).toThrow('what is published is not taken back');
+  });
+
   it('is consumed once', () => {
     const { writer, reader } = makeEnds();
     expect(() => {
@@ -102,6 +123,63 @@ describe('a message', () => {
   });
 });
 
+describe('a message that is sealed', () => {
+  it('is seen by whoever is told of it, and not before', () => {
+    const { writer, reader } = makeEnds();
+    send(writer, 1);
+    const first = writer.seal();
+    send(writer, 2);
+    send(writer, 3);
+    expect(writer.hasUnpublished).toBe(true);
+    const second = writer.seal();
+    expect(writer.hasUnpublished).toBe(false);
+    expect(writer.seal()).toBe(second);
+    expect([reader.refresh(), reader.next()]).toEqual([false, false]);
+    expect(reader.advance(first)).toBe(true);
+    expect([reader.next(), reader.a]).toEqual([true, 1]);
+    reader.consume();
+    expect([reader.next(), reader.advance(first)]).toEqual([false, false]);
+    expect(reader.advance(second)).toBe(true);
+    expect([reader.next(), reader.a]).toEqual([true, 2]);
+    expect([reader.following(), reader.a]).toEqual([true, 3]);
+    expect(reader.following()).toBe(false);
+  });
+
+  it('does not show what is ended behind it', () => {
+    const { writer, reader } = makeEnds();
+    send(writer, 1);
+    const tail = writer.seal();
+    send(writer, 2);
+    reader.advance(tail);
+    reader.next();
+    reader.consume();
+    expect(reader.next()).toBe(false);
+  });
+
+  it('is freed like any other, also for who asked for room', () => {
+    const { writer, reader } = makeEnds();
+    for (const a of [1, 2, 3, 4]) send(writer, a);
+    reader.advance(writer.seal());
+    expect(writer.askForRoom(QUARTER)).toBe(false);
+    reader.next();
+    reader.consume();
+    expect(reader.flush()).toBe(true);
+    expect(send(writer, 5)).toBe(true);
+    expect(writer.hasRoom(0)).toBe(false);
+  });
+
+  it('does not go back, and is not further than the ring is long', () => {
+    const { writer, reader } = makeEnds();
+    send(writer, 1);
+    const tail = writer.seal();
+    reader.advance(tail);
+    reader.next();
+    reader.consume();
+    expect(() => reader.advance(tail - 8)).toThrow('a tail does not go back');
+    expect(() => reader.advance(tail + DATA_BYTES + 8)).toThrow('a writer waits for room');
+  });
+});
+
 describe('a full ring', () => {
   it('takes as much as it has bytes, and again what was freed', () => {
     const { writer, reader } = makeEnds();
@@ -111,6 +189,30 @@ describe('a full ring', () => {
     reader.next();
     reader.consume(); // A quarter of the ring: freed at once.
     expect([6, 7].map((a) => send(writer, a))).toEqual([true, false]);
+  });
+
+  it('is seen by whoever looks for room, and changes nothing', () => {
+    const { writer, reader } = makeEnds();
+    const sizes = [0, QUARTER, 112, writer.bodyBytesMax];
+    expect(sizes.map((bytes) => writer.hasRoom(bytes))).toEqual([true, true, true, true]);
+    for (const a of [1, 2, 3]) send(writer, a);
+    // 64 bytes are left: a longer message would start at the beginning.
+    expect(sizes.map((bytes) => writer.hasRoom(bytes))).toEqual([true, true, false, false]);
+    const word = writer.begin(1, QUARTER);
+    expect(writer.hasRoom(112)).toBe(false);
+    writer.header(4, 0, 0);
+    writer.end(QUARTER);
+    expect(word).toBeGreaterThan(0);
+    expect(writer.hasRoom(0)).toBe(false);
+    writer.publish();
+    reader.refresh();
+    for (let i = 0; i < 3; i++) {
+      reader.next();
+      reader.consume();
+    }
+    expect(sizes.map((bytes) => writer.hasRoom(bytes))).toEqual([true, true, true, true]);
+    reader.next();
+    expect(reader.a).toBe(4);
   });
 
   it('says when there is room for who asked', () => {
@@ -259,6 +361,22 @@ describe('allocation', () => {
     });
     expect(bytes).toBeLessThan(1);
     expect(consumed).not.toBe(0);
+  });
+
+  it('a message that is sealed allocates nothing', () => {
+    const { writer, reader } = makeEnds();
+    let consumed = 0;
+    const bytes = bytesPerCall(meter, () => {
+      if (!writer.hasRoom(QUARTER) || !send(writer, 1)) throw new Error('no room');
+      if (!reader.advance(writer.seal())) throw new Error('nothing new');
+      while (reader.next()) {
+        consumed += reader.a;
+        reader.consume();
+      }
+      reader.flush();
+    });
+    expect(bytes).toBeLessThan(1);
+    expect(consumed).toBeGreaterThan(0);
   });
 
   it('a full ring allocates nothing', () => {

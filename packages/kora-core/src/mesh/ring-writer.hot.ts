@@ -154,6 +154,35 @@ export class RingWriter {
   }
 
   /**
+   * In place of `publish`, where the reader is told by other means how far to read
+   * (RingReader.advance).
+   * @returns the position behind the last message that is ended
+   */
+  seal(): number {
+    this.#published = this.#next;
+    return this.#next;
+  }
+
+  /** The position behind the last message that is ended, for `rollBack`. */
+  mark(): number {
+    return this.#next;
+  }
+
+  /** Takes back the messages that were ended since the mark. None of them is published. */
+  rollBack(mark: number): void {
+    assert(((mark - this.#published) | 0) >= 0, 'what is published is not taken back');
+    this.#next = mark;
+    this.#openWord = -1;
+  }
+
+  /** True when `begin` for so many bytes would find room now. */
+  hasRoom(bytes: number): boolean {
+    if (this.#fits(bytes)) return true;
+    this.#head = Atomics.load(this.words, this.#headWord); // As in `begin`.
+    return this.#fits(bytes);
+  }
+
+  /**
    * Asks to be told of room, after `begin` gave -1. What is ended has to be published first, else
    * nothing may ever be freed.
    * @returns true when there is room by now: begin again. False: the reader's `flush` will say so
@@ -165,6 +194,10 @@ export class RingWriter {
     // Either this store is seen by the load in RingReader.flush, or the load below sees its head.
     Atomics.store(words, wantsWord, 1);
     this.#head = Atomics.load(words, this.#headWord); // Pairs with the store in RingReader.flush.
+    return this.#fits(bytes);
+  }
+
+  #fits(bytes: number): boolean {
     const needed = (bytes + MESSAGE_HEADER_BYTES + 7) & ~7;
     const left = this.#dataBytes - (this.#next & this.#mask);
     const taken = needed > left ? left + needed : needed;

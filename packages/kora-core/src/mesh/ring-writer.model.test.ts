@@ -1,9 +1,10 @@
 /**
  * Both ends of a ring against an array of messages and a map of its bytes in cells of 8: random
- * messages of all sizes, given up, ended shorter than begun, published in batches, looked ahead,
- * consumed in part, freed late. After each step all that can be seen is compared: what `begin` says
- * of room, every field and byte of a message, and the bytes around the ring. Positions start where
- * they are about to pass 2^31 and 2^32, or anywhere.
+ * messages of all sizes, given up, taken back, ended shorter, published in batches, looked ahead,
+ * consumed in part, freed late. After each step all that can be seen is compared: what `begin` and
+ * `hasRoom` say of room, every field and byte of a message, and the bytes around the ring.
+ * Positions start where they are about to pass 2^31 and 2^32, or anywhere. Of half of the rings the
+ * reader is told how far to read, batch by batch, as by the order of the mesh (seal, advance).
  */
 import { describe, it } from 'vitest';
 import { randomSource } from '../testing/random-source.ts';
@@ -32,9 +33,9 @@ interface Message {
 /** The ring as an array of messages, and which of its cells nobody may write. */
 class NaiveRing {
   readonly isTaken: boolean[];
-  /** Ended, published, seen by the reader; in order. */
+  /** Ended, published in batches, seen by the reader; in order. */
   ended: Message[] = [];
-  published: Message[] = [];
+  published: Message[][] = [];
   seen: Message[] = [];
   /** Consumed, and not freed yet. */
   held: number[] = [];
@@ -64,6 +65,18 @@ class NaiveRing {
     this.ended.push(message);
   }
 
+  /** So many are ended, and the next one starts there: for `rollBack`. */
+  mark(): { readonly endedCount: number; readonly place: number } {
+    return { endedCount: this.ended.length, place: this.#place };
+  }
+
+  rollBack({ endedCount, place }: { readonly endedCount: number; readonly place: number }): void {
+    for (const { cells } of this.ended.splice(endedCount)) {
+      for (const cell of cells) this.isTaken[cell] = false;
+    }
+    this.#place = place;
+  }
+
   consume(): void {
     for (const message of this.seen.splice(0, this.current + 1)) this.held.push(...message.cells);
     this.current = -1;
@@ -86,6 +99,10 @@ class Pair {
   readonly #reader: RingReader;
   readonly #ringEnd: number;
   readonly #bodyBytesMax: number;
+  /** The reader is told of tails, oldest first. */
+  readonly #isTold: boolean;
+  readonly #tails: number[] = [];
+  #lastTail: number;
   #wantsRoom = false;
 
   constructor(random: RandomSource) {
@@ -100,6 +117,8 @@ class Pair {
     this.#reader = new RingReader(this.#words, RING_AT);
     this.#ringEnd = RING_AT + ringBytes(dataBytes);
     this.#bodyBytesMax = messageBytesMaxOf(dataBytes) - MESSAGE_HEADER_BYTES;
+    this.#isTold = random.chance(0.5);
+    this.#lastTail = position | 0;
     this.#naive = new NaiveRing(dataBytes / 8, ((position >>> 0) % dataBytes) / 8);
     check(this.#writer.bodyBytesMax, this.#bodyBytesMax, 'bodyBytesMax');
   }
@@ -111,6 +130,7 @@ class Pair {
     const announced = random.chance(0.2) ? most : random.below(most + 1);
     const room = this.#naive.cellsFor(announced);
     const kind = 1 + random.below(255);
+    if (random.chance(0.3)) check(this.#writer.hasRoom(announced), room !== null, 'hasRoom');
     const word = this.#writer.begin(kind, announced);
     check(word >= 0, room !== null, `room for ${announced} bytes`);
     if (word < 0) {
@@ -127,6 +147,17 @@ class Pair {
     const pad = room!.length - Math.ceil((announced + MESSAGE_HEADER_BYTES) / CELL_BYTES);
     const length = pad + Math.ceil((bytes + MESSAGE_HEADER_BYTES) / CELL_BYTES);
     this.#naive.end({ kind, a, b, c, body, cells: room!.slice(0, length) });
+  }
+
+  /** Writes some messages and takes them back. */
+  takeBack(): void {
+    const mark = this.#writer.mark();
+    const naiveMark = this.#naive.mark();
+    for (let count = this.#random.below(4); count > 0; count--) this.write();
+    this.#writer.rollBack(mark);
+    this.#naive.rollBack(naiveMark);
+    check(this.#writer.mark(), mark, 'mark');
+    check(this.#writer.hasUnpublished, this.#naive.ended.length > 0, 'hasUnpublished');
   }
 
   /** Writes in one or two parts; the second starts on a word. */
@@ -152,14 +183,22 @@ class Pair {
   publish(): void {
     const naive = this.#naive;
     check(this.#writer.hasUnpublished, naive.ended.length > 0, 'hasUnpublished');
-    check(this.#writer.publish(), naive.ended.length > 0, 'publish');
-    naive.published.push(...naive.ended.splice(0));
+    if (this.#isTold) this.#tails.push(this.#writer.seal());
+    else check(this.#writer.publish(), naive.ended.length > 0, 'publish');
+    check(this.#writer.hasUnpublished, false, 'hasUnpublished after all was published');
+    naive.published.push(naive.ended.splice(0));
   }
 
   refresh(): void {
     const naive = this.#naive;
-    naive.seen.push(...naive.published.splice(0));
-    check(this.#reader.refresh(), naive.seen.length > 0, 'refresh');
+    if (!this.#isTold) {
+      naive.seen.push(...naive.published.splice(0).flat());
+      check(this.#reader.refresh(), naive.seen.length > 0, 'refresh');
+      return;
+    }
+    naive.seen.push(...naive.published.shift() ?? []);
+    this.#lastTail = this.#tails.shift() ?? this.#lastTail;
+    check(this.#reader.advance(this.#lastTail), naive.seen.length > 0, 'advance');
   }
 
   next(): void {
@@ -223,11 +262,11 @@ function run(seed: number): void {
   const random = randomSource(seed);
   const pair = new Pair(random);
   // Some seeds hardly read, some hardly publish, some never free but by the early flush.
-  const weights = Array.from({ length: 7 }, () => (random.chance(0.2) ? 1 : 3 + random.below(8)));
+  const weights = Array.from({ length: 8 }, () => (random.chance(0.2) ? 1 : 3 + random.below(8)));
   const steps = [
     () => { pair.write(); }, () => { pair.publish(); }, () => { pair.refresh(); },
     () => { pair.next(); }, () => { pair.following(); }, () => { pair.consume(); },
-    () => { pair.flush(); },
+    () => { pair.flush(); }, () => { pair.takeBack(); },
   ];
   const choices = steps.flatMap((step, index) => new Array<() => void>(weights[index]!).fill(step));
   for (let i = 0; i < STEPS; i++) {

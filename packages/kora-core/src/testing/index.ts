@@ -18,6 +18,7 @@ export { JournalRecorder } from './journal-recorder.ts';
 export { refuseReserves, starveOfPages } from './memory-faults.ts';
 export type { FaultSetup } from './memory-faults.ts';
 export { NaiveStrings } from './naive-strings.ts';
+export { OrderHistory } from './order-history.ts';
 export { NullSink } from './null-sink.ts';
 export { RandomTypeCommands } from './random-type-commands.ts';
 export { randomSource } from './random-source.ts';

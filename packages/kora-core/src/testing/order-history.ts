@@ -3,7 +3,8 @@
  * strict serializability. An operation reads or changes slots; per slot the history keeps who did
  * what in which order. The checker draws an arrow from every operation to each that has to come
  * after it (they conflict on a slot, or one had ended before the other began, or they are of one
- * connection) and looks for a circle. A transaction seen half by somebody makes one.
+ * connection, or the caller says so) and looks for a circle. A transaction seen half by somebody
+ * makes one.
  * Cost: O(events), so thousands of operations are checked in milliseconds.
  */
 
@@ -23,10 +24,14 @@ export class OrderHistory {
   readonly #spans: Span[] = [];
   /** Order in which the operations of a connection have to appear. */
   readonly #programs = new Map<number, number[]>();
+  readonly #demands: (readonly [one: number, other: number])[] = [];
   /** Begins and ends in the order in which they happened. */
   readonly #events: { readonly operation: number; readonly isEnd: boolean }[] = [];
 
-  /** A new operation of a connection; its number. */
+  /**
+   * A new operation of a connection, which comes after all that this connection has begun before;
+   * its number.
+   */
   begin(connection: number): number {
     const operation = this.#spans.length;
     this.#spans.push({ begunAt: this.#events.length, endedAt: -1 });
@@ -52,6 +57,11 @@ export class OrderHistory {
     const accesses = this.#slots.get(slot);
     if (accesses === undefined) this.#slots.set(slot, [{ operation, isWrite }]);
     else accesses.push({ operation, isWrite });
+  }
+
+  /** One operation has to come before the other, whatever their connections are. */
+  before(one: number, other: number): void {
+    this.#demands.push([one, other]);
   }
 
   get operationCount(): number {
@@ -91,6 +101,7 @@ export class OrderHistory {
     for (const program of this.#programs.values()) {
       for (let i = 1; i < program.length; i++) draw(program[i - 1] ?? 0, program[i] ?? 0);
     }
+    for (const [one, other] of this.#demands) draw(one, other);
     let lastEnd = -1;
     for (const [at, { operation, isEnd }] of this.#events.entries()) {
       if (!isEnd) {

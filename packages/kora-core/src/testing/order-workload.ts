@@ -1,8 +1,8 @@
 /**
  * Clients of a simulated mesh: each has a connection at one worker and sends single-shard commands
- * (several ahead, while they go to one shard) and transactions over several shards (one at a time,
- * when nothing else of it is under way), until all have been done. The world that carries them out
- * is an argument, so that protocols can be compared on the same work.
+ * (several ahead, while they go to one shard or the order keeps them) and transactions over several
+ * shards (one at a time, when nothing else of it is under way), until all have been done. The world
+ * that carries them out is an argument, so that protocols can be compared on the same work.
  */
 import type { OrderHistory } from './order-history.ts';
 import type { RandomSource } from './random-source.ts';
@@ -20,6 +20,8 @@ export interface Operation {
   readonly connection: number;
   /** Worker of the connection. */
   readonly origin: number;
+  /** It is one of a pipeline over several shards, and has a place in the order. */
+  readonly isOrdered: boolean;
   /** Slots by shard. */
   readonly parts: ReadonlyMap<number, readonly SlotUse[]>;
 }
@@ -47,11 +49,15 @@ export interface WorkloadOptions {
   readonly writeShare: number;
   /** Commands a connection has under way at most. */
   readonly pipelineMax: number;
+  /** Every other connection has commands of several shards under way. */
+  readonly pipelinesAcross?: boolean;
 }
 
 interface Connection {
   readonly number: number;
   readonly origin: number;
+  /** Commands of several shards may be under way. */
+  readonly isOrdered: boolean;
   left: number;
   underWay: number;
   /** Shard of the commands under way; -1 = a transaction, or nothing. */
@@ -75,7 +81,7 @@ export class OrderWorkload {
     this.#options = options;
     this.#connections = Array.from({ length: options.connectionCount }, (_, number) => ({
       number, origin: number % options.workerCount, left: options.operationsEach, underWay: 0,
-      shard: -1, next: null,
+      shard: -1, next: null, isOrdered: options.pipelinesAcross === true && number % 2 === 1,
     }));
   }
 
@@ -103,7 +109,8 @@ export class OrderWorkload {
         ? this.#transactionParts() : this.#singleParts(connection);
       const parts = connection.next;
       const [shard = -1] = parts.size === 1 ? parts.keys() : [];
-      const follows = shard >= 0 && shard === connection.shard;
+      const follows = connection.isOrdered
+        ? shard >= 0 && connection.shard >= 0 : shard >= 0 && shard === connection.shard;
       if (connection.underWay > 0 && (!follows || connection.underWay >= pipelineMax)) return;
       connection.next = null;
       connection.shard = shard;
@@ -117,7 +124,7 @@ export class OrderWorkload {
     connection.underWay++;
     const operation: Operation = {
       id: history.begin(connection.number), connection: connection.number,
-      origin: connection.origin, parts,
+      origin: connection.origin, parts, isOrdered: connection.isOrdered && parts.size === 1,
     };
     this.operations.push(operation);
     world.begin(operation, () => {

@@ -1,14 +1,15 @@
 /**
  * The production code of multi-shard transactions (lock table, intent queue, parked commands,
- * participant, coordinator) in a simulated mesh: everything but rings and data. Transactions take
- * all courses, parts refuse now and then, the sequencer is busy now and then. `breaks` puts one
- * known mistake in, to show that the checks see it.
+ * participant, coordinator) in a simulated mesh: everything but rings and data. The order is a log
+ * per shard to which whole publications are added; a shard runs it up to its end at any time, and
+ * always before a single command. Transactions take all courses, parts refuse now and then, the
+ * order is busy now and then. `breaks` puts one known mistake in, to show that the checks see it.
  */
 import { assert } from '../assert.ts';
 import type { CoordinatorPort, Transaction } from '../transaction/coordinator.ts';
 import { Coordinator, Course } from '../transaction/coordinator.ts';
 import type { Intent } from '../transaction/intent-queue.ts';
-import { IntentForm, IntentQueue } from '../transaction/intent-queue.ts';
+import { IntentQueue } from '../transaction/intent-queue.ts';
 import type { ParkedCommand } from '../transaction/parked-commands.ts';
 import { ParkedCommands } from '../transaction/parked-commands.ts';
 import type { ParticipantPort } from '../transaction/participant.ts';
@@ -24,10 +25,12 @@ import type { RandomSource } from './random-source.ts';
 /** Mistakes that the simulation has to see. */
 export type Break =
   | 'none'
-  /** The tickets of a transaction are taken one by one, not in one moment. */
-  | 'tickets'
-  /** A part gives its locks back when it has run, though others have not been granted. */
-  | 'early-release'
+  /** The parts of a transaction get their places one by one, not in one moment. */
+  | 'places'
+  /** A single command runs before what was published for its shard. */
+  | 'no-catching-up'
+  /** A command of a pipeline runs before those in front of it were published. */
+  | 'late-publishing'
   /** Who agrees with the holders overtakes those who wait. */
   | 'barging'
   /** Commands do not ask for locks. */
@@ -64,6 +67,11 @@ interface Part {
   hasRun: boolean;
 }
 
+interface Written {
+  readonly shard: number;
+  readonly deliver: () => void;
+}
+
 interface Single {
   readonly operation: Operation;
   readonly use: SlotUse;
@@ -88,13 +96,7 @@ class SimulatedWorker implements ParticipantPort<Part>, CoordinatorPort<Work, bo
     naive.barges = true;
     this.locks = breaks === 'barging' ? naive : new SlotLocks();
     this.participant = new Participant<Part>(this);
-    const host = {
-      onGranted: (intent: Intent<Part>) => {
-        const isEarly = breaks === 'early-release' && intent.form === IntentForm.RunAtGrant;
-        if (isEarly) intent.form = IntentForm.RunAndRelease;
-        this.participant.onGranted(intent);
-      },
-    };
+    const host = this.participant;
     this.intents = new IntentQueue<Part>({ workerCount, locks: this.locks, host });
     this.participant.bind(this.intents);
     this.parked = new ParkedCommands<Single>(this.locks, {
@@ -109,7 +111,7 @@ class SimulatedWorker implements ParticipantPort<Part>, CoordinatorPort<Work, bo
 
   // A shard.
 
-  /** A single-shard command arrives. */
+  /** A single-shard command that has its turn. */
   onSingle(single: Single): void {
     const { use, operation } = single;
     const { breaks } = this.#world.options;
@@ -132,7 +134,7 @@ class SimulatedWorker implements ParticipantPort<Part>, CoordinatorPort<Work, bo
     const world = this.#world;
     world.options.history.access(operation.id, use.slot, use.isWrite);
     world.noteSingle(operation, this.number);
-    world.options.network.send(this.number, operation.origin, OrderLane.Words, onEnd);
+    world.answer(this.number, operation.origin, onEnd);
   }
 
   prepare(intent: Intent<Part>): boolean {
@@ -171,25 +173,35 @@ class SimulatedWorker implements ParticipantPort<Part>, CoordinatorPort<Work, bo
   // A coordinator.
 
   trySequence(transaction: Transaction<Work, boolean>): boolean {
-    return this.#world.trySequence(transaction);
+    return this.#world.trySequence(transaction, this.number);
+  }
+
+  publish(): void {
+    this.#world.publish(this.number);
+  }
+
+  mayRunAtOnce(): boolean {
+    return this.#world.options.random.chance(0.8);
   }
 
   sendIntent(transaction: Transaction<Work, boolean>, shard: number, form: number): void {
     const { handle, number, course, work } = transaction;
-    const ticket = transaction.tickets[shard] ?? 0;
-    const uses = work?.operation.parts.get(shard) ?? [];
-    const part = work === null ? null : {
+    assert(work !== null, 'an intent is of a transaction under way');
+    const uses = work.operation.parts.get(shard) ?? [];
+    const part = {
       operation: work.operation, uses, course, hasRun: false,
       refuses: (work.refusers & (1 << shard)) !== 0,
     };
     const locks = Uint16Array.from(uses, ({ slot, isWrite }) => lockOf(slot, isWrite));
-    this.#send(shard, OrderLane.Requests, (worker) => {
-      const { intents } = worker;
-      const intent = intents.open(this.number, handle, number, ticket, form);
+    const admit = (): void => {
+      const { intents } = this.#world.worker(shard);
+      const intent = intents.open(this.number, handle, number, form);
       intent.payload = part;
-      if (form !== IntentForm.Void) intents.lockSlots(intent, locks, 0, locks.length);
+      intents.lockSlots(intent, locks, 0, locks.length);
       intents.admit(intent);
-    });
+    };
+    if (shard === this.number) admit();
+    else this.#world.write(this.number, shard, admit);
   }
 
   sendRun(
@@ -201,9 +213,7 @@ class SimulatedWorker implements ParticipantPort<Part>, CoordinatorPort<Work, bo
   }
 
   sendRelease(transaction: Transaction<Work, boolean>, shard: number): void {
-    const { handle, course } = transaction;
-    // It is gone already.
-    if (this.#world.options.breaks === 'early-release' && course === Course.Certain) return;
+    const { handle } = transaction;
     this.#send(shard, OrderLane.Words, ({ participant }) => {
       participant.onRelease(this.number, handle);
     });
@@ -229,7 +239,7 @@ class SimulatedWorker implements ParticipantPort<Part>, CoordinatorPort<Work, bo
     const { work, number, refused, isAbandoned } = transaction;
     assert(work !== null, 'a transaction under way has its work');
     this.#world.noteFinished(work.operation, number, refused === 0);
-    if (!isAbandoned) work.onEnd();
+    if (!isAbandoned) this.#world.answer(this.number, this.number, work.onEnd);
   }
 
   #send(shard: number, lane: number, deliver: (worker: SimulatedWorker) => void): void {
@@ -245,14 +255,18 @@ export class OrderedWorld implements OrderWorld {
   /** By connection and shard: single commands in the order in which they ran. */
   readonly singles = new Map<string, number[]>();
   readonly #workers: SimulatedWorker[];
-  readonly #tickets: Int32Array;
   #lastNumber = 0;
-  /** With broken tickets: shards that still owe one to a transaction. */
-  readonly #owed = new Map<Work, number>();
+  /** By shard: what was published for it and has not been taken. */
+  readonly #logs: (() => void)[][];
+  /** By worker: what it has written and not published. */
+  readonly #written: Written[][];
+  /** Who gives places now. */
+  #holder = -1;
 
   constructor(options: OrderedWorldOptions) {
     this.options = options;
-    this.#tickets = new Int32Array(options.workerCount);
+    this.#logs = Array.from({ length: options.workerCount }, () => []);
+    this.#written = Array.from({ length: options.workerCount }, () => []);
     this.#workers = Array.from(
       { length: options.workerCount }, (_, number) => new SimulatedWorker(this, number),
     );
@@ -265,15 +279,15 @@ export class OrderedWorld implements OrderWorld {
   }
 
   begin(operation: Operation, onEnd: () => void): void {
-    const { network, random, courses } = this.options;
+    const { random, courses } = this.options;
     const origin = this.worker(operation.origin);
     const [single] = operation.parts;
     if (operation.parts.size === 1 && single !== undefined) {
       const [shard, [use]] = single;
       assert(use !== undefined, 'a command has a key');
-      network.send(operation.origin, shard, OrderLane.Requests, () => {
-        this.worker(shard).onSingle({ operation, use, onEnd });
-      });
+      const command = { operation, use, onEnd };
+      if (operation.isOrdered) this.#beginOrdered(shard, command);
+      else this.#beginPlain(shard, command);
       return;
     }
     const shards = [...operation.parts.keys()];
@@ -292,6 +306,61 @@ export class OrderedWorld implements OrderWorld {
     this.#sequenceLater(origin);
   }
 
+  #beginPlain(shard: number, single: Single): void {
+    const { origin } = single.operation;
+    this.options.network.send(origin, shard, OrderLane.Requests, () => this.#run(shard, single));
+  }
+
+  /** A command of a pipeline: in its place of the order, or here after all that it follows. */
+  #beginOrdered(shard: number, single: Single): void {
+    const { origin } = single.operation;
+    const { network, random, breaks } = this.options;
+    if (shard === origin) {
+      if (breaks !== 'late-publishing') this.publish(origin);
+      this.#run(shard, single);
+      return;
+    }
+    this.write(origin, shard, () => this.worker(shard).onSingle(single));
+    network.after(random.below(4), () => this.publish(origin));
+  }
+
+  /** Runs a single command, after all that was published for its shard. */
+  #run(shard: number, single: Single): void {
+    if (this.options.breaks !== 'no-catching-up') this.#catchUp(shard);
+    this.worker(shard).onSingle(single);
+  }
+
+  #catchUp(shard: number): void {
+    const log = this.#logs[shard];
+    for (let next = log?.shift(); next !== undefined; next = log?.shift()) next();
+  }
+
+  /** A client gets its reply. */
+  answer(shard: number, origin: number, onEnd: () => void): void {
+    const { network } = this.options;
+    network.send(shard, origin, OrderLane.Words, () => network.after(0, onEnd));
+  }
+
+  /** Puts a message into an ordered lane. */
+  write(origin: number, shard: number, deliver: () => void): void {
+    this.#written[origin]?.push({ shard, deliver });
+  }
+
+  /** What the worker has written gets its place on all shards in one moment. */
+  publish(origin: number): void {
+    const { network, random, breaks } = this.options;
+    const written = this.#written[origin]?.splice(0) ?? [];
+    this.#holder = -1;
+    for (const { shard, deliver } of written) {
+      const place = (): void => {
+        this.#logs[shard]?.push(deliver);
+        network.send(origin, shard, OrderLane.Requests, () => this.#catchUp(shard));
+      };
+      if (breaks === 'places') network.after(random.below(10), place);
+      else place();
+    }
+  }
+
   /** The connection is gone, wherever it has something under way. */
   vanish(connection: number, origin: number): void {
     const { network, workerCount } = this.options;
@@ -308,23 +377,13 @@ export class OrderedWorld implements OrderWorld {
       sum + locks.count + intents.count + parked.count + coordinator.count, 0);
   }
 
-  trySequence(transaction: Transaction<Work, boolean>): boolean {
-    const { random, breaks } = this.options;
-    if (random.chance(0.1)) return false;
-    const { shards, tickets, work } = transaction;
-    let wanted = shards;
-    if (breaks === 'tickets' && work !== null) {
-      // One shard at a time; the others get theirs in later turns.
-      const owed = this.#owed.get(work) ?? shards;
-      wanted = owed & -owed;
-      this.#owed.set(work, owed & ~wanted);
+  trySequence(transaction: Transaction<Work, boolean>, origin: number): boolean {
+    if (this.#holder !== origin) {
+      if (this.options.random.chance(0.1)) return false;
+      assert(this.#holder === -1, 'one worker gives places');
+      this.#catchUp(origin);
+      this.#holder = origin;
     }
-    for (let shard = 0; shard < tickets.length; shard++) {
-      if ((wanted & (1 << shard)) === 0) continue;
-      tickets[shard] = this.#tickets[shard] ?? 0;
-      this.#tickets[shard] = (tickets[shard] ?? 0) + 1;
-    }
-    if (breaks === 'tickets' && work !== null && this.#owed.get(work) !== 0) return false;
     transaction.number = ++this.#lastNumber;
     return true;
   }
@@ -341,10 +400,10 @@ export class OrderedWorld implements OrderWorld {
     else ran.push(id);
   }
 
-  /** A worker whose transactions wait for the sequencer tries again in its next turn. */
+  /** A worker's transactions get their place at the end of its turn, or of a later one. */
   #sequenceLater(worker: SimulatedWorker): void {
     if (!worker.coordinator.isSequencing()) return;
-    this.options.network.after(1 + this.options.random.below(3), () => {
+    this.options.network.after(this.options.random.below(3), () => {
       worker.coordinator.sequence();
       this.#sequenceLater(worker);
     });

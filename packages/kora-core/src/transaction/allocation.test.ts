@@ -1,16 +1,17 @@
 /**
  * What commands and transactions cost on the JavaScript heap: a single-shard command asks its
- * question for nothing, locked or not; a warm transaction, from its tickets to its release, and a
+ * question for nothing, locked or not; a warm transaction, from its place to its release, and a
  * warm parked command make no object either.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
+import { MeshOrder } from '../mesh/mesh-order.ts';
 import { bytesPerCall } from '../testing/allocation.ts';
 import type { CoordinatorPort, Transaction } from './coordinator.ts';
 import { Coordinator, Course } from './coordinator.ts';
 import type { Intent } from './intent-queue.ts';
-import { IntentForm, IntentQueue } from './intent-queue.ts';
+import { IntentQueue } from './intent-queue.ts';
 import { ParkedCommands } from './parked-commands.ts';
 import { Participant } from './participant.ts';
 import { lockOf, SlotLocks } from './slot-locks.ts';
@@ -41,19 +42,35 @@ class Pair implements CoordinatorPort<number, number> {
   });
   readonly wanted = Uint16Array.of(lockOf(3, true), lockOf(9, false));
   finishedCount = 0;
+  readonly #order = new MeshOrder(2, new SharedArrayBuffer(MeshOrder.bytesFor(2)), 0);
   #ticket = 0;
+  #isHeld = false;
 
   trySequence(transaction: Transaction<number, number>): boolean {
-    transaction.tickets.fill(this.#ticket);
-    transaction.number = ++this.#ticket;
+    if (!this.#isHeld && !this.#order.tryLock()) return false;
+    this.#isHeld = true;
+    if (!this.#order.hasRoom(1)) return false;
+    transaction.number = this.#order.takeNumber();
+    return true;
+  }
+
+  publish(): void {
+    this.#order.append(1, 0, this.#ticket);
+    this.#ticket = (this.#ticket + 1) | 0;
+    this.#order.unlock();
+    this.#isHeld = false;
+    this.#order.consume(1, this.#order.published(1));
+  }
+
+  mayRunAtOnce(): boolean {
     return true;
   }
 
   sendIntent(transaction: Transaction<number, number>, shard: number, form: number): void {
     const intents = this.intents[shard]!;
-    const { handle, number, tickets } = transaction;
-    const intent = intents.open(0, handle, number, tickets[shard]!, form);
-    if (form !== IntentForm.Void) intents.lockSlots(intent, this.wanted, 0, 2);
+    const { handle, number } = transaction;
+    const intent = intents.open(0, handle, number, form);
+    intents.lockSlots(intent, this.wanted, 0, 2);
     intents.admit(intent);
   }
 
@@ -110,6 +127,7 @@ describe('nothing is allocated', () => {
       const pair = new Pair();
       expect(bytesPerCall(meter, () => {
         pair.coordinator.begin(0b11, course, -1, 4, 1);
+        pair.coordinator.sequence();
       })).toBeLessThan(1);
       expect(pair.finishedCount).toBeGreaterThan(20_000);
       expect(pair.locks[1]!.count).toBe(0);

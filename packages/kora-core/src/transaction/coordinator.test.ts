@@ -1,118 +1,53 @@
 /**
  * The coordinator word by word: what it sends after which answer, for every course, with refusals
- * at every place, a busy sequencer, shards that never answer, clients that vanish, no room left.
- * Answers are given by the test, as rings would bring them, or inside the send, as direct calls do.
+ * at every place, an order that is busy, shards that never answer, clients that vanish, no room
+ * left. Answers are given by the test, as rings would bring them, or inside the send, as direct
+ * calls do. Places in the order, for one and many in a turn: coordinator-places.test.ts.
  */
 import { describe, expect, it } from 'vitest';
 import { COORDINATED_LOCK_COUNT_MAX, TRANSACTION_COUNT_MAX } from '../limits.ts';
-import type { CoordinatorPort, Transaction } from './coordinator.ts';
-import { Coordinator, Course, Phase } from './coordinator.ts';
-import { IntentForm } from './intent-queue.ts';
-
-type Sent = Transaction<string, string>;
-const FORM_NAMES = ['void', 'prepare', 'run at grant', 'run and release'];
-
-/** Writes down what is sent; the own shard may answer inside the send. */
-class Scribe implements CoordinatorPort<string, string> {
-  readonly coordinator = new Coordinator<string, string>({ workerCount: 4, self: 0, port: this });
-  readonly log: string[] = [];
-  readonly finished: string[] = [];
-  readonly handles = new Map<string, number>();
-  isBusy = false;
-  /** Own shard: answers its intent with this inside the send. */
-  ownVote: boolean | null = null;
-  rounds: number[] = [];
-  #number = 0;
-
-  trySequence(transaction: Sent): boolean {
-    if (this.isBusy) return false;
-    transaction.number = ++this.#number;
-    return true;
-  }
-
-  sendIntent(transaction: Sent, shard: number, form: number): void {
-    this.handles.set(transaction.work ?? '', transaction.handle);
-    this.log.push(`${shard} ${FORM_NAMES[form]}`);
-    if (shard === 0 && this.ownVote !== null) {
-      this.coordinator.onAnswer(transaction.handle, 0, this.ownVote, 'own vote');
-    }
-  }
-
-  sendRun(_: Sent, shard: number, thenRelease: boolean): void {
-    this.log.push(`${shard} run${thenRelease ? ' and release' : ''}`);
-  }
-
-  sendRelease(_: Sent, shard: number): void {
-    this.log.push(`${shard} release`);
-  }
-
-  sendAbort(_: Sent, shard: number): void {
-    this.log.push(`${shard} abort`);
-  }
-
-  nextRound(): number {
-    return this.rounds.shift() ?? 0;
-  }
-
-  onFinished({ work, refused, replies, isAbandoned }: Sent): void {
-    const outcome = refused === 0 ? 'done' : `refused by ${refused}`;
-    const told = replies.filter((reply) => reply !== null).join('|');
-    this.finished.push(`${work} ${outcome} ${told}${isAbandoned ? ' for nobody' : ''}`);
-  }
-
-  begin(work: string, shards: number, course: number, leader = -1): boolean {
-    return this.coordinator.begin(shards, course, leader, 1, work);
-  }
-
-  answer(work: string, shard: number, isAccepted = true, reply = `r${shard}`): void {
-    this.coordinator.onAnswer(this.handles.get(work)!, shard, isAccepted, reply);
-  }
-
-  /** What was sent since the last question. */
-  sent(): string[] {
-    return this.log.splice(0);
-  }
-}
+import { CoordinatorScribe } from '../testing/coordinator-scribe.ts';
+import { Course, Phase } from './coordinator.ts';
 
 describe('parts that cannot fail', () => {
-  it('run at their grant and are released when all have run', () => {
-    const scribe = new Scribe();
+  it('run at their grant and keep nothing that would have to be released', () => {
+    const scribe = new CoordinatorScribe();
     scribe.begin('mget', 0b1110, Course.Certain);
-    expect(scribe.sent()).toEqual(['1 run at grant', '2 run at grant', '3 run at grant']);
+    expect(scribe.sent()).toEqual([
+      '1 run at grant', '2 run at grant', '3 run at grant', 'publish',
+    ]);
     scribe.answer('mget', 2);
     scribe.answer('mget', 1);
-    expect(scribe.sent()).toEqual([]);
+    expect(scribe.finished).toEqual([]);
     scribe.answer('mget', 3);
-    expect(scribe.sent()).toEqual(['1 release', '2 release', '3 release']);
+    expect(scribe.sent()).toEqual([]);
     expect(scribe.finished).toEqual(['mget done r1|r2|r3']);
     expect(scribe.coordinator.count).toBe(0);
   });
 
   it('need one message each way with one other shard', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.ownVote = true;
     scribe.begin('mget', 0b11, Course.Certain);
-    expect(scribe.sent()).toEqual(['0 prepare', '1 run and release']);
+    expect(scribe.sent()).toEqual(['1 run at grant', 'publish', '0 run at grant']);
     scribe.answer('mget', 1);
-    expect(scribe.sent()).toEqual(['0 run and release']);
-    scribe.answer('mget', 0);
-    expect(scribe.finished).toEqual(['mget done r0|r1']);
+    expect(scribe.sent()).toEqual([]);
+    expect(scribe.finished).toEqual(['mget done own vote|r1']);
   });
 
   it('run at the other shard at once where the own part has to wait', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.begin('mget', 0b11, Course.Certain);
-    expect(scribe.sent()).toEqual(['0 prepare', '1 run at grant']);
+    expect(scribe.sent()).toEqual(['1 run at grant', 'publish', '0 run at grant']);
     scribe.answer('mget', 1);
+    expect(scribe.finished).toEqual([]);
     scribe.answer('mget', 0);
-    expect(scribe.sent()).toEqual(['0 run and release']);
-    scribe.answer('mget', 0);
-    expect(scribe.sent()).toEqual(['1 release']);
+    expect(scribe.sent()).toEqual([]);
     expect(scribe.finished).toEqual(['mget done r0|r1']);
   });
 
   it('may not refuse', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.begin('mget', 0b110, Course.Certain);
     scribe.answer('mget', 1);
     expect(() => scribe.answer('mget', 2, false)).toThrow('does not refuse');
@@ -121,9 +56,9 @@ describe('parts that cannot fail', () => {
 
 describe('parts that vote', () => {
   it('run after all have agreed, and their locks go with the run', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.begin('mset', 0b111, Course.Voted);
-    expect(scribe.sent()).toEqual(['0 prepare', '1 prepare', '2 prepare']);
+    expect(scribe.sent()).toEqual(['0 prepare', '1 prepare', '2 prepare', 'publish']);
     scribe.answer('mset', 0);
     scribe.answer('mset', 1);
     scribe.answer('mset', 2);
@@ -134,7 +69,7 @@ describe('parts that vote', () => {
   });
 
   it('are all aborted when one refuses, after every vote is there', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.begin('msetnx', 0b1110, Course.Voted);
     scribe.sent();
     scribe.answer('msetnx', 1, false, 'exists');
@@ -146,10 +81,10 @@ describe('parts that vote', () => {
   });
 
   it('make the only other shard decide: it agrees', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.ownVote = true;
     scribe.begin('mset', 0b101, Course.Voted);
-    expect(scribe.sent()).toEqual(['0 prepare', '2 run and release']);
+    expect(scribe.sent()).toEqual(['0 prepare', '2 run and release', 'publish']);
     scribe.answer('mset', 2);
     expect(scribe.sent()).toEqual(['0 run and release']);
     scribe.answer('mset', 0);
@@ -157,7 +92,7 @@ describe('parts that vote', () => {
   });
 
   it('make the only other shard decide: it refuses', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.ownVote = true;
     scribe.begin('mset', 0b101, Course.Voted);
     scribe.sent();
@@ -166,24 +101,44 @@ describe('parts that vote', () => {
     expect(scribe.finished).toEqual(['mset refused by 4 own vote|full']);
   });
 
-  it('fill the ticket of the other shard when the own part refuses', () => {
-    const scribe = new Scribe();
+  it('make the only other shard decide when it need not wait for more, else all vote', () => {
+    const scribe = new CoordinatorScribe();
+    scribe.ownVote = true;
+    scribe.canRunAtOnce = false;
+    scribe.begin('mset', 0b101, Course.Voted);
+    expect(scribe.sent()).toEqual(['0 prepare', '2 prepare', 'publish']);
+    scribe.answer('mset', 2);
+    expect(scribe.sent()).toEqual(['0 run and release', '2 run and release']);
+    scribe.answer('mset', 2);
+    scribe.answer('mset', 0);
+    expect(scribe.finished).toEqual(['mset done r0|r2']);
+  });
+
+  it('all vote where the own part has to wait for its locks', () => {
+    const scribe = new CoordinatorScribe();
+    scribe.begin('mset', 0b101, Course.Voted);
+    expect(scribe.sent()).toEqual(['0 prepare', '2 prepare', 'publish']);
+    scribe.answer('mset', 2);
+    expect(scribe.sent()).toEqual([]);
+    scribe.answer('mset', 0);
+    expect(scribe.sent()).toEqual(['0 run and release', '2 run and release']);
+  });
+
+  it('tell the other shard nothing when the own part refuses', () => {
+    const scribe = new CoordinatorScribe();
     scribe.ownVote = false;
     scribe.begin('mset', 0b101, Course.Voted);
-    expect(scribe.sent()).toEqual(['0 prepare', '0 abort', '2 void']);
+    expect(scribe.sent()).toEqual(['0 prepare', '0 abort', 'publish']);
     expect(scribe.finished).toEqual(['mset refused by 1 own vote']);
-    // The handle stays taken until the void intent is gone.
-    expect(scribe.coordinator.count).toBe(1);
-    scribe.coordinator.onAnswer(0, 2, true, null);
     expect(scribe.coordinator.count).toBe(0);
   });
 });
 
 describe('a leader', () => {
   it('runs with what the others said, then they take what it changed', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.begin('rename', 0b110, Course.Led, 2);
-    expect(scribe.sent()).toEqual(['1 prepare', '2 prepare']);
+    expect(scribe.sent()).toEqual(['1 prepare', '2 prepare', 'publish']);
     scribe.answer('rename', 2, true, 'ready');
     scribe.answer('rename', 1, true, 'value');
     expect(scribe.sent()).toEqual(['2 run and release']);
@@ -196,7 +151,7 @@ describe('a leader', () => {
   });
 
   it('releases those it needs nothing more of, at once', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.begin('sinterstore', 0b111, Course.Led, 1);
     scribe.sent();
     for (const shard of [0, 1, 2]) scribe.answer('sinterstore', shard);
@@ -207,7 +162,7 @@ describe('a leader', () => {
   });
 
   it('that refuses leaves the others as they were', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.begin('smove', 0b110, Course.Led, 2);
     scribe.answer('smove', 1);
     scribe.answer('smove', 2);
@@ -218,7 +173,7 @@ describe('a leader', () => {
   });
 
   it('is not asked when a source refuses', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.begin('smove', 0b110, Course.Led, 2);
     scribe.sent();
     scribe.answer('smove', 1, false, 'wrong type');
@@ -227,10 +182,10 @@ describe('a leader', () => {
   });
 
   it('that is the only other shard runs at its grant', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.ownVote = true;
     scribe.begin('rename', 0b011, Course.Led, 1);
-    expect(scribe.sent()).toEqual(['0 prepare', '1 run and release']);
+    expect(scribe.sent()).toEqual(['0 prepare', '1 run and release', 'publish']);
     scribe.rounds = [0b001];
     scribe.answer('rename', 1);
     expect(scribe.sent()).toEqual(['0 run and release']);
@@ -239,10 +194,10 @@ describe('a leader', () => {
   });
 
   it('on the own shard waits for the other', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.ownVote = true;
     scribe.begin('sinter', 0b011, Course.Led, 0);
-    expect(scribe.sent()).toEqual(['0 prepare', '1 prepare']);
+    expect(scribe.sent()).toEqual(['0 prepare', '1 prepare', 'publish']);
     scribe.answer('sinter', 1);
     expect(scribe.sent()).toEqual(['0 run and release']);
     scribe.answer('sinter', 0);
@@ -252,11 +207,11 @@ describe('a leader', () => {
 
 describe('a script', () => {
   it('names the shards of every round and is not stopped by an answer', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.ownVote = true;
     scribe.rounds = [0b011, 0b010, 0b001];
     scribe.begin('exec', 0b011, Course.Scripted);
-    expect(scribe.sent()).toEqual(['0 prepare', '1 prepare']);
+    expect(scribe.sent()).toEqual(['0 prepare', '1 prepare', 'publish']);
     scribe.answer('exec', 1);
     expect(scribe.sent()).toEqual(['0 run', '1 run']);
     scribe.answer('exec', 0);
@@ -270,7 +225,7 @@ describe('a script', () => {
   });
 
   it('does not begin when a vote is missing', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.begin('exec', 0b110, Course.Scripted);
     scribe.sent();
     scribe.answer('exec', 1, false, 'watched');
@@ -281,25 +236,8 @@ describe('a script', () => {
 });
 
 describe('a coordinator in trouble', () => {
-  it('waits for a busy sequencer, in the order of the transactions', () => {
-    const scribe = new Scribe();
-    scribe.isBusy = true;
-    scribe.begin('a', 0b110, Course.Certain);
-    scribe.begin('b', 0b110, Course.Certain);
-    expect(scribe.sent()).toEqual([]);
-    scribe.coordinator.sequence();
-    expect(scribe.coordinator.isSequencing()).toBe(true);
-    scribe.isBusy = false;
-    scribe.begin('c', 0b1100, Course.Certain);
-    expect(scribe.sent()).toEqual([]);
-    scribe.coordinator.sequence();
-    expect(scribe.sent().length).toBe(6);
-    expect([...scribe.handles.keys()]).toEqual(['a', 'b', 'c']);
-    expect(scribe.coordinator.isSequencing()).toBe(false);
-  });
-
   it('goes on with others while a shard does not answer', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.begin('stuck', 0b1010, Course.Voted);
     for (let i = 0; i < 100; i++) {
       scribe.begin(`goes ${i}`, 0b0110, Course.Certain);
@@ -308,20 +246,20 @@ describe('a coordinator in trouble', () => {
     }
     expect(scribe.finished.length).toBe(100);
     expect(scribe.coordinator.count).toBe(1);
-    expect(scribe.coordinator.find(scribe.handles.get('stuck')!).phase).toBe(Phase.Preparing);
+    expect(scribe.transaction('stuck').phase).toBe(Phase.Preparing);
   });
 
   it('runs a transaction to its end when the client is gone, wherever it stands', () => {
     const vanishAfter = ['nothing', 'sequencing', 'a vote', 'all votes'];
     for (const moment of vanishAfter) {
-      const scribe = new Scribe();
+      const scribe = new CoordinatorScribe();
       const goIf = (now: string): void => {
         if (now === moment) scribe.coordinator.abandon((work) => work === 'exec');
       };
-      scribe.isBusy = true;
+      scribe.placesLeft = 0;
       scribe.begin('exec', 0b110, Course.Voted);
       goIf('nothing');
-      scribe.isBusy = false;
+      scribe.placesLeft = Infinity;
       scribe.coordinator.sequence();
       goIf('sequencing');
       scribe.answer('exec', 1);
@@ -331,7 +269,7 @@ describe('a coordinator in trouble', () => {
       scribe.answer('exec', 2);
       scribe.answer('exec', 1);
       expect(scribe.sent()).toEqual([
-        '1 prepare', '2 prepare', '1 run and release', '2 run and release',
+        '1 prepare', '2 prepare', 'publish', '1 run and release', '2 run and release',
       ]);
       expect(scribe.finished, moment).toEqual(['exec done r1|r2 for nobody']);
       expect(scribe.coordinator.count).toBe(0);
@@ -343,8 +281,8 @@ describe('a coordinator in trouble', () => {
     }
   });
 
-  it('refuses before any ticket is taken when it has no room', () => {
-    const scribe = new Scribe();
+  it('refuses before any place is taken when it has no room', () => {
+    const scribe = new CoordinatorScribe();
     for (let i = 0; i < TRANSACTION_COUNT_MAX; i++) {
       expect(scribe.begin(`${i}`, 0b110, Course.Certain)).toBe(true);
     }
@@ -357,11 +295,12 @@ describe('a coordinator in trouble', () => {
   });
 
   it('bounds the locks of all its transactions, but lets any single one begin', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     const { coordinator } = scribe;
     const many = COORDINATED_LOCK_COUNT_MAX;
     expect(coordinator.begin(0b110, Course.Certain, -1, many + 5, 'wide')).toBe(true);
     expect(coordinator.begin(0b110, Course.Certain, -1, 1, 'second')).toBe(false);
+    coordinator.sequence();
     scribe.answer('wide', 1);
     scribe.answer('wide', 2);
     expect(coordinator.begin(0b110, Course.Certain, -1, many - 1, 'third')).toBe(true);
@@ -370,7 +309,7 @@ describe('a coordinator in trouble', () => {
   });
 
   it('says so when a shard answers twice, or what it was not asked', () => {
-    const scribe = new Scribe();
+    const scribe = new CoordinatorScribe();
     scribe.begin('mget', 0b110, Course.Certain);
     scribe.answer('mget', 1);
     expect(() => scribe.answer('mget', 1)).toThrow('once');
@@ -381,28 +320,10 @@ describe('a coordinator in trouble', () => {
     expect(() => scribe.begin('led', 0b110, Course.Led, 3)).toThrow('leader');
   });
 
-  it('finishes inside begin when every answer is a call', () => {
-    const scribe = new Scribe();
-    const all: string[] = [];
-    const port: CoordinatorPort<string, string> = {
-      trySequence: () => true,
-      sendIntent: ({ handle }, shard, form) => {
-        expect(form).not.toBe(IntentForm.Void);
-        coordinator.onAnswer(handle, shard, true, 'x');
-      },
-      sendRun: ({ handle }, shard) => coordinator.onAnswer(handle, shard, true, 'y'),
-      sendRelease: () => undefined,
-      sendAbort: () => undefined,
-      nextRound: () => 0,
-      onFinished: ({ work }) => {
-        all.push(work ?? '');
-        if (all.length < 50) coordinator.begin(0b1111, all.length % 2, -1, 1, `${all.length}`);
-      },
-    };
-    const coordinator = new Coordinator<string, string>({ workerCount: 4, self: 1, port });
-    coordinator.begin(0b1111, Course.Voted, -1, 1, '0');
-    expect(all.length).toBe(50);
-    expect(coordinator.count).toBe(0);
-    expect(scribe.coordinator.count).toBe(0);
+  it('says so when an answer comes to what has no place yet', () => {
+    const scribe = new CoordinatorScribe();
+    scribe.placesLeft = 0;
+    scribe.begin('mget', 0b110, Course.Certain);
+    expect(() => scribe.coordinator.onAnswer(0, 1, true, null)).toThrow('what was sent');
   });
 });

@@ -2,18 +2,18 @@
  * Multi-shard transactions at their origin: one state machine each, driven by answers.
  *
  *   begin ─▶ Sequencing ─▶ Preparing ─▶ Running (one or more rounds) ─▶ decided: onFinished
- *                │ lock taken: next turn   │ a refusal: the others are aborted      │
+ *                │ not now: next turn      │ a refusal: the others are aborted      │
  *                └──▶ Sequencing           └──────────────────▶ decided ◀───────────┘
- *   decided ─▶ free, or Ending while a void intent has not been answered
- *
- * Order is decided once, by the tickets of all its shards taken together (docs/adr/0015). Every
+ * Order is decided once: `sequence` gives all that have begun their place on all their shards in
+ * one moment (MeshOrder, docs/adr/0016), so intents come to every shard in the same order. Every
  * answer is waited for: a shard that does not answer stalls its own transactions and nobody else's.
  * A client that vanishes changes nothing: its transaction runs to the end, its replies are dropped.
- * Rounds saved: parts that cannot fail run when they are granted. With one shard beside the origin,
- * the origin's part is prepared first and the other runs at its grant (last agent): one round trip.
+ * Parts that cannot fail run where they are granted and keep nothing: their place is enough. With
+ * one shard beside the origin, its part is prepared first and the other runs at its grant (last
+ * agent): one round trip.
  * Locks go with the last step of a part where no later step needs them, else by a release.
- * Cost: O(shards) a transaction, no closure and no object once the pool is warm.
- * Source: two-phase locking; last agent from Gray's "Notes on data base operating systems", 1978.
+ * Cost: O(shards) a transaction, nothing is allocated once the pool is warm. Source: two-phase
+ * locking; last agent from Gray's "Notes on data base operating systems", 1978.
  */
 import { assert } from '../assert.ts';
 import {
@@ -35,7 +35,7 @@ export const Course = Object.freeze({
 
 /** Where a transaction stands. */
 export const Phase = Object.freeze({
-  Free: 0, Sequencing: 1, Preparing: 2, Running: 3, Ending: 4,
+  Free: 0, Sequencing: 1, Preparing: 2, Running: 3,
 } as const);
 
 /** One transaction. Pooled: good from `begin` until `onFinished` has returned. */
@@ -52,10 +52,8 @@ export class Transaction<Work, Reply> {
   leader: number;
   /** Locks it asks for, over all shards. */
   lockCount: number;
-  /** Its number, from the sequencer. */
+  /** Its number, from the order of the mesh. */
   number: number;
-  /** By shard: its ticket there, from the sequencer. */
-  readonly tickets: Int32Array;
   /** By shard: what the shard answered last. */
   readonly replies: (Reply | null)[];
   /** What it is about, for the host: client, commands, plan. */
@@ -80,7 +78,6 @@ export class Transaction<Work, Reply> {
     this.leader = -1;
     this.lockCount = 0;
     this.number = 0;
-    this.tickets = new Int32Array(workerCount);
     this.replies = new Array<Reply | null>(workerCount).fill(null);
     this.work = null;
     this.isAbandoned = false;
@@ -93,14 +90,22 @@ export class Transaction<Work, Reply> {
   }
 }
 
-/** How a coordinator reaches the sequencer, the shards and its host. Sends never fail. */
+/** How a coordinator reaches the order, the shards and its host. Sends never fail. */
 export interface CoordinatorPort<Work, Reply> {
   /**
-   * Takes the next ticket of every shard in `transaction.shards` into `transaction.tickets`, and
-   * `transaction.number`, all in one. False: somebody else is doing that now; asked again later.
+   * Begins to give places: from now until `publish` nobody else does, and all that has a place
+   * before has run, or waits in the lock table, on the own shard. `transaction.number` is set, and
+   * there is room for its intents. Asked for each transaction; false: not now, asked again later.
    */
   trySequence(transaction: Transaction<Work, Reply>): boolean;
-  /** `form` is one of IntentForm; the ticket is `transaction.tickets[shard]`. */
+  /**
+   * With one shard beside the own one, whose part has agreed: true when that shard may run upon its
+   * intent. False: what it needs to run could come after the intent.
+   */
+  mayRunAtOnce(transaction: Transaction<Work, Reply>, shard: number): boolean;
+  /** All intents that were sent have their place; others may have theirs. */
+  publish(): void;
+  /** `form` is one of IntentForm. */
   sendIntent(transaction: Transaction<Work, Reply>, shard: number, form: number): void;
   /** `thenRelease`: this is the shard's last step; its locks go with it, no release follows. */
   sendRun(transaction: Transaction<Work, Reply>, shard: number, thenRelease: boolean): void;
@@ -133,10 +138,14 @@ export class Coordinator<Work, Reply> {
   readonly #self: number;
   readonly #all: Transaction<Work, Reply>[];
   readonly #free: Transaction<Work, Reply>[];
-  /** Begun and without tickets, in order; from `#unsequencedAt` on. */
+  /** Begun and without a place, in order: those from `#unsequencedAt` to `#unsequencedEnd`. */
   readonly #unsequenced: Transaction<Work, Reply>[];
   #unsequencedAt: number;
+  #unsequencedEnd: number;
   #lockCount: number;
+  /** Those that have their place and whose own part, which cannot fail, has not run. */
+  readonly #certain: Transaction<Work, Reply>[];
+  #certainCount: number;
 
   constructor(options: CoordinatorOptions<Work, Reply>) {
     assert(options.workerCount <= MESH_WORKER_COUNT_MAX, 'a shard mask has a bit for every worker');
@@ -148,7 +157,10 @@ export class Coordinator<Work, Reply> {
     this.#free = [];
     this.#unsequenced = [];
     this.#unsequencedAt = 0;
+    this.#unsequencedEnd = 0;
     this.#lockCount = 0;
+    this.#certain = [];
+    this.#certainCount = 0;
   }
 
   /** True when a transaction with so many locks may begin now; else wait for one to finish. */
@@ -159,8 +171,7 @@ export class Coordinator<Work, Reply> {
   }
 
   /**
-   * Begins a transaction over two or more shards. It may be finished before this returns, when all
-   * answers are calls.
+   * Begins a transaction over two or more shards; `sequence` has to be called in this turn.
    * @param course one of Course
    * @param leader with Course.Led the shard that runs first, else -1
    * @param lockCount locks it asks for over all shards; the whole of a shard counts as one
@@ -188,35 +199,56 @@ export class Coordinator<Work, Reply> {
     transaction.leaving = 0;
     this.#lockCount += lockCount;
     this.count++;
-    if (this.isSequencing() || !this.#port.trySequence(transaction)) {
-      this.#unsequenced.push(transaction);
-    } else {
-      this.#start(transaction);
-    }
+    this.#unsequenced[this.#unsequencedEnd] = transaction;
+    this.#unsequencedEnd++;
     return true;
   }
 
-  /** True while transactions wait for the sequencer: call `sequence` in the next turn. */
+  /** True while transactions wait for their place: call `sequence` in the next turn. */
   isSequencing(): boolean {
-    return this.#unsequencedAt < this.#unsequenced.length;
+    return this.#unsequencedAt < this.#unsequencedEnd;
   }
 
-  /** Tries once for each transaction that waits for the sequencer, in order, until one fails. */
+  /**
+   * Gives all that have begun their place, in order, until one has to wait. At the end of a turn,
+   * not from inside a call of the port. Transactions may be finished before this returns.
+   */
   sequence(): void {
-    while (this.isSequencing()) {
+    while (this.isSequencing() && this.#sequenceSome());
+  }
+
+  /**
+   * One publication. Votes of the own shard come first or in a publication of their own: they, and
+   * replies that say no, may tell what a part that cannot fail has done.
+   * @returns false when the next one has to wait
+   */
+  #sequenceSome(): boolean {
+    let isStopped = false;
+    let count = 0;
+    for (; this.isSequencing(); count++) {
       const transaction = this.#unsequenced[this.#unsequencedAt];
       assert(transaction !== undefined, 'the list has no holes');
-      if (!this.#port.trySequence(transaction)) return;
-      this.#unsequencedAt++;
-      if (!this.isSequencing()) {
-        this.#unsequenced.length = 0;
-        this.#unsequencedAt = 0;
-      } else if (this.#unsequencedAt >= TRANSACTION_COUNT_MAX) {
-        this.#unsequenced.splice(0, this.#unsequencedAt);
-        this.#unsequencedAt = 0;
+      if (transaction.course !== Course.Certain && this.#certainCount > 0) break;
+      if (!this.#port.trySequence(transaction)) {
+        isStopped = true;
+        break;
       }
+      this.#unsequencedAt++;
       this.#start(transaction);
     }
+    if (count === 0) return false;
+    // An array that is emptied gives its memory away, and the next turn would allocate it again.
+    this.#unsequenced.copyWithin(0, this.#unsequencedAt, this.#unsequencedEnd);
+    this.#unsequencedEnd -= this.#unsequencedAt;
+    this.#unsequencedAt = 0;
+    this.#port.publish();
+    for (let i = 0; i < this.#certainCount; i++) {
+      const transaction = this.#certain[i];
+      assert(transaction !== undefined, 'the list has no holes');
+      this.#port.sendIntent(transaction, this.#self, IntentForm.RunAtGrant);
+    }
+    this.#certainCount = 0;
+    return !isStopped;
   }
 
   /**
@@ -238,8 +270,7 @@ export class Coordinator<Work, Reply> {
       transaction.holding &= ~bit;
     }
     if (transaction.pending !== 0) return;
-    if (transaction.phase === Phase.Ending) this.#recycle(transaction);
-    else this.#advance(transaction);
+    this.#advance(transaction);
   }
 
   /** The transaction under way with this handle. */
@@ -264,61 +295,52 @@ export class Coordinator<Work, Reply> {
   /** Sends the intents. The transaction may be finished and gone when this returns. */
   #start(transaction: Transaction<Work, Reply>): void {
     transaction.phase = Phase.Preparing;
-    transaction.holding = transaction.shards;
     const own = transaction.shards & (1 << this.#self);
-    let others = transaction.shards & ~own;
-    const isCertain = transaction.course === Course.Certain;
+    const others = transaction.shards & ~own;
+    if (transaction.course === Course.Certain) {
+      transaction.ran = transaction.shards;
+      if (own !== 0) {
+        this.#certain[this.#certainCount] = transaction;
+        this.#certainCount++;
+      }
+      this.#sendIntents(transaction, others, IntentForm.RunAtGrant);
+      return;
+    }
+    transaction.holding = transaction.shards;
     const agent = own !== 0 && (others & (others - 1)) === 0 ? shardOf(others) : -1;
     const mayBeLast =
       agent >= 0 && transaction.course !== Course.Scripted &&
       (transaction.leader < 0 || transaction.leader === agent);
-    if (mayBeLast) {
-      this.#port.sendIntent(transaction, this.#self, IntentForm.Prepare);
-      this.#sendLast(transaction, agent, isCertain);
-      return;
-    }
-    if (isCertain) transaction.ran = transaction.shards;
-    const form = isCertain ? IntentForm.RunAtGrant : IntentForm.Prepare;
-    if (own !== 0) this.#port.sendIntent(transaction, this.#self, form);
-    while (others !== 0) {
-      const shard = shardOf(others);
-      others &= others - 1;
-      this.#port.sendIntent(transaction, shard, form);
+    if (own !== 0) this.#port.sendIntent(transaction, this.#self, IntentForm.Prepare);
+    if (mayBeLast) this.#sendLast(transaction, agent);
+    else this.#sendIntents(transaction, others, IntentForm.Prepare);
+  }
+
+  #sendIntents(transaction: Transaction<Work, Reply>, shards: number, form: number): void {
+    for (let left = shards; left !== 0; left &= left - 1) {
+      this.#port.sendIntent(transaction, shardOf(left), form);
     }
   }
 
   /** The other shard's intent, after the own part was asked; it depends on what that has said. */
-  #sendLast(transaction: Transaction<Work, Reply>, agent: number, isCertain: boolean): void {
+  #sendLast(transaction: Transaction<Work, Reply>, agent: number): void {
     const own = 1 << this.#self;
     const bit = 1 << agent;
     if ((transaction.pending & own) !== 0) {
       // The own part waits for locks. Both answer, then the own one runs.
-      if (isCertain) transaction.ran = bit;
-      this.#port.sendIntent(
-        transaction, agent, isCertain ? IntentForm.RunAtGrant : IntentForm.Prepare,
-      );
+      this.#port.sendIntent(transaction, agent, IntentForm.Prepare);
     } else if ((transaction.refused & own) !== 0) {
-      transaction.holding &= ~bit;
-      this.#decideAgainst(transaction, agent);
-    } else {
+      // It is decided, and the other shard need not hear of it.
+      transaction.holding = own;
+      transaction.pending = 0;
+      this.#advance(transaction);
+    } else if (this.#port.mayRunAtOnce(transaction, agent)) {
       transaction.ran = bit;
       transaction.leaving = bit;
       this.#port.sendIntent(transaction, agent, IntentForm.RunAndRelease);
+    } else {
+      this.#port.sendIntent(transaction, agent, IntentForm.Prepare);
     }
-  }
-
-  /**
-   * The own part refused before the other was asked. Its ticket has to be filled all the same, and
-   * the handle stays in use until that is done.
-   */
-  #decideAgainst(transaction: Transaction<Work, Reply>, agent: number): void {
-    transaction.pending = 0;
-    this.#abortHolders(transaction);
-    this.#port.onFinished(transaction);
-    transaction.work = null;
-    transaction.phase = Phase.Ending;
-    transaction.pending = 1 << agent;
-    this.#port.sendIntent(transaction, agent, IntentForm.Void);
   }
 
   /** All answers of a round are here. */

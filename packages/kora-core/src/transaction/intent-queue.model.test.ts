@@ -1,7 +1,7 @@
 /**
- * The intent queue and the parked commands together against their rules on a list: intents arrive
- * in any order and are admitted by ticket, commands park in between, everything is granted first
- * come by conflict, a connection's commands run in their order. Tickets run over the end of int32.
+ * The intent queue and the parked commands together against their rules on a list: intents are
+ * admitted in the order in which they come, commands park in between, everything is granted first
+ * come by conflict, a connection's commands run in their order.
  */
 import { describe, expect, it } from 'vitest';
 import { INTENT_LOCK_COUNT_MAX, TRANSACTION_COUNT_MAX } from '../limits.ts';
@@ -25,11 +25,9 @@ class Watched {
   readonly ran: string[] = [];
   readonly open = new Map<string, Intent<string>>();
 
-  constructor(locks: SlotLocks, firstTicket: number) {
+  constructor(locks: SlotLocks) {
     this.locks = locks;
-    this.intents = new IntentQueue<string>({
-      workerCount: WORKERS, locks, host: this, firstTicket,
-    });
+    this.intents = new IntentQueue<string>({ workerCount: WORKERS, locks, host: this });
     this.parked = new ParkedCommands<string>(locks, this);
   }
 
@@ -51,7 +49,8 @@ class Watched {
 
 interface Arrival {
   readonly name: string;
-  readonly ticket: number;
+  /** Number of its transaction. */
+  readonly number: number;
   readonly coordinator: number;
   readonly handle: number;
   readonly whole: number;
@@ -64,8 +63,8 @@ function randomLocks(random: RandomSource): Uint16Array {
 }
 
 function arrive(shard: Watched, arrival: Arrival): void {
-  const { coordinator, handle, ticket, locks } = arrival;
-  const intent = shard.intents.open(coordinator, handle, ticket, ticket, IntentForm.Prepare);
+  const { coordinator, handle, number, locks } = arrival;
+  const intent = shard.intents.open(coordinator, handle, number, IntentForm.Prepare);
   intent.payload = arrival.name;
   if (arrival.whole !== WholeLock.None) shard.intents.lockWhole(intent, arrival.whole);
   else shard.intents.lockSlots(intent, locks, 0, locks.length);
@@ -74,38 +73,36 @@ function arrive(shard: Watched, arrival: Arrival): void {
 
 describe('IntentQueue and ParkedCommands against their rules', () => {
   for (const seed of [21, 22, 23, 24, 25, 26]) {
-    it(`admits by ticket and grants first come, seed ${seed}`, () => {
+    it(`grants first come, seed ${seed}`, () => {
       const random = randomSource(seed);
-      const firstTicket = seed % 2 === 0 ? 2 ** 31 - 200 : -200;
-      const shard = new Watched(new SlotLocks(), firstTicket);
-      const model = new Watched(new NaiveLocks(), firstTicket);
-      const underWay: Arrival[] = [];
+      const shard = new Watched(new SlotLocks());
+      const model = new Watched(new NaiveLocks());
       const freeHandles = Array.from({ length: WORKERS * 40 }, (_, i) => i);
       const handleOf = new Map<string, number>();
-      let ticket = firstTicket;
+      let number = 0;
       let names = 0;
       for (let step = 0; step < 1500; step++) {
         const context = `seed ${seed} step ${step}`;
         const action = random.below(10);
         const handle = freeHandles.at(-1);
-        if (action < 3 && handle !== undefined) {
+        if (action < 4 && handle !== undefined) {
           freeHandles.pop();
           const name = `t${names++}`;
           handleOf.set(name, handle);
+          number++;
           const isWhole = random.chance(0.05);
-          underWay.push({
-            name, ticket, coordinator: handle % WORKERS, handle: Math.floor(handle / WORKERS),
+          const arrival = {
+            name, number, coordinator: handle % WORKERS, handle: Math.floor(handle / WORKERS),
             whole: isWhole ? 1 + random.below(2) : WholeLock.None, locks: randomLocks(random),
-          });
-          ticket = (ticket + 1) | 0;
-        } else if (action < 6 && underWay.length > 0) {
-          // Any message may be the next to arrive.
-          const [arrival] = underWay.splice(random.below(Math.min(underWay.length, 8)), 1);
-          arrive(shard, arrival!);
-          arrive(model, arrival!);
+          };
+          arrive(shard, arrival);
+          arrive(model, arrival);
         } else if (action < 8 && shard.open.size > 0) {
           const held = [...model.open.keys()];
           const name = held[random.below(held.length)]!;
+          expect(shard.open.get(name)?.transaction, context).toBe(
+            model.open.get(name)?.transaction,
+          );
           for (const each of [shard, model]) {
             const intent = each.open.get(name)!;
             each.open.delete(name);
@@ -126,49 +123,75 @@ describe('IntentQueue and ParkedCommands against their rules', () => {
             else expect(each.parked.park(connection, locks, 0, locks.length, name)).toBe(true);
           }
         }
-        expect(shard.intents.nextTicket, context).toBe(model.intents.nextTicket);
         expect(shard.intents.count, context).toBe(model.intents.count);
         expect(shard.parked.count, context).toBe(model.parked.count);
         expect(new Set(shard.open.keys()), context).toEqual(new Set(model.open.keys()));
         expect([...shard.ran].sort(), context).toEqual([...model.ran].sort());
       }
-      expect(shard.intents.nextTicket).toBe(shard.intents.nextTicket | 0);
       expect(shard.ran.length).toBeGreaterThan(100);
       expect(shard.granted.length).toBeGreaterThan(300);
     });
   }
 
-  it('lets later tickets wait for a gap, and nothing else', () => {
-    const shard = new Watched(new SlotLocks(), 0);
+  it('grants in the order of coming, whatever number a transaction has', () => {
+    const shard = new Watched(new SlotLocks());
     const locks = Uint16Array.of(lockOf(1, true));
     const arrival = { coordinator: 0, whole: WholeLock.None, locks };
-    arrive(shard, { ...arrival, name: 'second', ticket: 1, handle: 1 });
-    expect(shard.granted).toEqual([]);
-    expect(shard.parked.mustWait(1, 1, true)).toBe(false);
-    arrive(shard, { ...arrival, name: 'first', ticket: 0, handle: 0 });
-    expect(shard.granted).toEqual(['first']);
-    shard.intents.release(shard.open.get('first')!);
-    expect(shard.granted).toEqual(['first', 'second']);
+    arrive(shard, { ...arrival, name: 'first', number: 7, handle: 1 });
+    arrive(shard, { ...arrival, name: 'second', number: 3, handle: 0 });
+    arrive(shard, { ...arrival, name: 'third', number: 9, handle: 2 });
+    for (const granted of [['first'], ['first', 'second'], ['first', 'second', 'third']]) {
+      expect(shard.granted).toEqual(granted);
+      shard.intents.release(shard.open.get(granted.at(-1)!)!);
+    }
+    expect(shard.locks.count).toBe(0);
+  });
+
+  it('keeps commands waiting behind intents that wait, and nothing else', () => {
+    const shard = new Watched(new SlotLocks());
+    const arrival = { coordinator: 0, whole: WholeLock.None };
+    const both = Uint16Array.of(lockOf(1, true), lockOf(2, true));
+    arrive(shard, { ...arrival, name: 'a', number: 1, handle: 1, locks: both.subarray(0, 1) });
+    arrive(shard, { ...arrival, name: 'b', number: 2, handle: 2, locks: both });
+    expect(shard.granted).toEqual(['a']);
+    expect([1, 2, 3].map((slot) => shard.parked.mustWait(1, slot, false)))
+      .toEqual([true, true, false]);
+    shard.intents.release(shard.open.get('a')!);
+    expect(shard.granted).toEqual(['a', 'b']);
+    shard.intents.release(shard.open.get('b')!);
+    expect(shard.parked.mustWait(1, 2, true)).toBe(false);
+  });
+
+  it('admits an intent once', () => {
+    const shard = new Watched(new SlotLocks());
+    const arrival = { coordinator: 1, whole: WholeLock.None, locks: new Uint16Array(0) };
+    arrive(shard, { ...arrival, name: 'a', number: 5, handle: 0 });
+    expect(() => shard.intents.admit(shard.open.get('a')!)).toThrow('admitted once');
+    const waiting = shard.intents.open(1, 1, 6, IntentForm.Prepare);
+    expect(() => shard.intents.release(waiting)).toThrow('was granted');
+    expect(() => shard.intents.open(WORKERS, 0, 7, IntentForm.Prepare)).toThrow('of this mesh');
+    expect(() => shard.intents.open(0, TRANSACTION_COUNT_MAX, 7, IntentForm.Prepare))
+      .toThrow('bound of its coordinator');
   });
 
   it('grants 1,000 intents on slots of their own at once', () => {
-    const shard = new Watched(new SlotLocks(), 0);
+    const shard = new Watched(new SlotLocks());
     for (let i = 0; i < 1000; i++) {
       const locks = Uint16Array.of(lockOf(i, true));
       arrive(shard, {
-        name: `${i}`, ticket: i, coordinator: 0, handle: i, whole: WholeLock.None, locks,
+        name: `${i}`, number: i, coordinator: 0, handle: i, whole: WholeLock.None, locks,
       });
     }
     expect(shard.granted.length).toBe(1000);
   });
 
   it('takes as many intents as all coordinators may have, and no slot more than the bound', () => {
-    const shard = new Watched(new SlotLocks(), 0);
+    const shard = new Watched(new SlotLocks());
     const locks = Uint16Array.of(lockOf(7, true));
     const intentCount = WORKERS * TRANSACTION_COUNT_MAX;
-    for (let i = intentCount - 1; i >= 0; i--) {
+    for (let i = 0; i < intentCount; i++) {
       arrive(shard, {
-        name: `${i}`, ticket: i, coordinator: i % WORKERS, handle: Math.floor(i / WORKERS),
+        name: `${i}`, number: i, coordinator: i % WORKERS, handle: Math.floor(i / WORKERS),
         whole: WholeLock.None, locks,
       });
     }
@@ -179,24 +202,15 @@ describe('IntentQueue and ParkedCommands against their rules', () => {
     const many = Uint16Array.from(
       { length: INTENT_LOCK_COUNT_MAX + 1 }, (_, slot) => lockOf(slot, false),
     );
-    const intent = shard.intents.open(0, 0, 1, intentCount, IntentForm.Prepare);
+    const intent = shard.intents.open(0, 0, 1, IntentForm.Prepare);
     expect(() => shard.intents.lockSlots(intent, many, 0, many.length)).toThrow('whole shard');
   });
 
-  it('says so when a ticket comes twice or from the past', () => {
-    const shard = new Watched(new SlotLocks(), 5);
-    const arrival = { coordinator: 1, whole: WholeLock.None, locks: new Uint16Array(0) };
-    arrive(shard, { ...arrival, name: 'a', ticket: 5, handle: 0 });
-    expect(() => arrive(shard, { ...arrival, name: 'b', ticket: 5, handle: 1 })).toThrow('is new');
-    arrive(shard, { ...arrival, name: 'd', ticket: 8, handle: 2 });
-    expect(() => arrive(shard, { ...arrival, name: 'e', ticket: 8, handle: 3 })).toThrow('once');
-  });
-
   it('keeps intents of one handle apart, where words come later than the next intent', () => {
-    const shard = new Watched(new SlotLocks(), 0);
+    const shard = new Watched(new SlotLocks());
     const arrival = { coordinator: 2, handle: 3, whole: WholeLock.None, locks: new Uint16Array(0) };
-    for (const [ticket, name] of ['a', 'b', 'c', 'd'].entries()) {
-      arrive(shard, { ...arrival, name, ticket });
+    for (const [number, name] of ['a', 'b', 'c', 'd'].entries()) {
+      arrive(shard, { ...arrival, name, number });
     }
     const find = (): string | null => shard.intents.find(2, 3).payload;
     expect(find()).toBe('a');
@@ -211,12 +225,12 @@ describe('IntentQueue and ParkedCommands against their rules', () => {
   });
 
   it('gives a forgotten handle back before the release', () => {
-    const shard = new Watched(new SlotLocks(), 0);
+    const shard = new Watched(new SlotLocks());
     const arrival = { coordinator: 1, handle: 3, whole: WholeLock.None, locks: new Uint16Array(0) };
-    arrive(shard, { ...arrival, name: 'a', ticket: 0 });
+    arrive(shard, { ...arrival, name: 'a', number: 0 });
     const first = shard.open.get('a')!;
     shard.intents.forget(first);
-    arrive(shard, { ...arrival, name: 'b', ticket: 1 });
+    arrive(shard, { ...arrival, name: 'b', number: 1 });
     shard.intents.release(first);
     expect(shard.intents.find(1, 3)).toBe(shard.open.get('b'));
     expect(() => shard.intents.find(1, 4)).toThrow('sent');

@@ -1,13 +1,11 @@
 /**
- * The intents of multi-shard transactions at one shard: from their arrival to their release. A
- * transaction takes one ticket of every shard it touches, all at once (mesh sequencer), so all
- * shards see any two transactions in the same order. Here they may arrive in any order; they are
- * admitted strictly by ticket, and a gap is a message under way: later intents wait for it, single
- * commands go on. An admitted intent takes its place in the lock table and is granted when no
- * earlier one that is not released conflicts; intents on disjoint slots are granted at once.
- *   open ─▶ admit ─▶ (ticket reached) Waiting ─▶ Granted ─▶ release
- * Admission cannot fail: a coordinator has at most TRANSACTION_COUNT_MAX transactions, refuses
- * before it takes tickets, and has one intent of each here.
+ * The intents of multi-shard transactions at one shard: from their arrival to their release. They
+ * arrive in the one order of the mesh (MeshOrder), so all shards see any two transactions in the
+ * same order. An admitted intent takes its place in the lock table and is granted when no earlier
+ * one that is not released conflicts; intents on disjoint slots are granted at once.
+ *   open ─▶ admit ─▶ Waiting ─▶ Granted ─▶ release
+ * Admission cannot fail: a coordinator has at most TRANSACTION_COUNT_MAX transactions and one
+ * intent of each here.
  * Cost: O(slots) an intent, whatever waits; nothing allocated once the pool is warm.
  */
 import { assert } from '../assert.ts';
@@ -16,11 +14,9 @@ import type { LockListener, SlotLocks } from './slot-locks.ts';
 
 /** What a shard does with an intent once it is granted. The numbers travel in messages. */
 export const IntentForm = Object.freeze({
-  /** Nothing: it fills its ticket, answers and is gone. The transaction ended before it. */
-  Void: 0,
   /** Checks and reserves, answers with its vote, keeps its locks and waits to be told more. */
   Prepare: 1,
-  /** A part that cannot fail: runs, answers, keeps its locks until the release. */
+  /** A part that cannot fail: runs, answers and is gone. */
   RunAtGrant: 2,
   /** The last agent: checks, runs, answers and releases itself. All others are prepared. */
   RunAndRelease: 3,
@@ -29,8 +25,8 @@ export const IntentForm = Object.freeze({
 /** Where an intent stands. */
 export const IntentStage = Object.freeze({
   Free: 0,
-  /** Its ticket has not been reached. */
-  Arrived: 1,
+  /** It is here and not admitted yet. */
+  Open: 1,
   /** It has its place among the others and waits for locks. */
   Waiting: 2,
   /** It has all its locks. */
@@ -45,8 +41,6 @@ export class Intent<Payload> {
   handle: number;
   /** Number of the transaction, for the journal; larger = later, on every shard. */
   transaction: number;
-  /** Place in this shard's order, int32 that wraps. */
-  ticket: number;
   /** One of IntentForm. */
   form: number;
   /** One of IntentStage. */
@@ -64,8 +58,7 @@ export class Intent<Payload> {
     this.coordinator = 0;
     this.handle = 0;
     this.transaction = 0;
-    this.ticket = 0;
-    this.form = IntentForm.Void;
+    this.form = 0;
     this.stage = IntentStage.Free;
     this.payload = null;
     this.owner = 0;
@@ -89,21 +82,15 @@ export interface IntentQueueOptions<Payload> {
   readonly workerCount: number;
   readonly locks: SlotLocks;
   readonly host: IntentHost<Payload>;
-  /** Ticket of the first intent, int32; 0 unless a test wants another. */
-  readonly firstTicket?: number;
 }
 
 export class IntentQueue<Payload> implements LockListener {
   readonly locks: SlotLocks;
   /** Intents that are here, at any stage. */
   count: number;
-  /** The ticket that is admitted next. */
-  nextTicket: number;
   readonly #host: IntentHost<Payload>;
   readonly #listener: number;
   readonly #workerCount: number;
-  /** By ticket modulo the size: intents that arrived and are not admitted. */
-  readonly #arrived: (Intent<Payload> | null)[];
   /** By coordinator and handle: the oldest one. */
   readonly #byHandle: (Intent<Payload> | null)[];
   /** By owner id. */
@@ -113,20 +100,18 @@ export class IntentQueue<Payload> implements LockListener {
   constructor(options: IntentQueueOptions<Payload>) {
     this.locks = options.locks;
     this.count = 0;
-    this.nextTicket = (options.firstTicket ?? 0) | 0;
     this.#host = options.host;
     this.#listener = options.locks.listen(this);
     this.#workerCount = options.workerCount;
     const intentCountMax = options.workerCount * TRANSACTION_COUNT_MAX;
-    this.#arrived = emptySlots(powerOfTwoFrom(intentCountMax));
-    this.#byHandle = emptySlots(intentCountMax);
+    this.#byHandle = new Array<Intent<Payload> | null>(intentCountMax).fill(null);
     this.#byOwner = [];
     this.#pool = [];
   }
 
   /** A new intent without locks; `lockSlots` or `lockWhole` and then `admit` follow at once. */
   open(
-    coordinator: number, handle: number, transaction: number, ticket: number, form: number,
+    coordinator: number, handle: number, transaction: number, form: number,
   ): Intent<Payload> {
     assert(coordinator < this.#workerCount, 'the coordinator is a worker of this mesh');
     assert(handle < TRANSACTION_COUNT_MAX, 'a handle is below the bound of its coordinator');
@@ -134,9 +119,8 @@ export class IntentQueue<Payload> implements LockListener {
     intent.coordinator = coordinator;
     intent.handle = handle;
     intent.transaction = transaction;
-    intent.ticket = ticket | 0;
     intent.form = form;
-    intent.stage = IntentStage.Arrived;
+    intent.stage = IntentStage.Open;
     intent.payload = null;
     intent.owner = this.locks.open(this.#listener);
     intent.lockCount = 0;
@@ -164,24 +148,13 @@ export class IntentQueue<Payload> implements LockListener {
   }
 
   /**
-   * Puts an opened intent to its ticket, and admits all whose turn it now is. The host may be
-   * called before this returns; then the intent may be released already.
+   * Puts an opened intent behind all that were admitted before. The host may be called before this
+   * returns; then the intent may be released already.
    */
   admit(intent: Intent<Payload>): void {
-    const arrived = this.#arrived;
-    const mask = arrived.length - 1;
-    const ahead = (intent.ticket - this.nextTicket) | 0;
-    assert(ahead >= 0 && ahead < arrived.length, 'a ticket is new, and not farther than the bound');
-    assert(arrived[intent.ticket & mask] === null, 'a ticket is given out once');
-    arrived[intent.ticket & mask] = intent;
-    for (;;) {
-      const next = arrived[this.nextTicket & mask] ?? null;
-      if (next === null) return;
-      arrived[this.nextTicket & mask] = null;
-      this.nextTicket = (this.nextTicket + 1) | 0;
-      next.stage = IntentStage.Waiting;
-      this.locks.enter(next.owner);
-    }
+    assert(intent.stage === IntentStage.Open, 'an intent is admitted once');
+    intent.stage = IntentStage.Waiting;
+    this.locks.enter(intent.owner);
   }
 
   /**
@@ -253,14 +226,4 @@ export class IntentQueue<Payload> implements LockListener {
     intent.stage = IntentStage.Granted;
     this.#host.onGranted(intent);
   }
-}
-
-function emptySlots<Item>(count: number): (Item | null)[] {
-  return new Array<Item | null>(count).fill(null);
-}
-
-function powerOfTwoFrom(least: number): number {
-  let size = 1;
-  while (size < least) size *= 2;
-  return size;
 }

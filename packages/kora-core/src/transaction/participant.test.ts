@@ -19,14 +19,14 @@ class Shard implements ParticipantPort<string> {
   isPrepared = true;
   canRun = true;
   onLastAnswer: (() => void) | null = null;
-  #ticket = 0;
+  #number = 0;
 
   constructor() {
     this.participant.bind(this.intents);
   }
 
   send(form: number, handle = 0, payload = 'part'): void {
-    const intent = this.intents.open(1, handle, 1, this.#ticket++, form);
+    const intent = this.intents.open(1, handle, ++this.#number, form);
     intent.payload = payload;
     this.intents.lockSlots(intent, Uint16Array.of(lockOf(5, true)), 0, 1);
     this.intents.admit(intent);
@@ -90,13 +90,29 @@ describe('a participant', () => {
     expect(shard.locks.count).toBe(0);
   });
 
-  it('runs at its grant and waits for the release', () => {
+  it('runs at its grant, answers and is gone', () => {
     const shard = new Shard();
     shard.send(IntentForm.RunAtGrant);
     expect(shard.log).toEqual(['run part', 'yes part']);
-    expect(shard.locks.count).toBe(1);
-    shard.participant.onRelease(1, 0);
     expect(shard.locks.count).toBe(0);
+    expect(shard.intents.count).toBe(0);
+    expect(() => shard.participant.onRelease(1, 0)).toThrow('that it sent');
+  });
+
+  it('runs at its grant, not before it', () => {
+    const shard = new Shard();
+    shard.send(IntentForm.Prepare, 0, 'holder');
+    shard.send(IntentForm.RunAtGrant, 1, 'waits');
+    expect(shard.log).toEqual(['prepare holder', 'yes holder']);
+    shard.participant.onRun(1, 0, true);
+    expect(shard.log.slice(2)).toEqual(['run holder', 'yes holder', 'run waits', 'yes waits']);
+    expect(shard.locks.count).toBe(0);
+  });
+
+  it('says so when a part that cannot fail does', () => {
+    const shard = new Shard();
+    shard.canRun = false;
+    expect(() => shard.send(IntentForm.RunAtGrant)).toThrow('cannot fail does not');
   });
 
   it('decides alone as the last agent', () => {
@@ -108,25 +124,20 @@ describe('a participant', () => {
     expect(shard.locks.count).toBe(0);
   });
 
-  it('answers a void intent in its turn, and does nothing', () => {
-    const shard = new Shard();
-    shard.send(IntentForm.RunAtGrant, 0, 'first');
-    shard.send(IntentForm.Void, 1, 'void');
-    expect(shard.log).toEqual(['run first', 'yes first']);
-    shard.participant.onRelease(1, 0);
-    expect(shard.log.slice(2)).toEqual(['yes void']);
-    expect(shard.locks.count).toBe(0);
-  });
-
-  it('has its handle free inside the last answer', () => {
-    const shard = new Shard();
-    let left = 5000;
-    shard.onLastAnswer = () => {
-      if (left-- > 0) shard.send(IntentForm.RunAndRelease, 0, 'next');
-    };
-    shard.send(IntentForm.RunAndRelease, 0, 'first');
-    expect(shard.log.filter((line) => line === 'yes next').length).toBe(5000);
-    expect(shard.locks.count).toBe(0);
-    expect(shard.intents.count).toBe(0);
-  });
+  for (const [name, form] of [
+    ['a part that cannot fail', IntentForm.RunAtGrant],
+    ['the last agent', IntentForm.RunAndRelease],
+  ] as const) {
+    it(`has its handle free inside the last answer: ${name}`, () => {
+      const shard = new Shard();
+      let left = 5000;
+      shard.onLastAnswer = () => {
+        if (left-- > 0) shard.send(form, 0, 'next');
+      };
+      shard.send(form, 0, 'first');
+      expect(shard.log.filter((line) => line === 'yes next').length).toBe(5000);
+      expect(shard.locks.count).toBe(0);
+      expect(shard.intents.count).toBe(0);
+    });
+  }
 });

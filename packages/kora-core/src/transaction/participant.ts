@@ -2,9 +2,8 @@
  * A shard's side of multi-shard transactions: what it does with intents once they are granted, and
  * with the coordinator's words about them. Rings, direct calls and the simulator drive it alike.
  *
- *   Granted ─ Void ──────────▶ answer, gone
- *           ├ RunAndRelease ─▶ prepare ─▶ run ─▶ answer, gone     refused: answer, gone
- *           ├ RunAtGrant ────▶ run ─▶ answer ─▶ onRelease: gone
+ *   Granted ─ RunAndRelease ─▶ prepare ─▶ run ─▶ answer, gone     refused: answer, gone
+ *           ├ RunAtGrant ────▶ run ─▶ answer, gone
  *           └ Prepare ───────▶ prepare ─▶ answer ─▶ onRun (again and again) ─▶ answer
  *                                  │                  └ with thenRelease: answer, gone
  *                                  └──▶ onAbort, onRelease: gone
@@ -58,14 +57,14 @@ export class Participant<Payload> implements IntentHost<Payload> {
     if (form === IntentForm.Prepare) {
       this.#port.answer(intent, this.#port.prepare(intent));
     } else if (form === IntentForm.RunAtGrant) {
-      this.#port.answer(intent, this.#port.run(intent));
-    } else if (form === IntentForm.RunAndRelease) {
+      const hasRun = this.#port.run(intent);
+      assert(hasRun, 'a part that cannot fail does not');
+      this.#answerAndRelease(intent, true);
+    } else {
       const isPrepared = this.#port.prepare(intent);
       const hasRun = isPrepared && this.#port.run(intent);
       if (!hasRun) this.#port.abort(intent);
       this.#answerAndRelease(intent, hasRun);
-    } else {
-      this.#answerAndRelease(intent, true);
     }
   }
 

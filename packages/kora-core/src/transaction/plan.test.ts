@@ -158,6 +158,18 @@ describe('a plan', () => {
     expect([plan.shards, plan.commandShards, plan.lockCount]).toEqual([0, 0, 0]);
   });
 
+  it('locks what it is told beside its commands, where nothing of it need run', () => {
+    const { planner } = desk;
+    const slots = [slotOf(a), slotOf(b)];
+    planner.start();
+    expect(desk.add('SET', a, 'v')).toBe(true);
+    for (const slot of slots) expect(planner.addSlot(slot, false)).toBe(true);
+    planner.finish();
+    expect([0, 1, 2].map((shard) => desk.locks(shard)))
+      .toEqual([[lockOf(slots[0]!, true)], [lockOf(slots[1]!, false)], []]);
+    expect([planner.shards, planner.commandShards]).toEqual([1, 1]);
+  });
+
   it('locks every shard whole for what is about databases', () => {
     const flush = desk.plan('FLUSHALL');
     expect(flush.shards).toBe(0b111);

@@ -18,7 +18,9 @@ import type { Command } from '../command/spec.ts';
 import { INTENT_LOCK_COUNT_MAX } from '../limits.ts';
 import type { CommandReach, ReachSpec } from './across-shards.ts';
 import { AcrossShards, reachOf } from './across-shards.ts';
-import { lockOf, WholeLock } from './slot-locks.ts';
+import { WholeLock } from './slot-locks.ts';
+import type { SlotTaker } from './slot-set.ts';
+import { SlotSet } from './slot-set.ts';
 
 /** What the keys of the command added last are, by position among them. */
 export interface PlannedKeys {
@@ -43,7 +45,7 @@ const FIRST_KEYS = 64;
 /** Columns longer than this are given back when the next plan starts. */
 const KEPT_KEYS_MAX = 65_536;
 
-export class Planner {
+export class Planner implements SlotTaker {
   /** All commands: mask of the shards that are needed. */
   shards: number;
   /** All commands: locks over all shards; the whole of a shard counts as one. After `finish`. */
@@ -67,11 +69,9 @@ export class Planner {
   #keyCount: number;
   #keyAt: Int32Array;
   #keyShard: Uint8Array;
-  /** 0 = free, 1 = shared, 2 = exclusive, by slot. */
-  readonly #modes: Uint8Array;
-  #touchedCount: number;
-  /** Slots with a mode, in the order in which they came; after `finish` locks, by shard. */
-  readonly #touched: Uint16Array;
+  /** Of all shards. */
+  readonly #slots: SlotSet;
+  /** After `finish`: by shard. */
   readonly #locks: Uint16Array;
   readonly #starts: Int32Array;
   readonly #whole: Uint8Array;
@@ -95,9 +95,7 @@ export class Planner {
     this.#keyCount = 0;
     this.#keyAt = new Int32Array(FIRST_KEYS);
     this.#keyShard = new Uint8Array(FIRST_KEYS);
-    this.#modes = new Uint8Array(SLOT_COUNT);
-    this.#touchedCount = 0;
-    this.#touched = new Uint16Array(SLOT_COUNT);
+    this.#slots = new SlotSet(SLOT_COUNT);
     this.#locks = new Uint16Array(SLOT_COUNT);
     this.#starts = new Int32Array(options.workerCount + 1);
     this.#whole = new Uint8Array(options.workerCount);
@@ -117,8 +115,7 @@ export class Planner {
 
   /** Begins an empty plan. */
   start(): void {
-    for (let i = 0; i < this.#touchedCount; i++) this.#modes[this.#touched[i] ?? 0] = 0;
-    this.#touchedCount = 0;
+    this.#slots.clear();
     this.#whole.fill(WholeLock.None);
     this.shards = 0;
     this.lockCount = 0;
@@ -151,6 +148,11 @@ export class Planner {
     return fits;
   }
 
+  /** Adds a lock that is no command's: its shard need not run anything. */
+  addSlot(slot: number, isWrite: boolean): boolean {
+    return this.#slots.addSlot(slot, isWrite);
+  }
+
   /** Adds every shard, with a lock on the whole of each; `whole` is one of WholeLock. */
   addEverywhere(whole: number): void {
     for (let shard = 0; shard < this.#workerCount; shard++) {
@@ -169,20 +171,21 @@ export class Planner {
   finish(): void {
     const { shards } = this;
     const workerCount = this.#workerCount;
-    const slots = this.#touched.subarray(0, this.#touchedCount).sort();
+    const slots = this.#slots;
+    slots.sort();
     const starts = this.#starts.fill(0);
-    for (const slot of slots) {
-      const next = (this.#slotOwner[slot] ?? 0) + 1;
+    for (let i = 0; i < slots.count; i++) {
+      const next = (this.#slotOwner[slots.slotAt(i)] ?? 0) + 1;
       starts[next] = (starts[next] ?? 0) + 1;
     }
     for (let shard = 0; shard < workerCount; shard++) {
       starts[shard + 1] = (starts[shard + 1] ?? 0) + (starts[shard] ?? 0);
     }
     const ends = starts.slice(0, workerCount);
-    for (const slot of slots) {
-      const shard = this.#slotOwner[slot] ?? 0;
+    for (let i = 0; i < slots.count; i++) {
+      const shard = this.#slotOwner[slots.slotAt(i)] ?? 0;
       const at = ends[shard] ?? 0;
-      this.#locks[at] = lockOf(slot, this.#modes[slot] === 2);
+      this.#locks[at] = slots.lockAt(i);
       ends[shard] = at + 1;
     }
     this.lockCount = 0;
@@ -217,6 +220,12 @@ export class Planner {
   }
 
   #addKeys(reach: CommandReach, frame: ArgFrame): boolean {
+    const [only] = reach.specs;
+    if (reach.keyAt > 0 && only?.spec.usage === undefined && reach.specs.length === 1) {
+      if (reach.keyAt >= frame.count) return false;
+      this.#addKey(frame, reach.keyAt, only?.isWrite === true);
+      return true;
+    }
     // All are found before the first is locked: a command that does not fit leaves no trace.
     for (const { list } of reach.specs) {
       if (findKeys(list, frame.count, this.#read, this.#found) < 0) return false;
@@ -257,9 +266,7 @@ export class Planner {
     this.#keyShard[this.#keyCount] = shard;
     this.#keyCount++;
     this.commandShards |= 1 << shard;
-    const before = this.#modes[slot] ?? 0;
-    if (before === 0) this.#touched[this.#touchedCount++] = slot;
-    this.#modes[slot] = Math.max(before, isWrite ? 2 : 1);
+    this.#slots.addSlot(slot, isWrite);
   }
 
   /** Whole shards, for commands about databases and for keys nobody can name. */

@@ -68,7 +68,7 @@ class Run {
       courses: COURSES, ...options,
     });
     this.workload = new OrderWorkload({
-      ...shape, random, history, world: this.world, pipelineMax: 4,
+      ...shape, random, history, world: this.world, pipelineMax: 4, pipelinesAcross: true,
     });
     this.workload.start();
     let lastGone = 0;
@@ -153,8 +153,8 @@ describe('transactions over several shards, simulated', () => {
   }
 
   const mistakes: readonly (readonly [Break, readonly number[]])[] = [
-    ['tickets', COURSES], ['barging', COURSES], ['no-parking', COURSES], ['overtaking', COURSES],
-    ['early-release', [Course.Certain]],
+    ['places', COURSES], ['barging', COURSES], ['no-parking', COURSES], ['overtaking', COURSES],
+    ['no-catching-up', [Course.Certain]], ['late-publishing', [Course.Certain]],
   ];
   for (const [breaks, courses] of mistakes) {
     it(`shows when there is a mistake: ${breaks}`, () => {

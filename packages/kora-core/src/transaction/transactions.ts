@@ -19,6 +19,7 @@ import { ReplyError, replyErrors } from '../errors/reply-error.ts';
 import { assert } from '../assert.ts';
 import type { Shard } from '../shard/shard.ts';
 import { CommandQueue, QueueMemory } from './command-queue.ts';
+import type { SlotTaker } from './slot-set.ts';
 import { WatchTable } from './watch-table.ts';
 
 /** Runs a command that the gate has let in with its whole transaction; writes one reply. */
@@ -148,6 +149,18 @@ export class Transactions {
     if (client.watcher === 0) return;
     this.watches.drop(client.watcher);
     client.watcher = 0;
+  }
+
+  /** Gives the client's watches away, to be asked and ended by whoever has them; 0 = none. */
+  takeWatcher(client: ClientState): number {
+    const { watcher } = client;
+    client.watcher = 0;
+    return watcher;
+  }
+
+  /** Tells of the slots of all keys that the client watches. */
+  addWatchedSlots(client: ClientState, into: SlotTaker): void {
+    if (client.watcher !== 0) this.watches.addSlots(client.watcher, into);
   }
 
   /** True when a key that the client watches has changed, or its time has come since. */

@@ -1,7 +1,7 @@
 /**
  * The blocks of the watch table (watch-table.ts), and what a change does to one watch.
  *
- *   entry of a key   header, key | first watch, ref | watches, touched ones included
+ *   entry of a key   header, key | first watch, ref | watches, touched ones included | slot
  *   watch, 6 words   entry | next, previous of the key | next of the watcher | who and how | hash
  *   who and how      watcher:24 | database:4 | expired:1 | touched:1 | absent:1
  *
@@ -9,9 +9,10 @@
  *   absent --replaced by a key that is due--> expired
  */
 
-/** Value of an entry: the first watch of the key, and how many there are. */
-export const VALUE_BYTES = 8;
+/** Value of an entry: the first watch of the key, how many there are, and the key's slot. */
+export const VALUE_BYTES = 12;
 export const ENTRY_COUNT = 1;
+export const ENTRY_SLOT = 2;
 
 /** Words of a watch. */
 export const WATCH_ENTRY = 0;

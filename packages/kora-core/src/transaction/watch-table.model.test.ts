@@ -5,13 +5,15 @@
  * which the table hears of it; the model is told what the commands do to keys.
  */
 import { describe, expect, it } from 'vitest';
+import { slotOfKey } from '../bytes/crc16.hot.ts';
 import { WATCH_COUNT_MAX } from '../limits.ts';
 import { CommandDriver } from '../testing/command-driver.ts';
 import { placeArguments } from '../testing/placed-arguments.ts';
 import { randomSource } from '../testing/random-source.ts';
+import { SlotSet } from './slot-set.ts';
 import type { WatchTable } from './watch-table.ts';
 
-const KEYS = ['a', 'b', 'c', 'd', 'long'.repeat(30), ''];
+const KEYS = ['a', 'b', '{tag}c', '{tag}d', 'long'.repeat(30), ''];
 const FOREVER = Infinity;
 
 /** How a watcher found a key, by the rules of redis-server. */
@@ -103,10 +105,32 @@ class NaiveData {
     this.dbs.reverse();
   }
 
+  /** The slot of each key that is watched, while nothing has changed. */
+  slotsOf(id: number): number[] {
+    const { isDirty, watches } = this.watchers.get(id)!;
+    return isDirty ? [] : watches.map(({ key }) => slotOf(key)).sort((a, b) => a - b);
+  }
+
   isDirty(id: number): boolean {
     const watcher = this.watchers.get(id)!;
     return watcher.isDirty || watcher.watches.some(({ dueMs }) => this.isDue(dueMs));
   }
+}
+
+/** What the table tells of a watcher, ascending. */
+function slotsOf(watches: WatchTable, id: number, countMax = Infinity): number[] {
+  const slots: number[] = [];
+  watches.addSlots(id, {
+    addSlot: (slot, isWrite) => {
+      expect(isWrite).toBe(false);
+      return slots.push(slot) < countMax;
+    },
+  });
+  return slots.sort((a, b) => a - b);
+}
+
+function slotOf(key: string): number {
+  return slotOfKey(Buffer.from(key, 'latin1'), 0, key.length);
 }
 
 describe('the watch table', () => {
@@ -160,7 +184,10 @@ describe('the watch table', () => {
         driver.runAs(clients[db]!, 'FLUSHDB');
         model.flush(db);
       }
-      for (const id of ids) expect(watches.isDirty(id), where).toBe(model.isDirty(id));
+      for (const id of ids) {
+        expect(watches.isDirty(id), where).toBe(model.isDirty(id));
+        expect(slotsOf(watches, id), where).toEqual(model.slotsOf(id));
+      }
     }
     for (const id of ids) watches.drop(id);
     expect(watches.watchCount).toBe(0);
@@ -227,6 +254,30 @@ describe('the watch table', () => {
     expect(watches.isDirty(driver.client.watcher)).toBe(false);
     for (const client of clients) driver.runAs(client, 'UNWATCH');
     expect(watches.watchCount).toBe(10_000);
+  });
+
+  it('tells of the slots of what a client watches, as many as it is asked for', () => {
+    const driver = new CommandDriver();
+    const { transactions } = driver.shard;
+    const keys = Array.from({ length: 5000 }, (_, i) => `key:${i}`);
+    driver.run('WATCH', ...keys);
+    const { watcher } = driver.client;
+    const slots = keys.map(slotOf).sort((a, b) => a - b);
+    expect(slotsOf(transactions.watches, watcher)).toEqual(slots);
+    expect(slotsOf(transactions.watches, watcher, 7)).toHaveLength(7);
+    const set = new SlotSet(5000);
+    transactions.addWatchedSlots(driver.client, set);
+    expect(set.count).toBe(new Set(slots).size);
+    expect(transactions.takeWatcher(driver.client)).toBe(watcher);
+    expect([transactions.takeWatcher(driver.client), driver.client.watcher]).toEqual([0, 0]);
+    set.clear();
+    transactions.addWatchedSlots(driver.client, set);
+    expect(set.count).toBe(0);
+    driver.run('SET', keys[0]!, 'v');
+    expect(slotsOf(transactions.watches, watcher)).toEqual([]);
+    transactions.watches.drop(watcher);
+    driver.settle();
+    expect(transactions.watches.watchCount).toBe(0);
   });
 
   it('refuses what is too much, or what no memory can be had for, as a whole', () => {

@@ -15,6 +15,7 @@
  *   up every watched key of the database. Source: the rules are those of redis-server 7.0.
  */
 import { assert } from '../assert.ts';
+import { slotOfKey } from '../bytes/crc16.hot.ts';
 import { ReplyError, replyErrors } from '../errors/reply-error.ts';
 import type { Database } from '../keyspace/database.ts';
 import { WATCH_COUNT_MAX, WATCHED_KEY_BYTES_MAX } from '../limits.ts';
@@ -25,11 +26,12 @@ import {
   entryBytesFor, entryExpireMs, entryHasTtl, entryIsDue, entryKeyAt, entryKeyBytes, entryValueWord,
   writeEntryHeader,
 } from '../structs/entry.hot.ts';
+import type { SlotTaker } from './slot-set.ts';
 import { hearChange } from './watch-effects.ts';
 import {
-  ABSENT, afterChange, DB_MASK, DB_SHIFT, ENTRY_COUNT, EXPIRED, IS_DUE, IS_THERE, TOUCHED,
-  VALUE_BYTES, WAS_THERE, WATCH_BYTES, WATCH_ENTRY, WATCH_HASH, WATCH_NEXT, WATCH_PREVIOUS,
-  WATCH_SIBLING, WATCH_WHO, WATCHER_MASK,
+  ABSENT, afterChange, DB_MASK, DB_SHIFT, ENTRY_COUNT, ENTRY_SLOT, EXPIRED, IS_DUE, IS_THERE,
+  TOUCHED, VALUE_BYTES, WAS_THERE, WATCH_BYTES, WATCH_ENTRY, WATCH_HASH, WATCH_NEXT,
+  WATCH_PREVIOUS, WATCH_SIBLING, WATCH_WHO, WATCHER_MASK,
 } from './watch-layout.ts';
 
 /** Blocks of a watch: itself, its key's entry, an overflow line of the dict; and a first dict. */
@@ -138,6 +140,7 @@ export class WatchTable {
     const word = entryValueWord(i32, entry);
     i32[word] = 0;
     i32[word + ENTRY_COUNT] = 0;
+    i32[word + ENTRY_SLOT] = slotOfKey(memory.low, keyAt, keyBytes);
     dict.insert(hash, entry);
     this.#keyBytes += keyBytes;
     return entry;
@@ -207,6 +210,24 @@ export class WatchTable {
   /** Keys that the watcher watches. */
   countOf(id: number): number {
     return this.#watcherOf(id).count;
+  }
+
+  /**
+   * Tells of the slot of every key that the watcher watches, in no order, to be read: what changes
+   * them waits while they are locked. Of a dirty watcher none, for it stays dirty.
+   * Cost: O(keys that it watches), and no longer than it is asked for.
+   */
+  addSlots(id: number, into: SlotTaker): void {
+    const watcher = this.#watcherOf(id);
+    if (watcher.isDirty) return;
+    const { i32 } = this.#shard.memory;
+    for (let watch = watcher.head; watch !== 0;) {
+      const word = watch << 1;
+      const entry = i32[word + WATCH_ENTRY] ?? 0;
+      const slot = i32[entryValueWord(i32, entry) + ENTRY_SLOT] ?? 0;
+      if (!into.addSlot(slot, false)) return;
+      watch = i32[word + WATCH_SIBLING] ?? 0;
+    }
   }
 
   /** Ends the watcher and all it watches. */

@@ -5,22 +5,24 @@
  * A connection waits for such a command like for any foreign one, by a place in its window.
  */
 import type {
-  ArgFrame, Command, CommandQueue, CoordinatorPort, Planner, Shard, Transaction,
+  ArgFrame, Command, CommandQueue, CoordinatorPort, Planner, Router, Shard, Transaction,
 } from '@kora/core';
 import {
   AcrossShards, argumentText, assert, ClientFlag, Coordinator, Course, DATABASE_COUNT, Flag,
-  IntentForm, ReplyError,
+  IntentForm, ReplyError, ROUTE_HERE,
 } from '@kora/core';
 import type { Session } from '../session.ts';
 import type { SessionTable } from '../session-table.ts';
 import type { Worker } from '../worker.ts';
 import { LedRounds } from './led-rounds.ts';
 import type { MeshPort, Peer } from './mesh-port.ts';
+import type { OrderedLanes } from './ordered-lanes.ts';
 import {
   KIND_ABORT, KIND_INTENT, KIND_INTENT_AT, KIND_RELEASE, KIND_RUN, KIND_UNWATCH,
 } from './message-kinds.ts';
 import type { Origin } from './origin.ts';
-import { callFor, callOf, Step } from './origin.ts';
+import { Step } from './origin.ts';
+import { callFor, callOf } from './request-message.ts';
 import type { ParcelsOut } from './parcels.ts';
 import type { PartBlock } from './part-block.ts';
 import { PART_EXEC, PART_WATCHES, PartBlocks } from './part-block.ts';
@@ -50,13 +52,6 @@ interface Work {
 
 type MeshTransaction = Transaction<Work, ReplyBytes>;
 
-/** An intent that found no room in the ring. */
-interface Unsent {
-  readonly peer: Peer;
-  readonly handle: number;
-  readonly part: PartBlock;
-}
-
 const INTENT_AT_BYTES = 12;
 const tooLong = new ReplyError('ERR argument too large for a command over several workers');
 const execNotBuilt = new ReplyError(
@@ -71,6 +66,8 @@ const notBuilt = new ReplyError(
 export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswers {
   readonly #shard: Shard;
   readonly #port: MeshPort;
+  readonly #lanes: OrderedLanes;
+  readonly #router: Router;
   readonly #origin: Origin;
   readonly #parcels: ParcelsOut;
   readonly #participation: Participation;
@@ -84,13 +81,14 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
   readonly #sessions: SessionTable;
   readonly #led: LedRounds;
   /** By handle and shard: what has come of an answer. */
-  readonly #pieces = new Map<number, (ReplyBytes | null)[]>();
-  #unsent: Unsent[] = [];
+  readonly #pieces: (ReplyBytes | null)[][] = [];
 
   constructor(
-    worker: Worker, port: MeshPort, origin: Origin, participation: Participation,
-    parcels: ParcelsOut, planner: Planner,
+    worker: Worker, port: MeshPort, lanes: OrderedLanes, origin: Origin,
+    participation: Participation, parcels: ParcelsOut, planner: Planner, router: Router,
   ) {
+    this.#router = router;
+    this.#lanes = lanes;
     const { workerCount } = port.control;
     const { shard, executor } = worker;
     this.#sessions = worker.sessions;
@@ -141,10 +139,11 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     }
     const isWatch = command.name === 'watch';
     if (isWatch) session.watchShards |= shards;
-    return this.#beginWith(session, command, isWatch ? shards : 0, {
+    const sent = this.#beginWith(session, command, isWatch ? shards : 0, {
       steps: [step], queue: null, course: step.course ?? step.process?.rule.course ?? reach.course,
       leader: step.course === Course.Led ? step.leader ?? -1 : -1,
     });
+    return sent === Step.Here ? this.#refuse(session, command, tooLong) : sent;
   }
 
   /**
@@ -175,42 +174,53 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
       // Commands of an EXEC fail one by one: only a watch can stop all of them.
       steps, queue, course: watches ? Course.Voted : Course.Certain,
     });
+    if (result === Step.Here) return this.refuseExec(session, exec, tooLong);
     if (result !== Step.Sent) return result;
     this.#shard.stats.countCall(exec.index);
-    // The queue is the transaction's now; the own watch ends with the vote.
+    // Queue and watches are the transaction's now: it does not matter whether the session goes on.
+    const { me } = this.#port;
+    const watcher = this.#shard.transactions.takeWatcher(session);
+    if (watcher !== 0) this.#participation.watches.adopt(me, session.id, watcher);
     session.queue = null;
     session.watchShards = 0;
     session.flags &= ~(ClientFlag.InMulti | ClientFlag.AbortsExec);
     return result;
   }
 
-  /** Sends what was planned; `extra` are shards that take part without a command. */
+  /**
+   * Sends what was planned; `extra` are shards that take part without a command.
+   * @returns Step.Here when its parts cannot be had
+   */
   #beginWith(session: Session, command: Command, extra: number, plan: {
     readonly steps: readonly StepPlan[]; readonly queue: CommandQueue | null;
     readonly course: number; readonly leader?: number;
   }): number {
-    const built = this.#parts.finish();
+    this.#parts.plan();
     const { shards: planned, lockCount } = this.#planner;
     const me = 1 << this.#port.me;
     let shards = planned | extra;
     // A transaction has two shards at least; the own one is at hand.
     if ((shards & (shards - 1)) === 0) shards |= shards === me ? this.#other() : me;
-    const parts = built.map((part, shard) => ((shards & (1 << shard)) === 0 ? null : part));
-    const isWhole = built.every((part, shard) => part !== null || (shards & (1 << shard)) === 0);
-    const mayBegin = isWhole && this.#coordinator.hasRoom(lockCount);
-    for (const [shard, part] of built.entries()) {
-      if (part !== null && (!mayBegin || parts[shard] === null)) this.#parts.free(part);
+    if (!this.#coordinator.hasRoom(lockCount)) {
+      this.#parts.drop();
+      return Step.Hold;
     }
-    if (!isWhole) return this.#refuse(session, command, tooLong);
-    if (!mayBegin) return Step.Hold;
+    const parts = this.#parts.build(shards);
+    if (parts.some((part, shard) => part === null && (shards & (1 << shard)) !== 0)) {
+      for (const part of parts) if (part !== null) this.#parts.free(part);
+      return Step.Here;
+    }
     const window = this.#origin.windowFor(session);
     // Nothing of the connection overlaps its EXEC.
     const isProcess = plan.steps[0]?.process !== undefined;
-    const isWrite = (command.flags & Flag.Write) !== 0 || plan.queue !== null || isProcess;
-    const place = window.addPending(-1, isWrite, session.isMuted);
+    // What is watched has to be watched before anything behind it is read.
+    const isWatch = command.name === 'watch';
+    const isWrite = (command.flags & Flag.Write) !== 0 || plan.queue !== null || isProcess ||
+      isWatch;
+    const place = window.addPending(-1, isWrite, session.isMuted, false);
     const work: Work = {
       window, place, command, parts, steps: plan.steps, queue: plan.queue, clientId: session.id,
-      watched: command.name === 'watch' ? shards : session.watchShards,
+      watched: extra,
     };
     const hasBegun = this.#coordinator.begin(
       shards, plan.course, plan.leader ?? -1, lockCount, work,
@@ -227,25 +237,36 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
   /** True when the session's EXEC needs this shard alone. */
   isHere(session: Session): boolean {
     if (session.watchShards !== 0) return false;
-    const planner = this.#planner;
     const { queue } = session;
-    planner.start();
     for (queue?.rewind(); queue?.next() === true;) {
       const command = this.#queued.look(queue);
       const { frame } = this.#queued;
       if (this.#parts.isOfProcess(command, session, frame)) return false;
-      planner.add(command, frame);
+      const owner = this.#router.ownerOf(command, frame);
+      const isKeyless = owner === ROUTE_HERE;
+      if (isKeyless ? this.concernsAll(command) : owner !== this.#port.me) return false;
     }
+    return true;
+  }
+
+  /** Tells the planner what an EXEC of this shard alone locks. */
+  planHere(session: Session): void {
+    const { queue } = session;
+    const planner = this.#planner;
+    planner.start();
+    for (queue?.rewind(); queue?.next() === true;) {
+      planner.add(this.#queued.look(queue), this.#queued.frame);
+    }
+    this.#shard.transactions.addWatchedSlots(session, planner);
     planner.finish();
-    return (planner.shards & ~(1 << this.#port.me)) === 0;
   }
 
   /** EXEC of what cannot run over several shards: nothing of it runs. */
-  refuseExec(session: Session, command: Command): number {
+  refuseExec(session: Session, command: Command, error = execNotBuilt): number {
     this.unwatch(session.id, session.watchShards);
     session.watchShards = 0;
     this.#shard.transactions.reset(session);
-    return this.#refuse(session, command, execNotBuilt);
+    return this.#refuse(session, command, error);
   }
 
   /** Ends the client's watches on these shards. */
@@ -262,68 +283,90 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     }
   }
 
-  takeDirty(clientId: number): boolean {
-    const session = this.#sessions.byId(clientId);
-    const { transactions } = this.#shard;
-    if (session === undefined) return false;
-    const isDirty = transactions.isDirty(session);
-    transactions.unwatch(session);
-    return isDirty;
-  }
-
   #refuse(session: Session, command: Command, error: ReplyError): number {
     const window = this.#origin.windowFor(session);
-    const place = window.addPending(-1, (command.flags & Flag.Write) !== 0, session.isMuted);
+    const place = window.addPending(
+      -1, (command.flags & Flag.Write) !== 0, session.isMuted, false,
+    );
     this.#origin.reply(window, place, (sink) => {
       sink.error(error);
     });
     return Step.Sent;
   }
 
-  /** Once a turn: what could not be sent or put in order is tried again. True: try next turn. */
-  retry(): boolean {
-    const unsent = this.#unsent;
-    this.#unsent = [];
-    for (const { peer, handle, part } of unsent) this.#send(peer, handle, part);
+  /**
+   * Once a turn, at its end: what has begun gets its place.
+   * @returns true: some of it has to wait for the next turn
+   */
+  sequence(): boolean {
     this.#coordinator.sequence();
-    return this.#coordinator.isSequencing() || this.#unsent.length > 0;
+    this.#lanes.unlock();
+    return this.#coordinator.isSequencing();
   }
 
   // ------------------------------------------------------------------ words of the coordinator
 
   trySequence(transaction: MeshTransaction): boolean {
-    const { control } = this.#port;
-    if (!control.trySequence(transaction.shards, transaction.tickets)) return false;
-    transaction.number = control.transactionNumber;
+    return this.#hasRoom(transaction) && this.#take(transaction);
+  }
+
+  #take(transaction: MeshTransaction): boolean {
+    const lanes = this.#lanes;
+    if (!lanes.hold(transaction.shards)) return false;
+    // Words that came with what ran meanwhile may have filled a lane.
+    if (!this.#hasRoom(transaction)) return false;
+    transaction.number = lanes.takeNumber();
     return true;
+  }
+
+  publish(): void {
+    const isPublished = this.#lanes.publish();
+    assert(isPublished, 'who holds the order publishes');
+  }
+
+  /** True when every ring has room for its intent. */
+  #hasRoom({ shards, work }: MeshTransaction): boolean {
+    let hasRoom = true;
+    for (let left = shards & ~(1 << this.#port.me); left !== 0; left &= left - 1) {
+      const shard = 31 - Math.clz32(left & -left);
+      const peer = this.#port.peer(shard);
+      const bytes = work?.parts[shard]?.bytes ?? 0;
+      const out = peer.orderedOut;
+      // Never before a release that waits in the outbox: the handle may be the same.
+      if (peer.outbox.isEmpty && out.hasRoom(bytes <= out.bodyBytesMax ? bytes : INTENT_AT_BYTES)) {
+        continue;
+      }
+      peer.wantsOrderedRoom = true;
+      hasRoom = false;
+    }
+    return hasRoom;
+  }
+
+  mayRunAtOnce(transaction: MeshTransaction, shard: number): boolean {
+    if (leaderOf(transaction) !== shard) return true;
+    // What was lent here goes along the lane of replies, in one message that is there before.
+    const { outbox, repliesOut } = this.#port.peer(shard);
+    const bytes = transaction.replies[this.#port.me]?.bytes ?? 0;
+    return outbox.isEmpty && bytes <= repliesOut.bodyBytesMax && repliesOut.hasRoom(bytes);
   }
 
   sendIntent(transaction: MeshTransaction, shard: number, form: number): void {
     const { work, handle } = transaction;
     const part = work?.parts[shard] ?? null;
-    // A void intent comes after its work is done: an empty part fills the ticket.
-    const block = part ?? this.#blocks.empty();
-    assert(block !== null, 'low memory holds a void intent');
-    if (work !== null) work.parts[shard] = null;
-    const ticket = transaction.tickets[shard] ?? 0;
-    this.#blocks.complete(block.ref, transaction.number, ticket, form);
+    assert(work !== null && part !== null, 'an intent is of a transaction under way');
+    work.parts[shard] = null;
+    this.#blocks.complete(part.ref, transaction.number, form);
     if (form === IntentForm.RunAndRelease) this.#sendCargo(transaction, shard);
-    if (shard === this.#port.me) this.#participation.admit(shard, handle, block.ref);
-    else this.#send(this.#port.peer(shard), handle, block);
+    if (shard === this.#port.me) this.#participation.admit(shard, handle, part.ref);
+    else this.#send(this.#port.peer(shard), handle, part);
   }
 
   #send(peer: Peer, handle: number, part: PartBlock): void {
-    const out = peer.requestsOut;
+    const out = peer.orderedOut;
     const isInline = part.bytes <= out.bodyBytesMax;
     const bytes = isInline ? part.bytes : INTENT_AT_BYTES;
-    // Never before a release that waits in the outbox: the handle may be the same.
-    const mayGo = peer.outbox.isEmpty;
-    const word = mayGo ? out.begin(isInline ? KIND_INTENT : KIND_INTENT_AT, bytes) : -1;
-    if (word < 0) {
-      peer.wantsRoom = true;
-      this.#unsent.push({ peer, handle, part });
-      return;
-    }
+    const word = out.begin(isInline ? KIND_INTENT : KIND_INTENT_AT, bytes);
+    assert(word >= 0, 'a transaction has a place when there is room for its intents');
     out.header(handle, 0, 0);
     if (isInline) {
       out.copyFrom(this.#shard.memory.i32, part.ref * 8, word, part.bytes);
@@ -334,6 +377,7 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
       out.words[word + 2] = this.#parcels.lend(part.ref);
     }
     out.end(bytes);
+    this.#lanes.note(peer);
   }
 
   sendRun(transaction: MeshTransaction, shard: number, thenRelease: boolean): void {
@@ -389,7 +433,7 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
   /** A shard has answered. */
   takeAnswer(peer: Peer): void {
     const { a, b } = peer.repliesIn;
-    const pieces = this.#pieces.get(a);
+    const pieces = this.#pieces[a];
     const reply = pieces?.[peer.index] ?? null;
     if (pieces !== undefined) pieces[peer.index] = null;
     this.#coordinator.onAnswer(a, peer.index, b === 1, reply);
@@ -404,11 +448,11 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
   }
 
   #piecesOf(handle: number, shard: number): ReplyBytes {
-    let pieces = this.#pieces.get(handle);
-    if (pieces === undefined) {
-      pieces = new Array<ReplyBytes | null>(this.#workerCount).fill(null);
-      this.#pieces.set(handle, pieces);
+    while (this.#pieces.length <= handle) {
+      this.#pieces.push(new Array<ReplyBytes | null>(this.#workerCount).fill(null));
     }
+    const pieces = this.#pieces[handle];
+    assert(pieces !== undefined, 'a handle has its answers');
     let reply = pieces[shard] ?? null;
     if (reply === null) {
       reply = new ReplyBytes(this.#shard.memory);

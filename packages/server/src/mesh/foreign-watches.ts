@@ -1,19 +1,23 @@
 /**
  * Keys of this shard that clients of any worker watch across workers, by worker and client id: the
  * owner holds the watch, for only it sees the changes. A watch ends with the EXEC that asks for it,
- * or when the client's worker says so.
+ * or when the client's worker says so. An EXEC over several shards brings what its client watches
+ * on its own worker's shard alone: whether the client is still there makes no difference then.
  */
-import type { ArgFrame, ReplyError, Shard } from '@kora/core';
+import type { ArgFrame, ReplyError, Shard, SlotTaker } from '@kora/core';
+
+const NOBODY: readonly number[] = Object.freeze([]);
 
 export class ForeignWatches {
   readonly #shard: Shard;
-  /** Watcher of the shard's table, by `worker:client`. */
-  readonly #watchers = new Map<string, number>();
+  /** Watchers of the shard's table, by `worker:client`: a client of the own worker may have two. */
+  readonly #watchers = new Map<string, number[]>();
 
   constructor(shard: Shard) {
     this.#shard = shard;
   }
 
+  /** Clients that watch something here. */
   get count(): number {
     return this.#watchers.size;
   }
@@ -21,37 +25,50 @@ export class ForeignWatches {
   /** Watches the keys that are arguments from 1 on; the error when there is no room. */
   watch(worker: number, clientId: number, frame: ArgFrame): ReplyError | null {
     const { watches } = this.#shard.transactions;
-    const name = nameOf(worker, clientId);
-    const known = this.#watchers.get(name);
+    const known = this.#of(worker, clientId)[0];
     if (known !== undefined && watches.isTouched(known)) return null; // Its EXEC fails anyhow.
     let keyBytes = 0;
     for (let i = 1; i < frame.count; i++) keyBytes += frame.bytes[i] ?? 0;
     const refusal = watches.reserve(frame.count - 1, keyBytes);
     if (refusal !== null) return refusal;
     const watcher = known ?? watches.open();
-    this.#watchers.set(name, watcher);
+    if (known === undefined) this.adopt(worker, clientId, watcher);
     for (let i = 1; i < frame.count; i++) {
       watches.add(watcher, frame.client.db, frame.at[i] ?? 0, frame.bytes[i] ?? 0);
     }
     return null;
   }
 
+  /** A watcher of the shard's table becomes the client's, beside what it may watch by others. */
+  adopt(worker: number, clientId: number, watcher: number): void {
+    const watchers = this.#watchers.get(nameOf(worker, clientId));
+    if (watchers === undefined) this.#watchers.set(nameOf(worker, clientId), [watcher]);
+    else watchers.push(watcher);
+  }
+
+  /** Tells of the slots of all keys that the client watches here. */
+  addSlots(worker: number, clientId: number, into: SlotTaker): void {
+    const { watches } = this.#shard.transactions;
+    for (const watcher of this.#of(worker, clientId)) watches.addSlots(watcher, into);
+  }
+
   /** True when a watched key has changed; the watch is over in any case. */
   takeDirty(worker: number, clientId: number): boolean {
-    const watcher = this.#watchers.get(nameOf(worker, clientId));
-    if (watcher === undefined) return false;
-    const isDirty = this.#shard.transactions.watches.isDirty(watcher);
+    const { watches } = this.#shard.transactions;
+    const isDirty = this.#of(worker, clientId).some((watcher) => watches.isDirty(watcher));
     this.drop(worker, clientId);
     return isDirty;
   }
 
   /** Ends the client's watch, if it has one here. */
   drop(worker: number, clientId: number): void {
-    const name = nameOf(worker, clientId);
-    const watcher = this.#watchers.get(name);
-    if (watcher === undefined) return;
-    this.#watchers.delete(name);
-    this.#shard.transactions.watches.drop(watcher);
+    const { watches } = this.#shard.transactions;
+    for (const watcher of this.#of(worker, clientId)) watches.drop(watcher);
+    this.#watchers.delete(nameOf(worker, clientId));
+  }
+
+  #of(worker: number, clientId: number): readonly number[] {
+    return this.#watchers.get(nameOf(worker, clientId)) ?? NOBODY;
   }
 }
 

@@ -74,6 +74,7 @@ export class LockGate implements ParkedHost<Parked> {
 
   /** As parkOwn, for an EXEC whose commands were told to the planner, and nothing since. */
   parkPlanned(session: Session): Verdict {
+    if (this.#parked.holds(session.id)) return 'parked';
     this.#wantPlanned();
     if (!this.#conflicts(session.id)) return 'run';
     return this.#park(session.id, session) ? 'parked' : 'full';

@@ -2,9 +2,11 @@
  * A worker among others: its port, what it does for its own connections (origin, coordination) and
  * what it does for those of others (owner, participation). `poll` is called at the end of every
  * turn and does all steps: take what has come, let held sessions go on, tell what was written.
+ * The order of the steps is part of the proof in docs/adr/0016.
  */
 import { Planner, Router, WorkerState } from '@kora/core';
 import type { Worker } from '../worker.ts';
+import { Bursts } from './bursts.ts';
 import { Coordination } from './coordination.ts';
 import { ForeignMemory } from './foreign-memory.ts';
 import { LockGate } from './lock-gate.ts';
@@ -12,9 +14,11 @@ import type { MeshPlan } from './mesh-plan.ts';
 import type { Peer } from './mesh-port.ts';
 import { MeshPort } from './mesh-port.ts';
 import {
-  KIND_ABORT, KIND_ACCEPT, KIND_ANSWER, KIND_CARGO, KIND_PIECE, KIND_RELEASE, KIND_RETURN, KIND_RUN,
-  KIND_UNWATCH,
+  KIND_ABORT, KIND_ACCEPT, KIND_ANSWER, KIND_CARGO, KIND_INTENT, KIND_PIECE, KIND_RELEASE,
+  KIND_RETURN, KIND_RUN, KIND_UNWATCH,
 } from './message-kinds.ts';
+import type { OrderedHost } from './ordered-lanes.ts';
+import { OrderedLanes } from './ordered-lanes.ts';
 import { Origin } from './origin.ts';
 import { Owner } from './owner.ts';
 import { ParcelsOut } from './parcels.ts';
@@ -22,12 +26,14 @@ import { Participation } from './participation.ts';
 import { ProcessParts } from './process-parts.ts';
 import { ProcessWords } from './process-words.ts';
 
-export class MeshNode {
+export class MeshNode implements OrderedHost {
   readonly words: ProcessWords;
   readonly router: Router;
   readonly port: MeshPort;
+  readonly lanes: OrderedLanes;
   readonly gate: LockGate;
   readonly origin: Origin;
+  readonly bursts: Bursts;
   readonly owner: Owner;
   readonly coordination: Coordination;
   readonly participation: Participation;
@@ -43,6 +49,8 @@ export class MeshNode {
     this.#worker = worker;
     this.words = new ProcessWords(workerCount, plan.words);
     this.port = new MeshPort(shard.memory, plan, wake);
+    this.lanes = new OrderedLanes(this.port);
+    this.lanes.attach(this);
     this.parcels = new ParcelsOut(shard);
     this.router = new Router(shard, registry, index, workerCount);
     const { router } = this;
@@ -65,11 +73,15 @@ export class MeshNode {
       shard, executor, chunks, this.port, locks, foreign, process,
     );
     this.owner = new Owner(
-      shard, executor, chunks, this.port, this.gate, foreign, this.participation, router,
+      shard, executor, chunks, this.port, this.gate, foreign, router,
     );
-    this.origin = new Origin(worker, chunks, this.port, router, this.gate, this.parcels);
+    this.origin = new Origin(
+      worker, chunks, this.port, this.lanes, router, this.gate, this.parcels,
+    );
+    this.bursts = new Bursts(worker, this.port, this.lanes, this.origin, router);
     this.coordination = new Coordination(
-      worker, this.port, this.origin, this.participation, this.parcels, planner,
+      worker, this.port, this.lanes, this.origin, this.participation, this.parcels, planner,
+      router,
     );
     this.origin.attach(this.coordination);
   }
@@ -79,33 +91,56 @@ export class MeshNode {
     this.port.connect();
   }
 
+  /**
+   * Bytes of a connection have come: what had its place before them runs first. Not while one of
+   * its requests is under way.
+   */
+  catchUp(): void {
+    if (this.lanes.isCaughtUp()) return;
+    this.lanes.catchUp();
+    this.#worker.sink.flush();
+  }
+
   /** The end of a turn: everything that other workers sent, and everything for them. */
   poll(): void {
-    const { port, origin, owner } = this;
+    const { port, lanes, origin, owner, coordination } = this;
     const news = port.control.take(port.me) | this.#left;
     this.#left = 0;
     owner.hasMore = false;
     owner.releasePaused();
     owner.waitsForGate = false;
     for (const peer of port.peers) {
-      const isNews = (news & (1 << peer.index)) !== 0;
-      if (isNews) {
-        // Before the replies: what is seen of the requests came after all that is said there.
-        peer.requestsIn.refresh();
-        this.#takeReplies(peer);
-      }
-      const isDrained = peer.outbox.isEmpty || port.drain(peer);
-      if (isNews && (!isDrained || owner.serve(peer))) this.#left |= 1 << peer.index;
+      if ((news & (1 << peer.index)) === 0) continue;
+      // Before the order is looked at: what came before these requests has its place by then.
+      peer.requestsIn.refresh();
+      this.takeWords(peer);
     }
-    const mustRetry = this.coordination.retry();
+    for (const peer of port.peers) if (!peer.outbox.isEmpty) port.drain(peer);
+    lanes.catchUp();
+    for (const peer of port.peers) {
+      if ((news & (1 << peer.index)) === 0) continue;
+      const mustWait = lanes.isBehind || !peer.outbox.isEmpty;
+      if (mustWait || owner.serve(peer)) this.#left |= 1 << peer.index;
+    }
     origin.finish();
-    const mayRest = port.publish();
-    const isGateOpened = owner.waitsForGate && this.gate.isOpen;
-    if (!mayRest || mustRetry || owner.hasMore || isGateOpened) this.#worker.engine.requestTurn();
+    let mustGoOn = coordination.sequence();
+    // Some may have ended in there: their replies leave before another session writes its own.
+    this.#worker.sink.flush();
+    if (!lanes.publish()) mustGoOn = true;
+    if (!port.publish()) mustGoOn = true;
+    if (owner.hasMore || origin.hasReady) mustGoOn = true;
+    if (owner.waitsForGate && this.gate.isOpen) mustGoOn = true;
+    if (mustGoOn) this.#worker.engine.requestTurn();
+  }
+
+  takeOrdered(peer: Peer): boolean {
+    if (!peer.outbox.isEmpty && !this.port.drain(peer)) return false;
+    if (peer.orderedIn.kind < KIND_INTENT) return this.owner.takeOrdered(peer);
+    return this.participation.receive(peer);
   }
 
   /** Takes everything in the lane of replies of a peer. */
-  #takeReplies(peer: Peer): void {
+  takeWords(peer: Peer): void {
     const { repliesIn } = peer;
     if (repliesIn.refresh()) {
       while (repliesIn.next()) {

@@ -1,5 +1,6 @@
 /**
  * A worker's end of the mesh: the rings from and to every peer, and what did not fit into them yet.
+ * The ordered lanes are published by their order (ordered-lanes.ts), the others here.
  * Requests wait at their connection when a ring is full; what goes along the lane of replies never
  * waits for anything: where the ring has no room it stays in the outbox, and while an outbox holds
  * something no requests of that peer are taken. So outboxes hold what was asked for, and the wait
@@ -20,19 +21,37 @@ export class Peer {
   readonly index: number;
   readonly requestsIn: RingReader;
   readonly repliesIn: RingReader;
+  /** Its tail is told by the order. */
+  readonly orderedIn: RingReader;
   readonly requestsOut: RingWriter;
   readonly repliesOut: RingWriter;
+  readonly orderedOut: RingWriter;
   readonly outbox = new Outbox();
   /** A request found no room since the last publish. */
   wantsRoom = false;
+  /** The same of the ordered lane. */
+  wantsOrderedRoom = false;
   /** Room was freed that the peer has asked for. */
   owesNews = false;
 
-  constructor(index: number, rings: readonly [RingReader, RingReader, RingWriter, RingWriter]) {
+  constructor(index: number, into: readonly RingReader[], out: readonly RingWriter[]) {
     this.index = index;
-    [this.requestsIn, this.repliesIn, this.requestsOut, this.repliesOut] = rings;
+    this.requestsIn = laneOf(into, Lane.Requests);
+    this.repliesIn = laneOf(into, Lane.Replies);
+    this.orderedIn = laneOf(into, Lane.Ordered);
+    this.requestsOut = laneOf(out, Lane.Requests);
+    this.repliesOut = laneOf(out, Lane.Replies);
+    this.orderedOut = laneOf(out, Lane.Ordered);
   }
 }
+
+function laneOf<Ring>(rings: readonly Ring[], lane: Lane): Ring {
+  const ring = rings[lane];
+  assert(ring !== undefined, 'a peer has a ring of every lane');
+  return ring;
+}
+
+const LANES = [Lane.Requests, Lane.Replies, Lane.Ordered] as const;
 
 export class MeshPort {
   readonly me: number;
@@ -56,7 +75,7 @@ export class MeshPort {
     this.control = new MeshControl(plan.workerCount, plan.control);
     for (let sender = 0; sender < plan.workerCount; sender++) {
       if (sender === this.me) continue;
-      for (const lane of [Lane.Requests, Lane.Replies]) {
+      for (const lane of LANES) {
         const ring = createRing(memory);
         assert(ring !== null, 'low memory holds the rings of a worker');
         this.control.setRingAt(this.me, sender, ring.ringAt, lane);
@@ -74,12 +93,10 @@ export class MeshPort {
       if (index === this.me || memory === undefined) continue;
       const theirs = lowWordsOf(memory, lowBytes);
       const { control, me } = this;
-      this.#byIndex[index] = new Peer(index, [
-        new RingReader(mine, control.ringAt(me, index, Lane.Requests)),
-        new RingReader(mine, control.ringAt(me, index, Lane.Replies)),
-        new RingWriter(theirs, control.ringAt(index, me, Lane.Requests)),
-        new RingWriter(theirs, control.ringAt(index, me, Lane.Replies)),
-      ]);
+      this.#byIndex[index] = new Peer(
+        index, LANES.map((lane) => new RingReader(mine, control.ringAt(me, index, lane))),
+        LANES.map((lane) => new RingWriter(theirs, control.ringAt(index, me, lane))),
+      );
     }
     this.peers = this.#byIndex.filter((peer) => peer !== undefined);
   }
@@ -181,6 +198,11 @@ export class MeshPort {
       const { requestsOut } = peer;
       if (peer.wantsRoom && requestsOut.askForRoom(requestsOut.bodyBytesMax)) mayRest = false;
       peer.wantsRoom = false;
+      const { orderedOut } = peer;
+      if (peer.wantsOrderedRoom && !orderedOut.hasUnpublished) {
+        if (orderedOut.askForRoom(orderedOut.bodyBytesMax)) mayRest = false;
+        peer.wantsOrderedRoom = false;
+      }
       if (!hasRequests && !hasReplies && !peer.owesNews) continue;
       peer.owesNews = false;
       if (this.control.publish(peer.index, this.me)) this.#wake(peer.index);

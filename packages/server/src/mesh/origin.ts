@@ -2,10 +2,12 @@
  * What a worker does for its own connections when their keys are elsewhere: it sends the command to
  * the owner, keeps a place for the reply, and lets replies leave in the order of the commands. The
  * order of effects within a pipeline is the rule of `pipeline-order` (docs/differences.md):
- *   writes    a write waits while this connection has anything under way on another shard, every
- *             command waits for its own writes there, reads overlap reads
- *   strict    a command waits for everything under way on another shard
- *   relaxed   nothing waits but for commands of several shards; those for one shard stay in order
+ *   writes    all in their order, but reads overlap reads
+ *   strict    all in their order
+ *   relaxed   only what goes to one shard
+ * Commands that are followed by others of their connection and may not be overtaken go along the
+ * ordered lanes (ordered-lanes.ts) and wait for nothing. A single one, and a pipeline of reads,
+ * need no place in the order: what then comes behind them has to wait for their replies.
  * A connection that has to wait is held (Hold.Foreign) with its request, and goes on when replies
  * have come. Replies that are ready before their turn are staged in chunks of their own sink.
  */
@@ -13,21 +15,23 @@ import type { ArgFrame, Command, Router, Shard } from '@kora/core';
 import {
   assert, checkGate, ClientFlag, fitsArity, Flag, mustPause, ROUTE_HERE, ROUTE_SEVERAL,
 } from '@kora/core';
-import type { ReplyChunk, ReplyChunks } from '../reply-chunks.ts';
-import type { ReplyTarget } from '../resp-sink.ts';
+import type { ReplyChunks } from '../reply-chunks.ts';
 import { RespSink } from '../resp-sink.ts';
 import type { Session } from '../session.ts';
 import type { Worker } from '../worker.ts';
 import { ForeignMemory } from './foreign-memory.ts';
 import type { MeshPort, Peer } from './mesh-port.ts';
+import type { OrderedLanes } from './ordered-lanes.ts';
 import {
-  CALL_COMMAND_BITS, CALL_NO_TOUCH, CALL_RESP3, KIND_END, KIND_LENT, KIND_LOST,
+  KIND_END, KIND_LENT, KIND_LOST,
   KIND_PARCEL, KIND_REPLY, KIND_REQUEST, KIND_RETURN,
 } from './message-kinds.ts';
 import type { Coordination } from './coordination.ts';
 import type { LockGate, Verdict } from './lock-gate.ts';
 import type { ParcelsOut } from './parcels.ts';
 import { ReplyWindow } from './reply-window.hot.ts';
+import { callOf, requestBytes, writeRequest } from './request-message.ts';
+import { StageTarget } from './stage-target.ts';
 import { StagedRanges } from './staged-ranges.ts';
 
 /** What is to be done with a request. */
@@ -54,6 +58,7 @@ export class Origin {
   readonly #worker: Worker;
   readonly #shard: Shard;
   readonly #port: MeshPort;
+  readonly #lanes: OrderedLanes;
   readonly #router: Router;
   readonly #foreign: ForeignMemory;
   readonly #parcels: ParcelsOut;
@@ -67,12 +72,17 @@ export class Origin {
   readonly #stage: RespSink;
   readonly #stageTarget: StageTarget;
   /** Held sessions that have got replies, or whose owner had no room. */
-  readonly #resumable = new Set<Session>();
+  #resumable: Session[] = [];
+  /** The list before this one, empty: the two take turns. */
+  #resumed: Session[] = [];
+  /** Some of them have got replies since `finish`. */
+  hasReady = false;
 
   constructor(
-    worker: Worker, chunks: ReplyChunks, port: MeshPort, router: Router, gate: LockGate,
-    parcels: ParcelsOut,
+    worker: Worker, chunks: ReplyChunks, port: MeshPort, lanes: OrderedLanes, router: Router,
+    gate: LockGate, parcels: ParcelsOut,
   ) {
+    this.#lanes = lanes;
     this.gate = gate;
     this.#parcels = parcels;
     this.#worker = worker;
@@ -101,9 +111,17 @@ export class Origin {
   /**
    * Sends the request in the frame to where it belongs, or says that it belongs here.
    * @param known the owner of its key when that was asked before, else -1
+   * @param isFollowed more of the connection has come behind it
    */
-  dispatch(session: Session, command: Command, frame: ArgFrame, known: number): number {
+  dispatch(
+    session: Session, command: Command, frame: ArgFrame, known: number, isFollowed: boolean,
+  ): number {
     const { window } = session;
+    // Who has its turn holds locks, for which what the worker is behind with may wait.
+    if (this.#lanes.isBehind && session.turn === null) {
+      this.#resumeLater(session);
+      return Step.Hold;
+    }
     if (!this.#isAdmitted(session, command, frame)) {
       const isExec = command.name === 'exec';
       if (session.turn !== null && !isExec) this.gate.finishTurn(session);
@@ -118,16 +136,34 @@ export class Origin {
     if (owner === ROUTE_SEVERAL || (owner === ROUTE_HERE && this.#isForAll[command.index] === 1)) {
       return window === null ? this.#beginAcross(session, command, frame) : Step.Hold;
     }
-    if (window === null) {
-      return isHere ? this.#here(session, command, frame, owner)
-        : this.#send(session, command, frame, owner);
-    }
-    if (owner === ROUTE_HERE || session.isMuted) return Step.Hold;
     const isWrite = (command.flags & Flag.Write) !== 0;
-    if (window.isFull() || window.stagedBytes > STAGED_BYTES_MAX) return Step.Hold;
-    if (!this.#mayGo(window, owner, isWrite)) return Step.Hold;
+    if (window === null) {
+      if (isHere) return this.#here(session, command, frame, owner);
+      const isOrdered = isFollowed && this.#needsPlace(session, isWrite);
+      return this.#send(session, command, frame, owner, isOrdered);
+    }
+    // It waited in its place; whatever else it would wait for may wait for its locks.
+    if (isHere && session.turn !== null) return Step.Here;
+    if (owner === ROUTE_HERE || session.isMuted) return Step.Hold;
+    if (window.isFull() || !this.mayStage(window)) return Step.Hold;
+    if (window.pending > 0 && window.isOrdered) {
+      if (!isHere) return this.#send(session, command, frame, owner, true);
+      if (this.#lanes.settle()) return this.#here(session, command, frame, owner);
+      this.goOnSoon(session);
+      return Step.Hold;
+    }
+    if (!this.#mayGo(window, owner, isWrite)) {
+      if (window.across === 0) session.mixesPipelines = true;
+      return Step.Hold;
+    }
     return isHere ? this.#here(session, command, frame, owner)
-      : this.#send(session, command, frame, owner);
+      : this.#send(session, command, frame, owner, false);
+  }
+
+  /** True when what comes behind the command must not overtake it. */
+  #needsPlace(session: Session, isWrite: boolean): boolean {
+    if (this.order === PipelineOrder.Relaxed) return false;
+    return this.order === PipelineOrder.Strict || isWrite || session.mixesPipelines;
   }
 
   /** A command of this shard: it waits while a transaction has locked what it touches. */
@@ -152,6 +188,7 @@ export class Origin {
     if (coordination.isHere(session)) {
       const { gate } = this;
       if (gate.isOpen || session.turn !== null) return Step.Here;
+      coordination.planHere(session);
       return this.#after(session, gate.parkPlanned(session));
     }
     if (session.turn !== null) this.gate.finishTurn(session);
@@ -175,12 +212,14 @@ export class Origin {
     assert(coordination !== undefined, 'a worker among others coordinates');
     const step = coordination.begin(session, command, frame);
     if (step === Step.Hold) this.goOnSoon(session);
+    // Its arguments were copied; no executor gets to see them, which would give ropes back.
+    if (step === Step.Sent) freeRopes(this.#shard, frame);
     return step;
   }
 
   /** The session is tried again at the end of this turn or the next. */
   goOnSoon(session: Session): void {
-    this.#resumable.add(session);
+    this.#resumeLater(session);
     this.#worker.engine.requestTurn();
   }
 
@@ -197,15 +236,18 @@ export class Origin {
     return this.order === PipelineOrder.Writes && !isWrite && window.writes === 0;
   }
 
-  #send(session: Session, command: Command, frame: ArgFrame, owner: number): number {
+  #send(
+    session: Session, command: Command, frame: ArgFrame, owner: number, isOrdered: boolean,
+  ): number {
     const peer = this.#port.peer(owner);
-    const out = peer.requestsOut;
+    const out = isOrdered ? peer.orderedOut : peer.requestsOut;
     const bytes = requestBytes(frame);
     const isParcel = bytes < 0 || bytes > out.bodyBytesMax;
     const word = out.begin(isParcel ? KIND_PARCEL : KIND_REQUEST, isParcel ? 12 : bytes);
     if (word < 0) {
-      peer.wantsRoom = true;
-      this.#resumable.add(session);
+      if (isOrdered) peer.wantsOrderedRoom = true;
+      else peer.wantsRoom = true;
+      this.#resumeLater(session);
       return Step.Hold;
     }
     if (isParcel) {
@@ -215,32 +257,35 @@ export class Origin {
       out.words[word + 1] = parcel;
       out.words[word + 2] = frame.count;
     } else {
-      this.#write(frame, out.words, word, peer);
+      writeRequest(this.#shard.memory.i32, frame, out, word);
     }
     const window = this.windowFor(session);
     const isWrite = (command.flags & Flag.Write) !== 0;
-    const place = window.addPending(owner, isWrite, session.isMuted);
+    const place = window.addPending(owner, isWrite, session.isMuted, isOrdered);
     out.header(window.index, place, callOf(session, command));
     out.end(isParcel ? 12 : bytes);
+    if (isOrdered) this.#lanes.note(peer);
     return Step.Sent;
-  }
-
-  #write(frame: ArgFrame, words: Int32Array, word: number, peer: Peer): void {
-    const { i32 } = this.#shard.memory;
-    const { count } = frame;
-    words[word] = count;
-    let to = word + 1 + count;
-    for (let i = 0; i < count; i++) {
-      const bytes = frame.bytes[i] ?? 0;
-      words[word + 1 + i] = bytes;
-      peer.requestsOut.copyFrom(i32, frame.at[i] ?? 0, to, bytes);
-      to += (bytes + 3) >>> 2;
-    }
   }
 
   /** The session's window, or a new one. */
   windowFor(session: Session): ReplyWindow {
     return session.window ?? this.#open(session);
+  }
+
+  /** The window that the next session gets, without giving it. */
+  spareWindow(): ReplyWindow {
+    const spare = this.#free.at(-1) ?? new ReplyWindow(this.#windows.length, this.#ranges);
+    if (this.#free.length === 0) {
+      this.#windows.push(spare);
+      this.#free.push(spare);
+    }
+    return spare;
+  }
+
+  /** True when more replies may be staged in the window. */
+  mayStage(window: ReplyWindow): boolean {
+    return window.stagedBytes <= STAGED_BYTES_MAX;
   }
 
   /** Writes the whole reply of a pending place; a reply nobody waits for is not written. */
@@ -258,11 +303,8 @@ export class Origin {
 
   /** A window for the session; what it has written and not sent yet becomes its first place. */
   #open(session: Session): ReplyWindow {
-    let window = this.#free.pop();
-    if (window === undefined) {
-      window = new ReplyWindow(this.#windows.length, this.#ranges);
-      this.#windows.push(window);
-    }
+    const window = this.spareWindow();
+    this.#free.pop();
     window.session = session;
     session.window = window;
     const { sink } = this.#worker;
@@ -277,9 +319,20 @@ export class Origin {
 
   /** The sink for a command that runs here while replies before it are under way. */
   stageFor(window: ReplyWindow): RespSink {
-    this.#stageTarget.begin(window, window.tail, this.#stage);
+    return this.stageAt(window, window.readyPlace());
+  }
+
+  /** The sink for a command that runs here and has its place already. */
+  stageAt(window: ReplyWindow, place: number): RespSink {
+    this.#stageTarget.begin(window, place, this.#stage);
     this.#stage.begin(this.#stageTarget);
     return this.#stage;
+  }
+
+  /** It has run, and its reply is whole. */
+  stagedAt(window: ReplyWindow, place: number): void {
+    this.#stage.flush();
+    window.complete(place);
   }
 
   /** The command has run and its reply is whole. */
@@ -290,7 +343,7 @@ export class Origin {
 
   /** The connection is gone or will be cut: replies to it are dropped from now on. */
   abandon(session: Session): void {
-    this.#resumable.delete(session);
+    session.isResumable = false;
     this.gate.drop(session);
     if (session.watchShards !== 0) this.#coordination?.unwatch(session.id, session.watchShards);
     session.watchShards = 0;
@@ -363,7 +416,10 @@ export class Origin {
       window.advance();
     }
     const { session } = window;
-    if (session !== null) this.#resumable.add(session);
+    if (session !== null) {
+      this.#resumeLater(session);
+      this.hasReady = true;
+    }
     if (!window.isEmpty()) {
       // What has come of the next reply leaves too: the rest of it will follow directly.
       this.#leave(window);
@@ -408,70 +464,32 @@ export class Origin {
   /** All news of the turn were taken: replies leave, and held sessions go on. */
   finish(): void {
     this.#worker.sink.flush();
-    if (this.#resumable.size === 0) return;
-    const sessions = [...this.#resumable];
-    this.#resumable.clear();
-    for (const session of sessions) this.#worker.goOn(session);
+    this.hasReady = false;
+    if (this.#resumable.length === 0) return;
+    // They are behind all that has a place by now: the replies they got may have told of it.
+    if (!this.#lanes.isCaughtUp()) this.#lanes.catchUp();
+    this.#worker.sink.flush();
+    this.hasReady = false;
+    const sessions = this.#resumable;
+    this.#resumable = this.#resumed;
+    for (const session of sessions) {
+      if (!session.isResumable) continue;
+      session.isResumable = false;
+      // What the worker is behind with may wait for the locks of who has its turn, so that goes on.
+      if (this.#lanes.isBehind && session.turn === null) this.#resumeLater(session);
+      else this.#worker.goOn(session);
+    }
+    sessions.length = 0;
+    this.#resumed = sessions;
+  }
+
+  #resumeLater(session: Session): void {
+    if (session.isResumable) return;
+    session.isResumable = true;
+    this.#resumable.push(session);
   }
 }
 
-/** Takes what is staged: each range is pinned and noted in its window. */
-class StageTarget implements ReplyTarget {
-  readonly #worker: Worker;
-  #window: ReplyWindow | undefined;
-  #place = 0;
-  #sink: RespSink | undefined;
-
-  constructor(worker: Worker) {
-    this.#worker = worker;
-  }
-
-  begin(window: ReplyWindow, place: number, sink: RespSink): void {
-    this.#window = window;
-    this.#place = place;
-    this.#sink = sink;
-  }
-
-  /** HELLO may change it in the middle of what is written. */
-  get resp(): number {
-    return this.#window?.session?.resp ?? 2;
-  }
-
-  sendRange(chunk: ReplyChunk, at: number, bytes: number): boolean {
-    const window = this.#window;
-    if (window === undefined || window.session === null) return true;
-    chunk.pins++;
-    window.stage(this.#place, chunk, at, bytes, this.#sink === this.#worker.sink);
-    return false;
-  }
-
-  lendRange(): void {
-    assert(false, 'the stage copies long values');
-  }
-
-  loseOutput(reason: string): void {
-    this.#window?.session?.loseOutput(reason);
-  }
-}
-
-/** Bytes of a request's body, -1 when one of its arguments is a rope. */
-function requestBytes(frame: ArgFrame): number {
-  let bytes = 4 + frame.count * 4;
-  for (let i = 0; i < frame.count; i++) {
-    if (frame.isBig(i)) return -1;
-    bytes += ((frame.bytes[i] ?? 0) + 3) & ~3;
-  }
-  return bytes;
-}
-
-/** The words of a request that say which command it is, and for whom. */
-export function callOf(session: Session, command: Command): number {
-  return callFor(session, command, session.db);
-}
-
-/** As callOf, in another database. */
-export function callFor(session: Session, command: Command, db: number): number {
-  const noTouch = (session.flags & ClientFlag.NoTouch) === 0 ? 0 : CALL_NO_TOUCH;
-  const resp3 = session.resp === 3 ? CALL_RESP3 : 0;
-  return command.index | (db << CALL_COMMAND_BITS) | resp3 | noTouch;
+function freeRopes({ ropes }: Shard, frame: ArgFrame): void {
+  for (let i = 0; i < frame.count; i++) if (frame.isBig(i)) ropes.free(frame.takeRope(i));
 }

@@ -1,9 +1,9 @@
 /**
- * Runs what peers ask of this worker's shard. Requests are run in the order they came, straight
+ * Runs what peers ask of this worker's shard. Requests are run in the order of their lane, straight
  * from the ring they lie in; their replies go back as RESP bytes, which the origin only copies.
  * Long values are lent: the rope stays pinned until the origin has copied it.
  */
-import type { Command, Executor, Ropes, Router, Shard } from '@kora/core';
+import type { Command, Executor, RingReader, Ropes, Router, Shard } from '@kora/core';
 import {
   ArgFrame, assert, ClientFlag, ClientState, mustPause, Outcome, replyErrors,
 } from '@kora/core';
@@ -15,11 +15,10 @@ import type { LockGate, ParkedRequest } from './lock-gate.ts';
 import type { MeshPort, Peer } from './mesh-port.ts';
 import {
   CALL_COMMAND_BITS, CALL_COMMAND_MASK, CALL_DB_MASK, CALL_NO_TOUCH, CALL_RESP3, KIND_ACCEPT,
-  KIND_END, KIND_INTENT, KIND_LENT, KIND_LOST, KIND_PARCEL, KIND_REPLY,
+  KIND_END, KIND_LENT, KIND_LOST, KIND_PARCEL, KIND_REPLY,
 } from './message-kinds.ts';
 import { ParcelsIn } from './parcels.ts';
 import { RequestsAhead } from './requests-ahead.hot.ts';
-import type { Participation } from './participation.ts';
 import { PausedRequests } from './paused-requests.ts';
 
 /** Requests of one peer that run in a turn before the others have theirs. */
@@ -39,7 +38,6 @@ export class Owner implements ReplyTarget {
   readonly #ahead: RequestsAhead;
   #at = new Int32Array(64);
   #bytes = new Int32Array(64);
-  readonly #participation: Participation;
   /** Whom the reply under way goes to. */
   #peer: Peer | undefined;
   #window = 0;
@@ -57,11 +55,10 @@ export class Owner implements ReplyTarget {
 
   constructor(
     shard: Shard, executor: Executor, chunks: ReplyChunks, port: MeshPort, gate: LockGate,
-    foreign: ForeignMemory, participation: Participation, router: Router,
+    foreign: ForeignMemory, router: Router,
   ) {
     this.#ahead = new RequestsAhead(shard, router);
     this.#gate = gate;
-    this.#participation = participation;
     this.#shard = shard;
     this.#executor = executor;
     this.#port = port;
@@ -84,7 +81,7 @@ export class Owner implements ReplyTarget {
     let left = REQUESTS_PER_TURN_MAX;
     let isStopped = false;
     while (outbox.isEmpty && left > 0 && requestsIn.next()) {
-      if (!this.#take(peer)) {
+      if (!this.#take(peer, requestsIn)) {
         isStopped = true;
         break;
       }
@@ -96,24 +93,27 @@ export class Owner implements ReplyTarget {
     return isStopped || left === 0 || (!outbox.isEmpty && requestsIn.next());
   }
 
-  /** Runs the current message of the peer's ring. False: it has to wait, nothing happened. */
-  #take(peer: Peer): boolean {
-    const { requestsIn } = peer;
-    if (requestsIn.kind >= KIND_INTENT) return this.#participation.receive(peer);
-    const call = requestsIn.c;
+  /** Runs the request that is the current message of the peer's ordered lane; as `serve`. */
+  takeOrdered(peer: Peer): boolean {
+    return this.#take(peer, peer.orderedIn);
+  }
+
+  /** Runs the current message of a lane of the peer. False: it has to wait, nothing happened. */
+  #take(peer: Peer, lane: RingReader): boolean {
+    const call = lane.c;
     const command = this.#executor.registry.commands[call & CALL_COMMAND_MASK];
     assert(command !== undefined, 'workers have the same commands');
-    if (mustPause(this.#shard, command) || this.#paused.holds(peer.index, requestsIn.a)) {
-      return this.#holdBack(peer);
+    if (mustPause(this.#shard, command) || this.#paused.holds(peer.index, lane.a)) {
+      return this.#holdBack(peer, lane);
     }
     // A parcel waits in the ring, with what is behind it, until nothing is locked.
-    if (requestsIn.kind === KIND_PARCEL) {
-      this.waitsForGate = !this.#gate.isOpen;
-      return !this.waitsForGate && this.#takeParcel(peer, command);
+    if (lane.kind === KIND_PARCEL) {
+      if (!this.#gate.isOpen) this.waitsForGate = true;
+      return this.#gate.isOpen && this.#takeParcel(peer, lane, command);
     }
-    const { a, b, bodyAt, bodyBytes } = requestsIn;
-    if (!this.#ahead.isNext(bodyAt)) this.#ahead.look(requestsIn);
-    this.#bind(requestsIn.words, bodyAt);
+    const { a, b, bodyAt, bodyBytes } = lane;
+    if (!this.#ahead.isNext(bodyAt)) this.#ahead.look(lane);
+    this.#bind(lane.words, bodyAt);
     if (this.#ahead.isNext(bodyAt)) {
       this.#ahead.bind(this.#frame, this.#at, this.#bytes, this.#frame.count);
     }
@@ -128,11 +128,11 @@ export class Owner implements ReplyTarget {
   }
 
   /** CLIENT PAUSE holds the current request: it leaves the ring, so that others pass. */
-  #holdBack(peer: Peer): boolean {
-    const { kind, a, b, c, bodyAt, bodyBytes } = peer.requestsIn;
+  #holdBack(peer: Peer, lane: RingReader): boolean {
+    const { kind, a, b, c, bodyAt, bodyBytes } = lane;
     const isParcel = kind === KIND_PARCEL;
     if (isParcel) {
-      if (!this.#openParcel(peer)) return true;
+      if (!this.#openParcel(peer, lane)) return true;
       const { ref } = this.#parcels;
       const request = { peerIndex: peer.index, window: a, place: b, call: c, ref };
       this.#paused.add(request, this.#frame, true);
@@ -174,19 +174,19 @@ export class Owner implements ReplyTarget {
   }
 
   /** Copies the parcel that is the current request into the frame, or answers that it cannot be. */
-  #openParcel(peer: Peer): boolean {
-    const { a, b, c } = peer.requestsIn;
+  #openParcel(peer: Peer, lane: RingReader): boolean {
+    const { a, b, c } = lane;
     this.#setClient(c);
-    if (this.#open(peer) > 0) return true;
+    if (this.#open(peer, lane) > 0) return true;
     this.#begin(peer, a, b);
     this.#sink.error(replyErrors.arenaFull);
     this.#end();
     return false;
   }
 
-  #takeParcel(peer: Peer, command: Command): boolean {
-    const { a, b } = peer.requestsIn;
-    if (!this.#openParcel(peer)) return true;
+  #takeParcel(peer: Peer, lane: RingReader, command: Command): boolean {
+    const { a, b } = lane;
+    if (!this.#openParcel(peer, lane)) return true;
     this.#run(peer, a, b, command);
     this.#shard.memory.lowAllocator.free(this.#parcels.ref);
     return true;
@@ -274,8 +274,7 @@ export class Owner implements ReplyTarget {
   }
 
   /** Copies a parcel, and says so. @returns 0 when memory is short */
-  #open(peer: Peer): number {
-    const { words, bodyAt } = peer.requestsIn;
+  #open(peer: Peer, { words, bodyAt }: RingReader): number {
     const first = bodyAt >>> 2;
     const argc = this.#parcels.copy(peer.index, words[first] ?? 0, words[first + 2] ?? 0);
     this.#port.sendWords(peer, KIND_ACCEPT, words[first + 1] ?? 0, 0, 0, 0, 0);

@@ -3,8 +3,8 @@
  * it runs. It is built at the origin and copied to the participant as it is; on the origin's own
  * shard the same block is handed over.
  *
- *   word 0-1     number of the transaction, f64     word 2     ticket
- *   word 3       form of the intent                 word 4     flags: PART_EXEC ...
+ *   word 0-1     number of the transaction, f64     word 3     form of the intent
+ *   word 4       flags: PART_EXEC ...
  *   word 5       lock of the whole shard            word 6     locks on slots
  *   word 7       byte of the locks, from the start  word 8-9   client id, f64
  *   word 10-11   the instant, ms, f64               word 12    commands
@@ -17,7 +17,6 @@ import type { ArgFrame, Planner, Shard } from '@kora/core';
 import { assert, FLAT_ARGUMENT_BYTES_MAX, PART_KEY_COUNT } from '@kora/core';
 
 const NUMBER_F64 = 0;
-const TICKET = 2;
 const FORM = 3;
 const FLAGS = 4;
 const WHOLE = 5;
@@ -49,6 +48,7 @@ export const PART_STAGED = 128;
 const FIRST_BYTES = 512;
 const padded = (bytes: number): number => (bytes + 3) & ~3;
 const encoder = new TextEncoder();
+const NO_BYTES = new Uint8Array(0);
 
 /** A built part. */
 export interface PartBlock {
@@ -63,6 +63,9 @@ export class PartWriter {
   #capacity = 0;
   #bytes = 0;
   #commandCount = 0;
+  #flags = 0;
+  #clientId = 0;
+  #nowMs = 0;
   /** Memory was short, or an argument too long: the part cannot be had. */
   #isLost = false;
 
@@ -70,26 +73,23 @@ export class PartWriter {
     this.#shard = shard;
   }
 
-  /** Begins a part. */
+  /** Begins a part. It takes memory with its first command. */
   start(flags: number, clientId: number, nowMs: number): void {
     assert(this.#ref === 0, 'one part is built after the other');
     this.#isLost = false;
     this.#commandCount = 0;
-    this.#bytes = 0;
-    if (!this.#ensure(HEAD_WORDS * 4)) return;
     this.#bytes = HEAD_WORDS * 4;
-    const { i32, f64 } = this.#shard.memory;
-    i32[this.#ref * 2 + FLAGS] = flags;
-    f64[this.#ref + CLIENT_F64] = clientId;
-    f64[this.#ref + NOW_F64] = nowMs;
+    this.#flags = flags;
+    this.#clientId = clientId;
+    this.#nowMs = nowMs;
   }
 
   /**
    * Adds a command: `count` arguments of the frame, by index; PART_KEY_COUNT stands for `keyCount`
-   * as text.
+   * as text, when there are keys.
    */
   add(frame: ArgFrame, call: number, indices: Int32Array, count: number, keyCount: number): void {
-    const countText = encoder.encode(String(keyCount));
+    const countText = keyCount === 0 ? NO_BYTES : encoder.encode(String(keyCount));
     let bytes = (COMMAND_HEAD_WORDS + count) * 4;
     for (let i = 0; i < count; i++) {
       const length = lengthOf(frame, indices[i] ?? 0, countText);
@@ -118,25 +118,32 @@ export class PartWriter {
 
   /** Adds to the part's flags. */
   mark(flags: number): void {
-    if (this.#isLost) return;
-    const { i32 } = this.#shard.memory;
-    const word = this.#ref * 2 + FLAGS;
-    i32[word] = (i32[word] ?? 0) | flags;
+    this.#flags |= flags;
+  }
+
+  /** Gives the part up. */
+  drop(): void {
+    if (this.#ref !== 0) this.#shard.memory.lowAllocator.free(this.#ref);
+    this.#ref = 0;
+    this.#capacity = 0;
   }
 
   /** Ends the part with the planner's locks of shard `target`. @returns null when it is lost */
   finish(planner: Planner, target: number): PartBlock | null {
     const lockCount = planner.lockCountOf(target);
     if (!this.#isLost) this.#ensure(this.#bytes + padded(lockCount * 2));
+    if (this.#isLost) {
+      this.drop();
+      return null;
+    }
     const ref = this.#ref;
     this.#ref = 0;
     this.#capacity = 0;
-    if (this.#isLost) {
-      if (ref !== 0) this.#shard.memory.lowAllocator.free(ref);
-      return null;
-    }
-    const { i32, low } = this.#shard.memory;
+    const { i32, f64, low } = this.#shard.memory;
     const word = ref * 2;
+    i32[word + FLAGS] = this.#flags;
+    f64[ref + CLIENT_F64] = this.#clientId;
+    f64[ref + NOW_F64] = this.#nowMs;
     i32[word + WHOLE] = planner.wholeOf(target);
     i32[word + LOCK_COUNT] = lockCount;
     i32[word + LOCKS_AT] = this.#bytes;
@@ -186,30 +193,15 @@ export class PartBlocks {
     this.#shard = shard;
   }
 
-  /** What is known only when the transaction has its tickets. */
-  complete(ref: number, transaction: number, ticket: number, form: number): void {
+  /** What is known only when the transaction has its place. */
+  complete(ref: number, transaction: number, form: number): void {
     const { i32, f64 } = this.#shard.memory;
     f64[ref + NUMBER_F64] = transaction;
-    i32[ref * 2 + TICKET] = ticket;
     i32[ref * 2 + FORM] = form;
-  }
-
-  /** A part of nothing, for an intent that only fills its ticket; null without memory. */
-  empty(): PartBlock | null {
-    const bytes = HEAD_WORDS * 4;
-    const { lowAllocator, low } = this.#shard.memory;
-    const ref = lowAllocator.alloc(bytes);
-    if (ref === 0) return null;
-    low.fill(0, ref * 8, ref * 8 + bytes);
-    return { ref, bytes };
   }
 
   transactionOf(ref: number): number {
     return this.#shard.memory.f64[ref + NUMBER_F64] ?? 0;
-  }
-
-  ticketOf(ref: number): number {
-    return this.#word(ref, TICKET);
   }
 
   formOf(ref: number): number {

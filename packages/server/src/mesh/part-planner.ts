@@ -160,15 +160,27 @@ export class PartPlanner {
     }
   }
 
-  /** Ends the parts. @returns one for each shard, null where memory is short or it is too long */
-  finish(): (PartBlock | null)[] {
+  /** Ends the plan; the planner then says which shards it concerns. */
+  plan(): void {
     this.#planner.finish();
-    return this.#writers.map((writer, shard) => writer.finish(this.#planner, shard));
   }
 
-  /** Gives back what was built of parts that will not be sent. */
+  /**
+   * Ends the parts of a plan that has ended.
+   * @param shards mask of those that take part
+   * @returns one for each of them, null where memory is short or it is too long; null for others
+   */
+  build(shards: number): (PartBlock | null)[] {
+    return this.#writers.map((writer, shard) => {
+      if ((shards & (1 << shard)) !== 0) return writer.finish(this.#planner, shard);
+      writer.drop();
+      return null;
+    });
+  }
+
+  /** Gives up what was begun. */
   drop(): void {
-    for (const part of this.finish()) if (part !== null) this.free(part);
+    for (const writer of this.#writers) writer.drop();
   }
 
   free(part: PartBlock): void {

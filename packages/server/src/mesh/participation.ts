@@ -3,12 +3,10 @@
  * rings or from the own coordinator, wait for their locks, run as internal clients, and answer with
  * RESP bytes. What an intent needs to run is held back when it votes, so that it cannot fail later.
  */
-import type {
-  ClientState, Command, Executor, Intent, ParticipantPort, Shard, SlotLocks,
-} from '@kora/core';
+import type { ClientState, Command, Executor, ParticipantPort, Shard, SlotLocks } from '@kora/core';
 import {
-  ArgFrame, assert, ClientFlag, copyBytesToWords, Flag, IntentForm, IntentQueue, Outcome,
-  Participant, ReplyError, replyErrors,
+  ArgFrame, assert, ClientFlag, copyBytesToWords, Flag, Intent, IntentForm, IntentQueue, Outcome,
+  INTENT_LOCK_COUNT_MAX, Participant, ReplyError, replyErrors, SlotSet, WholeLock,
 } from '@kora/core';
 import type { ReplyChunk, ReplyChunks } from '../reply-chunks.ts';
 import type { ReplyTarget } from '../resp-sink.ts';
@@ -38,6 +36,8 @@ export interface PartPayload {
   heldPages: number;
   /** Of a staged leader: it has named its keys, and runs next. */
   hasNamed: boolean;
+  /** The block is a message: the ring's. */
+  isLent: boolean;
 }
 
 /** Hears the answers of the own shard. */
@@ -45,8 +45,6 @@ export interface OwnAnswers {
   onOwnAnswer(handle: number, isAccepted: boolean, reply: ReplyBytes): void;
   /** The own shard has led a command: records of what it changed of another shard's keys. */
   onOwnChanges(handle: number, shard: number, at: number, bytes: number): void;
-  /** True when a key of this shard has changed that its own client watches; the watch is over. */
-  takeDirty(clientId: number): boolean;
 }
 
 /** Bytes of an entry beside key and value, and pages for what grows beside it, as an estimate. */
@@ -66,6 +64,8 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
   /** Version of the reply under way. */
   resp = 2;
   readonly intents: IntentQueue<PartPayload>;
+  /** Of parts that run at once. */
+  readonly #direct = new Intent<PartPayload>();
   readonly participant: Participant<PartPayload>;
   /** What clients watch here by commands over several shards. */
   readonly watches: ForeignWatches;
@@ -78,6 +78,9 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
   readonly #frame: ArgFrame;
   readonly #client: ClientState;
   readonly #process: ProcessParts;
+  /** What a part that depends on watched keys locks. */
+  readonly #wanted = new SlotSet(INTENT_LOCK_COUNT_MAX);
+  readonly #wantedLocks = new Uint16Array(INTENT_LOCK_COUNT_MAX);
   readonly #led: LedParts;
   readonly #sender: BlockSender;
   /** Records that came ahead of the words to run. */
@@ -124,12 +127,15 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
     this.#own = own;
   }
 
-  /** Takes the intent that is the current message of a peer. False: no memory now, ask again. */
+  /** Takes the intent that is a peer's current ordered message. False: no memory now, ask again. */
   receive(peer: Peer): boolean {
-    const { requestsIn } = peer;
-    const { words, bodyAt, kind } = requestsIn;
+    const { words, bodyAt, bodyBytes, kind, a } = peer.orderedIn;
     const isInline = kind === KIND_INTENT;
-    const bytes = isInline ? requestsIn.bodyBytes : words[(bodyAt >>> 2) + 1] ?? 0;
+    if (isInline && this.#runsAtOnce(bodyAt / 8)) {
+      this.#runAtOnce(peer.index, a, bodyAt / 8, true);
+      return true;
+    }
+    const bytes = isInline ? bodyBytes : words[(bodyAt >>> 2) + 1] ?? 0;
     const { memory } = this.#shard;
     const ref = memory.lowAllocator.alloc(bytes);
     if (ref === 0) return false;
@@ -140,22 +146,61 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
       copyBytesToWords(this.#foreign.words(peer.index, at + bytes), at, memory.i32, ref * 2, bytes);
       this.#port.sendWords(peer, KIND_ACCEPT, words[(bodyAt >>> 2) + 2] ?? 0, 0, 0, 0, 0);
     }
-    this.admit(peer.index, requestsIn.a, ref);
+    this.admit(peer.index, a, ref);
     return true;
+  }
+
+  /** True for a part that cannot fail while nothing is locked: it needs no place in the queue. */
+  #runsAtOnce(ref: number): boolean {
+    return this.intents.locks.count === 0 && this.#blocks.formOf(ref) === IntentForm.RunAtGrant;
+  }
+
+  #runAtOnce(coordinator: number, handle: number, ref: number, isLent: boolean): void {
+    const intent = this.#direct;
+    intent.coordinator = coordinator;
+    intent.handle = handle;
+    intent.transaction = this.#blocks.transactionOf(ref);
+    intent.payload = { ref, heldPages: 0, hasNamed: false, isLent };
+    this.run(intent);
+    this.answer(intent, true);
   }
 
   /** An intent whose part lies in a block of this shard's low memory, which it owns from now on. */
   admit(coordinator: number, handle: number, ref: number): void {
     const blocks = this.#blocks;
+    if (this.#runsAtOnce(ref)) {
+      this.#runAtOnce(coordinator, handle, ref, false);
+      return;
+    }
     const intent = this.intents.open(
-      coordinator, handle, blocks.transactionOf(ref), blocks.ticketOf(ref), blocks.formOf(ref),
+      coordinator, handle, blocks.transactionOf(ref), blocks.formOf(ref),
     );
-    intent.payload = { ref, heldPages: 0, hasNamed: false };
+    intent.payload = { ref, heldPages: 0, hasNamed: false, isLent: false };
     const whole = blocks.wholeOf(ref);
-    if (whole !== 0) this.intents.lockWhole(intent, whole);
     const locks = blocks.locksOf(ref);
-    this.intents.lockSlots(intent, locks, 0, locks.length);
+    if (whole !== WholeLock.None) this.intents.lockWhole(intent, whole);
+    else if ((blocks.flagsOf(ref) & PART_WATCHES) !== 0) this.#lockWatched(intent, ref, locks);
+    else this.intents.lockSlots(intent, locks, 0, locks.length);
     this.intents.admit(intent);
+  }
+
+  /**
+   * The part also reads what its client watches here: a transaction before it that changes such a
+   * key runs before the part is asked whether one has changed, and one behind it waits.
+   */
+  #lockWatched(intent: Intent<PartPayload>, ref: number, locks: Uint16Array): void {
+    const wanted = this.#wanted;
+    wanted.clear();
+    for (const lock of locks) wanted.addSlot(lock >> 1, (lock & 1) === 1);
+    this.watches.addSlots(intent.coordinator, this.#blocks.clientIdOf(ref), wanted);
+    const whole = wanted.whole();
+    if (whole !== WholeLock.None) {
+      this.intents.lockWhole(intent, whole);
+      return;
+    }
+    wanted.sort();
+    wanted.copyLocks(this.#wantedLocks);
+    this.intents.lockSlots(intent, this.#wantedLocks, 0, wanted.count);
   }
 
   // ------------------------------------------------------------------ parts
@@ -166,7 +211,8 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
     if (shard.failure !== null) return this.#refuse(replyErrors.stopped);
     if ((this.#blocks.flagsOf(payload.ref) & PART_LED) !== 0) return this.#prepareLed(payload);
     const flags = this.#blocks.flagsOf(payload.ref);
-    if ((flags & PART_WATCHES) !== 0 && this.#isDirty(intent, payload)) {
+    const clientId = this.#blocks.clientIdOf(payload.ref);
+    if ((flags & PART_WATCHES) !== 0 && this.watches.takeDirty(intent.coordinator, clientId)) {
       this.#sink.nullArray();
       return false;
     }
@@ -211,26 +257,15 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
     return bytes;
   }
 
-  /** True when a key has changed that the client watches here; the watch is over. */
-  #isDirty({ coordinator }: Intent<PartPayload>, { ref }: PartPayload): boolean {
-    const clientId = this.#blocks.clientIdOf(ref);
-    const isOwnDirty = coordinator === this.#port.me && this.#own?.takeDirty(clientId) === true;
-    return this.watches.takeDirty(coordinator, clientId) || isOwnDirty;
-  }
-
   run(intent: Intent<PartPayload>): boolean {
     const payload = this.#begin(intent);
     this.#letGo(payload);
     const blocks = this.#blocks;
-    if ((blocks.flagsOf(payload.ref) & PART_LED) !== 0) {
-      return this.#runLed(intent, payload);
-    } else if ((blocks.flagsOf(payload.ref) & PART_EXEC) === 0) {
+    if ((blocks.flagsOf(payload.ref) & PART_LED) !== 0) return this.#runLed(intent, payload);
+    // All parts see the deadlines of one instant.
+    this.#shard.atInstant(blocks.nowMsOf(payload.ref), () => {
       this.#runAll(intent, payload);
-    } else {
-      this.#shard.atInstant(blocks.nowMsOf(payload.ref), () => {
-        this.#runAll(intent, payload);
-      });
-    }
+    });
     this.#free(payload);
     return true;
   }
@@ -274,8 +309,7 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
 
   answer(intent: Intent<PartPayload>, isAccepted: boolean): void {
     this.#sink.flush();
-    const { coordinator, handle, payload, form } = intent;
-    if (form === IntentForm.Void && payload !== null) this.#free(payload);
+    const { coordinator, handle } = intent;
     if (coordinator === this.#port.me) {
       const reply = this.#reply;
       this.#reply = new ReplyBytes(this.#shard.memory);
@@ -413,7 +447,7 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
   }
 
   #free(payload: PartPayload): void {
-    if (payload.ref !== 0) this.#shard.memory.lowAllocator.free(payload.ref);
+    if (payload.ref !== 0 && !payload.isLent) this.#shard.memory.lowAllocator.free(payload.ref);
     payload.ref = 0;
   }
 

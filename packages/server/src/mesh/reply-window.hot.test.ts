@@ -34,12 +34,18 @@ describe('a window of replies', () => {
         const owner = next(4) - 1;
         const isWrite = next(2) === 0;
         const isMuted = next(4) === 0;
-        const place = window.addPending(owner, isWrite, isMuted);
+        const place = window.addPending(owner, isWrite, isMuted, false);
         open.push({ place, owner, isWrite, isMuted, isReady: false, bytes: [] });
       } else if (kind === 1 && !window.isFull()) {
         const bytes = 1 + next(100);
-        window.stage(window.tail, chunk, step, bytes, false);
+        window.stage(window.readyPlace(), chunk, step * 1000, bytes, false);
         const place = window.addReady();
+        const before = open.at(-1);
+        expect(place === before?.place).toBe(before?.isReady === true);
+        if (before?.isReady === true) {
+          before.bytes.push(bytes);
+          continue;
+        }
         open.push({
           place, owner: 0, isWrite: false, isMuted: false, isReady: true, bytes: [bytes],
         });
@@ -49,7 +55,7 @@ describe('a window of replies', () => {
         expect(window.isMuted(one.place)).toBe(one.isMuted);
         for (let parts = next(3); parts > 0; parts--) {
           one.bytes.push(parts);
-          window.stage(one.place, chunk, step, parts, true);
+          window.stage(one.place, chunk, step * 1000 + parts * 100, parts, true);
         }
         window.complete(one.place);
         one.isReady = true;
@@ -79,9 +85,28 @@ describe('a window of replies', () => {
     }
   });
 
+  it('notes what follows in its chunk as one range', () => {
+    const ranges = new StagedRanges();
+    const window = new ReplyWindow(0, ranges);
+    const chunk = new ReplyChunk(8);
+    window.addPending(1, false, false, false);
+    expect(window.stage(window.readyPlace(), chunk, 100, 5, false)).toBe(true);
+    window.addReady();
+    expect(window.stage(window.readyPlace(), chunk, 105, 7, false)).toBe(false);
+    window.addReady();
+    expect(window.stage(window.readyPlace(), chunk, 200, 9, false)).toBe(true);
+    expect(window.stagedBytes).toBe(21);
+    window.complete(0);
+    window.advance();
+    const first = window.takeHeadRanges();
+    const second = ranges.next[first] ?? 0;
+    expect([ranges.at[first], ranges.bytes[first]]).toEqual([100, 12]);
+    expect([ranges.at[second], ranges.bytes[second], ranges.next[second]]).toEqual([200, 9, 0]);
+  });
+
   it('is full with all its places', () => {
     const window = new ReplyWindow(0, new StagedRanges());
-    for (let i = 0; i < WINDOW_PLACES; i++) window.addPending(1, false, false);
+    for (let i = 0; i < WINDOW_PLACES; i++) window.addPending(1, false, false, false);
     expect(window.isFull()).toBe(true);
     expect(window.isEmpty()).toBe(false);
   });

@@ -36,6 +36,8 @@ export class ReplyWindow {
   owner: number;
   /** Pending places of commands that several workers run. */
   across: number;
+  /** The pending ones have places in the order of the mesh, and so has what comes behind them. */
+  isOrdered: boolean;
   /** Bytes staged in it. */
   stagedBytes: number;
   private readonly first: Int32Array;
@@ -52,6 +54,7 @@ export class ReplyWindow {
     this.writes = 0;
     this.owner = -1;
     this.across = 0;
+    this.isOrdered = false;
     this.stagedBytes = 0;
     this.first = new Int32Array(WINDOW_PLACES);
     this.last = new Int32Array(WINDOW_PLACES);
@@ -71,8 +74,10 @@ export class ReplyWindow {
    * A place for a command that goes to another worker.
    * @param owner which one; -1 = several
    * @param isMuted its reply is dropped (CLIENT REPLY)
+   * @param isOrdered it has its place in the order of the mesh
    */
-  addPending(owner: number, isWrite: boolean, isMuted: boolean): number {
+  addPending(owner: number, isWrite: boolean, isMuted: boolean, isOrdered: boolean): number {
+    this.isOrdered = isOrdered;
     const place = this.tail++;
     const kind = owner < 0 ? PENDING | ACROSS : PENDING;
     this.state[place & MASK] = kind | (isWrite ? WRITE : 0) | (isMuted ? MUTED : 0);
@@ -83,10 +88,17 @@ export class ReplyWindow {
     return place;
   }
 
-  /** A place for a reply that is staged next, whole. */
+  /** Where a whole reply is staged next: with the one before it when that is ready too. */
+  readyPlace(): number {
+    const last = this.tail - 1;
+    return last >= this.head && this.state[last & MASK] === READY ? last : this.tail;
+  }
+
+  /** The reply staged at `readyPlace` is whole. */
   addReady(): number {
-    const place = this.tail++;
+    const place = this.readyPlace();
     this.state[place & MASK] = READY;
+    this.tail = place + 1;
     return place;
   }
 
@@ -125,15 +137,26 @@ export class ReplyWindow {
   }
 
   /**
-   * Adds bytes to the reply of a place; the caller has pinned the chunk.
+   * Adds bytes to the reply of a place.
    * @param isOfSink the chunk is one of the worker's sink, not of the stage
+   * @returns true when they are noted by themselves, with a pin of the chunk that the caller sets;
+   *   false when they follow what the place has of the chunk already
    */
-  stage(place: number, chunk: ReplyChunk, at: number, bytes: number, isOfSink: boolean): void {
+  stage(
+    place: number, chunk: ReplyChunk, at: number, bytes: number, isOfSink: boolean,
+  ): boolean {
     const cell = place & MASK;
-    const range = this.ranges.take(chunk, at, bytes, isOfSink);
+    const ranges = this.ranges;
+    const before = this.last[cell]!;
     this.stagedBytes += bytes;
+    if (before !== 0 && ranges.isEnd(before, chunk, at)) {
+      ranges.bytes[before] = ranges.bytes[before]! + bytes;
+      return false;
+    }
+    const range = ranges.take(chunk, at, bytes, isOfSink);
     if (this.first[cell] === 0) this.first[cell] = range;
-    else this.ranges.next[this.last[cell]!] = range;
+    else ranges.next[before] = range;
     this.last[cell] = range;
+    return true;
   }
 }

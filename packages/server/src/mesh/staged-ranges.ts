@@ -43,6 +43,11 @@ export class StagedRanges {
     return range;
   }
 
+  /** True when byte `at` of the chunk follows the range directly. */
+  isEnd(range: number, chunk: ReplyChunk, at: number): boolean {
+    return this.chunks[range] === chunk && (this.at[range] ?? 0) + (this.bytes[range] ?? 0) === at;
+  }
+
   isOfSink(range: number): boolean {
     return this.#ofSink[range] === 1;
   }

@@ -44,6 +44,15 @@ export class TransactionReplies {
         if (queue !== null) this.#runHere(session, step.command, queue, sink);
         continue;
       }
+      const reply = isOfOneShard(step) ? replies[31 - Math.clz32(step.shards)] : null;
+      if (reply !== null && reply !== undefined) {
+        const shard = 31 - Math.clz32(step.shards);
+        const at = positions[shard] ?? 0;
+        const end = endOfValue(low, at, reply.at + reply.bytes);
+        positions[shard] = end;
+        sink.bulkPiece(at, end - at);
+        continue;
+      }
       const ranges = replies.map((reply, shard) => {
         if (reply === null || (step.shards & (1 << shard)) === 0) return null;
         const at = positions[shard] ?? 0;
@@ -102,6 +111,12 @@ export class TransactionReplies {
     if (chosen === null) sink.null();
     else sink.bulkPiece(chosen.at, chosen.bytes);
   }
+}
+
+/** Its reply is the one of its shard as it is. */
+function isOfOneShard({ shards, keys, leader, process }: StepPlan): boolean {
+  const isOne = (shards & (shards - 1)) === 0;
+  return isOne && keys.count === 0 && leader === undefined && process === undefined;
 }
 
 function isNull(low: Uint8Array, at: number): boolean {

@@ -2,6 +2,7 @@
  * Connections of a MeshRig as tests talk to them: one command and its whole reply, or commands
  * that stay under way while workers take turns in an order of the test's own.
  */
+import { slotOfKey, slotOwners } from '@kora/core';
 import type { MeshRig } from './mesh-rig.ts';
 
 /** A connection of one of the workers. */
@@ -27,6 +28,17 @@ export function encodeRequest(words: readonly string[]): Buffer {
   return Buffer.from(`*${words.length}\r\n${body}`, 'latin1');
 }
 
+/** Keys that the worker owns, `count` of those of a mesh of `workerCount`. */
+export function keysOf(worker: number, workerCount: number, count: number): string[] {
+  const owners = slotOwners(workerCount);
+  const keys: string[] = [];
+  for (let i = 0; keys.length < count; i++) {
+    const bytes = Buffer.from(`key${i}`, 'latin1');
+    if (owners[slotOfKey(bytes, 0, bytes.length)] === worker) keys.push(`key${i}`);
+  }
+  return keys;
+}
+
 export function connectTo(mesh: MeshRig, rig: number): MeshClient {
   const slot = mesh.rigs[rig]?.connect() ?? 0;
   mesh.rest(rig);
@@ -37,6 +49,13 @@ export function connectTo(mesh: MeshRig, rig: number): MeshClient {
 export function send(mesh: MeshRig, { rig, slot }: MeshClient, ...words: string[]): void {
   mesh.rigs[rig]?.receive(slot, encodeRequest(words));
   mesh.rest(rig);
+}
+
+/** Sends several commands at once: a pipeline, in one turn of its own worker. */
+export function pipe(
+  mesh: MeshRig, { rig, slot }: MeshClient, ...commands: readonly (readonly string[])[]
+): void {
+  mesh.receive(rig, slot, Buffer.concat(commands.map((words) => encodeRequest(words))));
 }
 
 /** All replies so far. */

@@ -1,0 +1,47 @@
+/**
+ * Where replies go that are ready before their turn: each range of their chunk is pinned and noted
+ * in the window of its connection, from which it leaves in order (reply-window.hot.ts).
+ */
+import { assert } from '@kora/core';
+import type { ReplyChunk } from '../reply-chunks.ts';
+import type { ReplyTarget, RespSink } from '../resp-sink.ts';
+import type { Worker } from '../worker.ts';
+import type { ReplyWindow } from './reply-window.hot.ts';
+
+export class StageTarget implements ReplyTarget {
+  readonly #worker: Worker;
+  #window: ReplyWindow | undefined;
+  #place = 0;
+  #sink: RespSink | undefined;
+
+  constructor(worker: Worker) {
+    this.#worker = worker;
+  }
+
+  begin(window: ReplyWindow, place: number, sink: RespSink): void {
+    this.#window = window;
+    this.#place = place;
+    this.#sink = sink;
+  }
+
+  /** HELLO may change it in the middle of what is written. */
+  get resp(): number {
+    return this.#window?.session?.resp ?? 2;
+  }
+
+  sendRange(chunk: ReplyChunk, at: number, bytes: number): boolean {
+    const window = this.#window;
+    if (window === undefined || window.session === null) return true;
+    const isOfSink = this.#sink === this.#worker.sink;
+    if (window.stage(this.#place, chunk, at, bytes, isOfSink)) chunk.pins++;
+    return false;
+  }
+
+  lendRange(): void {
+    assert(false, 'the stage copies long values');
+  }
+
+  loseOutput(reason: string): void {
+    this.#window?.session?.loseOutput(reason);
+  }
+}
