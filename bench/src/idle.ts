@@ -24,8 +24,11 @@ const { values } = parseArgs({
 
 /** Connections under way at once: fewer than any server lets wait. */
 const CONNECTING_MAX = 100;
-/** Between the last connection and the measurement: what a connection starts comes to rest. */
-const SETTLE_MS = 2000;
+/**
+ * Between the last connection and the measurement: what connections leave to free is freed, and the
+ * collector of a JavaScript program looks once more after eight seconds without work.
+ */
+const SETTLE_MS = 15_000;
 
 /** A connection that has been answered once. */
 function greeted(port: number): Promise<Socket> {

@@ -2,7 +2,7 @@
  * How the process ends, and what it says then: one line for whoever started it, a stack only for
  * what should not have happened.
  */
-import { Fault } from '@kora/core';
+import { Fault } from '@kora/core/control';
 
 /**
  * Ends the process now; what was written to a pipe has left, since Node writes to those at once.

@@ -14,7 +14,9 @@ Where it listens
       --bind ADDRESS...     addresses to listen on (127.0.0.1)
       --unix-socket PATH    also listen on a unix socket
       --io ENGINE           auto, uring, epoll or node (auto)
-  -w, --workers NUMBER      threads that own data (1); more need uring or epoll
+  -w, --workers NUMBER      threads that own data (1)
+      --pipeline-order RULE writes, strict or relaxed (writes): what commands of
+                            one connection may overlap on several workers
       --memory-advice WHAT  off, huge-pages, give-back or all (off): what the
                             system is told about memory; needs koffi
 

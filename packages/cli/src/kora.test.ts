@@ -185,7 +185,7 @@ describe('kora that cannot start', () => {
       [['--prot', '1'], /--prot: unknown option; did you mean --port\?/],
       [['--port', '70000'], /--port: "70000" is refused: .* between 0 and 65535/],
       [['--workers', '31'], /--workers: "31" is no number from 1 to 30/],
-      [['--workers', '2', '--io', 'node'], /workers 2 with io node: it serves one worker so far/],
+      [['--pipeline-order', 'loose'], /"loose" is refused: .* following: writes, strict, relaxed/],
       [['--io', 'fast'], /--io: "fast" is none of auto, uring, epoll, node/],
       [['--dir', '/tmp'], /--dir: persistence is not built yet/],
       [['--config', 'missing.toml'], /missing\.toml: there is no such file/],

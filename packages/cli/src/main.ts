@@ -5,7 +5,7 @@
  *   kora --help, --version   print and end
  * Exit codes: 0 an orderly end, 1 anything else.
  */
-import { KORA_VERSION } from '@kora/core';
+import { KORA_VERSION } from '@kora/core/control';
 import { readCommandLine } from './command-line.ts';
 import { endWith, failToStart, oneLineOf } from './ending.ts';
 import { HELP } from './help.ts';

@@ -4,7 +4,7 @@
  * SIGINT end it in order in less than a second, a second signal at once. What cannot be started is
  * one line on stderr and exit code 1.
  */
-import { KORA_VERSION } from '@kora/core';
+import { KORA_VERSION } from '@kora/core/control';
 import { createServer, resolveOptions } from '@kora/server';
 import type { ConfigEntry, KoraServer, ServerAddress } from '@kora/server';
 import { endWith, oneLineOf } from './ending.ts';

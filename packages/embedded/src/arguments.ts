@@ -180,7 +180,9 @@ export function outOfMemory(what: string, isRetryable = false): Fault {
   );
 }
 
-function numberText(value: unknown, index: number): string {
+/** A number in decimal; what is none is refused.
+ * @throws {Fault} INVALID_ARGUMENT */
+export function numberText(value: unknown, index: number): string {
   if (typeof value === 'number' && !Number.isNaN(value)) return String(value);
   const given = value === null ? 'null' : Number.isNaN(value) ? 'NaN' : typeof value;
   throw new Fault(

@@ -8,8 +8,8 @@ import { Fault } from '@kora/core';
 import type { ClientState } from '@kora/core';
 import type { CallArgument } from './arguments.ts';
 import type { Engine } from './engine.ts';
-import { BulkForm } from './value-sink.ts';
-import type { ReplyValue } from './value-sink.ts';
+import { BulkForm } from './open-values.ts';
+import type { ReplyValue } from './open-values.ts';
 
 export class Connection implements Disposable {
   readonly #engine: Engine;

@@ -8,7 +8,8 @@ import { SeededChance } from '@kora/core';
 import type { Platform } from '@kora/core';
 import { bytesPerCall } from '@kora/core/testing';
 import { describe, expect, it } from 'vitest';
-import { Engine, pooledMemoryCount } from './engine.ts';
+import { Engine } from './engine.ts';
+import { pooledMemories } from './pooled-memories.ts';
 import { Kora } from './kora.ts';
 import { KoraReplyError } from './kora-reply-error.ts';
 
@@ -51,7 +52,7 @@ describe('memories', () => {
       db.close();
     }
     expect(memories.size).toBe(1);
-    expect(pooledMemoryCount()).toBeGreaterThan(0);
+    expect(pooledMemories.count).toBeGreaterThan(0);
   });
 
   it('hold zeroes in the pool', () => {
@@ -70,7 +71,7 @@ describe('memories', () => {
     const many = Array.from({ length: POOLED_MAX + 8 }, () => new Kora(new Engine({})));
     for (const db of many) db.set('k', 'v');
     for (const db of many) db.close();
-    expect(pooledMemoryCount()).toBeLessThanOrEqual(POOLED_MAX);
+    expect(pooledMemories.count).toBeLessThanOrEqual(POOLED_MAX);
   });
 
   it('of another size are not mixed up', () => {

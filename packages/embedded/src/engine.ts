@@ -10,7 +10,7 @@
  * loop does not run; maintenance only frees what nobody asks for.
  */
 import {
-  ArgFrame, assert, ClientFlag, ClientState, composeShard, Fault, MemoryPool, Outcome, replyErrors,
+  ArgFrame, assert, ClientFlag, ClientState, composeShard, Fault, Outcome, replyErrors,
 } from '@kora/core';
 import type { Command, ComposedShard, Executor, Platform, Shard, WorkerMemory } from '@kora/core';
 import { Arguments } from './arguments.ts';
@@ -22,21 +22,12 @@ import { nodePlatform } from './node-platform.ts';
 import type { TurnScheduler } from './node-platform.ts';
 import { readOptions } from './open-options.ts';
 import type { OpenOptions } from './open-options.ts';
+import { pooledMemories } from './pooled-memories.ts';
 import { ValueSink } from './value-sink.ts';
-import type { ReplyValue } from './value-sink.ts';
+import type { ReplyValue } from './open-values.ts';
 
 /** RESP version whose reply shapes the values have. */
 const RESP_VERSION = 3;
-
-/**
- * Memories of this thread's closed engines, kept zeroed: dropped ones are not collected in time.
- */
-const memoryPool = new MemoryPool();
-
-/** Memories of closed engines that wait for the next one. @internal */
-export function pooledMemoryCount(): number {
-  return memoryPool.count;
-}
 
 export class Engine {
   readonly composed: ComposedShard;
@@ -63,7 +54,7 @@ export class Engine {
     const real = options.platform === undefined ? nodePlatform() : null;
     const platform: Platform | null = real ?? options.platform ?? null;
     assert(platform !== null, 'an engine has a platform');
-    const pooled = memoryPool.take(memoryBytesMax);
+    const pooled = pooledMemories.take(memoryBytesMax);
     this.composed = compose({
       platform,
       settings,
@@ -186,7 +177,7 @@ export class Engine {
     this.#isClosed = true;
     this.#scheduler?.stop();
     assert(this.shard.ropes.pinCount === 0, 'nobody reads a value of an engine that closes');
-    memoryPool.give(this.memory);
+    pooledMemories.give(this.memory);
   }
 
   #place(given: readonly CallArgument[]): void {

@@ -13,9 +13,11 @@ import { DirectStrings } from './direct-strings.ts';
 import type { Key } from './direct-strings.ts';
 import { Engine } from './engine.ts';
 import { LendSink } from './lend-sink.ts';
+import { refuseWorkers } from './open-options.ts';
 import type { OpenOptions } from './open-options.ts';
-import { BulkForm } from './value-sink.ts';
-import type { ReplyValue } from './value-sink.ts';
+import { BulkForm } from './open-values.ts';
+import type { ReplyValue } from './open-values.ts';
+import { setWords } from './set-words.ts';
 
 /**
  * Options of `set`. At most one of ttlMs, expireAtMs and keepTtl, and of ifAbsent and ifPresent.
@@ -51,6 +53,7 @@ export interface KoraStats {
 /** Makes an engine in this thread: synchronous, in memory, with nothing to wait for.
  * @throws {Fault} INVALID_OPTION, or OUT_OF_MEMORY when the system has no room */
 export function openSync(options: OpenOptions = {}): Kora {
+  refuseWorkers(options);
   return new Kora(new Engine(options));
 }
 
@@ -293,18 +296,7 @@ export class Kora implements Disposable {
   }
 
   #addSetOptions(options: SetOptions): void {
-    const { arguments: taken } = this.#engine;
-    if (options.ifAbsent === true) taken.addText('NX');
-    if (options.ifPresent === true) taken.addText('XX');
-    if (options.ttlMs !== undefined) {
-      taken.addText('PX');
-      taken.add(options.ttlMs);
-    }
-    if (options.expireAtMs !== undefined) {
-      taken.addText('PXAT');
-      taken.add(options.expireAtMs);
-    }
-    if (options.keepTtl === true) taken.addText('KEEPTTL');
+    for (const word of setWords(options)) this.#engine.arguments.add(word);
   }
 }
 

@@ -3,7 +3,8 @@
  * more) has no one place and is copied. The place stays right until the next change; the engine
  * lets none happen while the bytes are lent.
  */
-import { BulkForm, ValueSink } from './value-sink.ts';
+import { BulkForm } from './open-values.ts';
+import { ValueSink } from './value-sink.ts';
 
 export class LendSink extends ValueSink {
   #at = 0;

@@ -1,8 +1,9 @@
 /**
- * What `openSync` takes, and how it becomes settings: every option is checked before anything is
- * made, and a misspelt or impossible one is a Fault that says what was given and what is allowed.
+ * What `open` and `openSync` take, and how it becomes settings: every option is checked before
+ * anything is made, and a misspelt or impossible one is a Fault that says what was given and what
+ * is allowed.
  */
-import { DATABASE_COUNT, Fault, Settings } from '@kora/core';
+import { DATABASE_COUNT, Fault, MESH_WORKER_COUNT_MAX, Settings } from '@kora/core';
 import type { Platform } from '@kora/core';
 
 /** Policies of `maxmemoryPolicy`: what goes when memory is full. */
@@ -10,7 +11,7 @@ export type MaxmemoryPolicy =
   | 'noeviction' | 'allkeys-lru' | 'allkeys-lfu' | 'allkeys-random'
   | 'volatile-lru' | 'volatile-lfu' | 'volatile-random' | 'volatile-ttl';
 
-/** Options of `openSync`. */
+/** Options of `openSync`, and of `open` beside `workers`. */
 export interface OpenOptions {
   /**
    * Bytes of data at most, or with a unit as in Redis (`'100mb'`). Default: no limit but
@@ -37,18 +38,31 @@ export interface OpenOptions {
   readonly platform?: Platform;
 }
 
+/** Options of `open`. */
+export interface OpenAsyncOptions extends OpenOptions {
+  /**
+   * Threads that share the data, each with a part of the keys: 1 to 30. Default: none, the data
+   * lives in this thread. They need the package @kora/server beside this one.
+   * `memoryBytesMax` is that of each; `maxmemory` is that of all together.
+   */
+  readonly workers?: number;
+}
+
 /** Least address space: low memory, the page map and room for data. */
 export const MEMORY_BYTES_MIN = 64 * 1024 * 1024;
 const MEMORY_BYTES_MAX = 2 ** 32;
 const WASM_PAGE_BYTES = 65_536;
 const OPTION_NAMES: ReadonlySet<string> = new Set([
   'maxmemory', 'maxmemoryPolicy', 'databases', 'settings', 'memoryBytesMax', 'onError', 'platform',
+  'workers',
 ]);
 
 /** The options as a settings table and an address space.
  * @throws {Fault} INVALID_OPTION */
 export function readOptions(options: OpenOptions): {
   readonly settings: Settings;
+  /** The settings that were given, as names and texts. */
+  readonly pairs: readonly (readonly [string, string])[];
   readonly memoryBytesMax: number;
 } {
   for (const name of Object.keys(options)) {
@@ -83,7 +97,25 @@ export function readOptions(options: OpenOptions): {
       'INVALID_OPTION', `memoryBytesMax is ${memoryBytesMax}; it is a multiple of 65536`,
     );
   }
-  return { settings, memoryBytesMax };
+  return { settings, pairs, memoryBytesMax };
+}
+
+/** An engine in the caller's thread has no workers.
+ * @throws {Fault} INVALID_OPTION */
+export function refuseWorkers(options: OpenOptions): void {
+  if (!Object.hasOwn(options, 'workers')) return;
+  throw new Fault('INVALID_OPTION', 'workers are for open(); openSync() has this thread alone');
+}
+
+/** How many worker threads are asked for; 0 when none are.
+ * @throws {Fault} INVALID_OPTION */
+export function readWorkers({ workers, platform }: OpenAsyncOptions): number {
+  if (workers === undefined) return 0;
+  checkInteger('workers', workers, 1, MESH_WORKER_COUNT_MAX);
+  if (platform !== undefined) {
+    throw new Fault('INVALID_OPTION', 'a platform cannot go to other threads; leave out workers');
+  }
+  return workers;
 }
 
 function checkInteger(name: string, value: number, min: number, max: number): void {

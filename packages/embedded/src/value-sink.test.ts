@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { openSync } from './kora.ts';
 import { KoraReplyError } from './kora-reply-error.ts';
 import { MemoryWindow } from './memory-window.ts';
-import { BulkForm, ValueSink } from './value-sink.ts';
+import { BulkForm } from './open-values.ts';
+import { ValueSink } from './value-sink.ts';
 
 function newSink(): ValueSink {
   const memory = WorkerMemory.create({ lowBytes: 1024 * 1024, bytesMax: 64 * 1024 * 1024 });

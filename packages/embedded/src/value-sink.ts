@@ -8,31 +8,13 @@
  * Invariant: a sink never throws while a command runs; what cannot be shown is kept in `fault`.
  */
 import { constants } from 'node:buffer';
-import { assert, Fault, writeBulks, writeRopeBytes } from '@kora/core';
+import { Fault, writeBulks, writeRopeBytes } from '@kora/core';
 import type { ReplyError, ReplySink, Ropes, WorkerMemory } from '@kora/core';
 import { KoraReplyError } from './kora-reply-error.ts';
 import { WINDOW_BYTES } from './memory-window.ts';
 import type { MemoryWindow } from './memory-window.ts';
-
-/** A reply as a JavaScript value. */
-export type ReplyValue =
-  | string | number | bigint | boolean | null | Uint8Array | KoraReplyError
-  | ReplyValue[] | Map<ReplyValue, ReplyValue> | Set<ReplyValue>;
-
-/** Form of bulk strings. */
-export const BulkForm = Object.freeze({ Text: 0, Bytes: 1 } as const);
-
-/** Lists within lists that a reply may have; the deepest of any command is far below. */
-const NESTING_MAX = 32;
-
-/** A list, set or map that waits for its items. */
-interface OpenValue {
-  readonly value: ReplyValue[] | Set<ReplyValue> | Map<ReplyValue, ReplyValue>;
-  left: number;
-  /** Key of a map's pair in progress. */
-  key: ReplyValue;
-  hasKey: boolean;
-}
+import { BulkForm, OpenValues } from './open-values.ts';
+import type { Collection, ReplyValue } from './open-values.ts';
 
 export class ValueSink implements ReplySink {
   errorCount = 0;
@@ -46,7 +28,7 @@ export class ValueSink implements ReplySink {
   protected readonly window: MemoryWindow;
   #form = 0;
   #value: ReplyValue = null;
-  readonly #open: OpenValue[] = [];
+  readonly #open = new OpenValues();
   #pieces: Buffer | null = null;
   #pieceBytes = 0;
 
@@ -61,12 +43,12 @@ export class ValueSink implements ReplySink {
     this.#value = null;
     this.refusal = null;
     this.fault = null;
-    this.#open.length = 0;
+    this.#open.clear();
   }
 
   /** True when a command broke off in the middle of its reply. */
   get isUnfinished(): boolean {
-    return this.#open.length > 0;
+    return this.#open.depth > 0;
   }
 
   /** The reply, which is the caller's now. */
@@ -88,12 +70,12 @@ export class ValueSink implements ReplySink {
     this.errorCount++;
     this.lastError = error;
     this.progress = (this.progress + 1) | 0;
-    if (this.#open.length === 0) this.refusal = error;
+    if (this.#open.depth === 0) this.refusal = error;
     else this.#put(new KoraReplyError(error));
   }
 
   breakOff(error: ReplyError): void {
-    this.#open.length = 0;
+    this.#open.clear();
     this.#pieces = null;
     this.#value = null;
     this.error(error);
@@ -204,52 +186,25 @@ export class ValueSink implements ReplySink {
     this.#begin([], length);
   }
 
-  #begin(value: OpenValue['value'], items: number): void {
+  #begin(value: Collection, items: number): void {
     this.progress = (this.progress + 1) | 0;
-    if (items === 0) {
-      this.#put(value);
-      return;
-    }
-    assert(this.#open.length < NESTING_MAX, 'the nesting of replies is bounded');
-    this.#open.push({ value, left: items, key: null, hasKey: false });
+    if (items === 0) this.#put(value);
+    else this.#open.begin(value, items);
   }
 
   /** One complete value: the reply, or the next item of the innermost open one. */
   #put(value: ReplyValue): void {
     this.progress = (this.progress + 1) | 0;
-    if (this.#open.length === 0) this.#value = value;
-    else this.#putInside(value);
-  }
-
-  #putInside(value: ReplyValue): void {
-    let complete: ReplyValue = value;
-    for (;;) {
-      const open = this.#open.at(-1);
-      if (open === undefined) {
-        this.#value = complete;
-        return;
-      }
-      addItem(open, complete);
-      if (--open.left > 0) return;
-      this.#open.pop();
-      complete = open.value;
+    if (this.#open.depth === 0) {
+      this.#value = value;
+      return;
     }
+    const complete = this.#open.add(value);
+    if (complete !== undefined) this.#value = complete;
   }
 }
 
 const encoder = new TextEncoder();
-
-function addItem(open: OpenValue, item: ReplyValue): void {
-  if (Array.isArray(open.value)) open.value.push(item);
-  else if (open.value instanceof Set) open.value.add(item);
-  else if (open.hasKey) {
-    open.value.set(open.key, item);
-    open.hasKey = false;
-  } else {
-    open.key = item;
-    open.hasKey = true;
-  }
-}
 
 /** The same bytes without Buffer's methods: what the typed methods promise. */
 function asUint8Array(buffer: Buffer): Uint8Array {

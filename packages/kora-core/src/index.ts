@@ -5,6 +5,7 @@
 // composition
 export { composeShard } from './shard/compose.ts';
 export type { ComposedShard, ComposeOptions } from './shard/compose.ts';
+export { coreCommands } from './shard/core-commands.ts';
 export { Executor, Outcome } from './shard/executor.ts';
 export { ROUTE_HERE, ROUTE_SEVERAL, Router } from './shard/router.ts';
 export { Shard } from './shard/shard.ts';
@@ -106,7 +107,9 @@ export { MeshOrder } from './mesh/mesh-order.ts';
 export { createRing, freeRing, lowWordsOf } from './mesh/ring-memory.ts';
 export type { RingMemory } from './mesh/ring-memory.ts';
 export { copyBytesToWords } from './mesh/ring-copy.hot.ts';
-export { KIND_MAX, MESSAGE_HEADER_BYTES, messageBytesMaxOf } from './mesh/ring-layout.ts';
+export {
+  formatRing, KIND_MAX, MESSAGE_HEADER_BYTES, messageBytesMaxOf, ringBytes,
+} from './mesh/ring-layout.ts';
 export { RingReader } from './mesh/ring-reader.hot.ts';
 export { RingWriter } from './mesh/ring-writer.hot.ts';
 export {

@@ -3,7 +3,8 @@
  * idle, how much they may send without finishing a request, how much they may leave unread, how
  * much memory all of them may take.
  * What each limit does is what redis-server does; the worker asks at the places where a limit can
- * be passed, and the rest is done every tick. Cost of a tick: O(sessions).
+ * be passed, and what time alone brings about is done every tick. Cost of a tick: O(sessions) with
+ * `timeout` or `maxmemory-clients`, or while some session is closing or above a soft limit.
  */
 import type { OutputLimit, Settings, WorkerMemory } from '@kora/core';
 import { BIG_ARGUMENT_BYTES_MIN, ClientFlag, outputLimitTable, Stat } from '@kora/core';
@@ -45,6 +46,8 @@ export class Limits {
   readonly request: RequestLimits = requestLimits({ bigBulkBytes: BIG_ARGUMENT_BYTES_MIN });
   queryBytesMax = Infinity;
   keepAliveSeconds = 0;
+  /** True: who begins like a browser is cut, for what follows could be commands of its body. */
+  readonly suspectsHttp: boolean = true;
   #clientsMax = 0;
   #idleSeconds = 0;
   #isProtected = true;
@@ -54,6 +57,10 @@ export class Limits {
   #maxmemoryBytes = 0;
   /** By OutputClass. */
   #output: readonly OutputLimit[] = [UNLIMITED, UNLIMITED, UNLIMITED];
+  /** Some session may be above its soft limit. */
+  #hasSoftExcess = false;
+  /** All clients together take more than half of `maxmemory-clients`. */
+  #areClientsLarge = false;
   /** The session that relieveChunks cut last. */
   #relieved: Session | null = null;
   readonly #tooMany: LowText;
@@ -83,7 +90,9 @@ export class Limits {
         table.get('normal') ?? UNLIMITED, table.get('slave') ?? UNLIMITED,
         table.get('pubsub') ?? UNLIMITED,
       ];
+      this.#hasSoftExcess = true; // The next tick looks who is above the new ones.
     });
+    this.#hasSoftExcess = false; // Nobody is connected yet.
   }
 
   /** `maxclients`. */
@@ -118,6 +127,7 @@ export class Limits {
     }
     const { nowMs } = worker.shard;
     if (session.softLimitSinceMs === 0) session.softLimitSinceMs = nowMs;
+    this.#hasSoftExcess = true;
     const overMs = nowMs - session.softLimitSinceMs;
     if (overMs > limit.softSeconds * 1000) this.#cutForOutput(worker, session);
   }
@@ -153,25 +163,44 @@ export class Limits {
   /** Idle and lingering connections, soft limits, spare chunks, and the memory of all clients. */
   onTick(worker: Worker): void {
     worker.chunks.trim();
-    const { nowMs } = worker.shard;
     const bytesMax = this.allClientsBytesMax;
+    const hasDeadlines = this.#idleSeconds > 0 || worker.sessions.closingCount > 0;
+    if (hasDeadlines || bytesMax > 0 || this.#hasSoftExcess) this.#look(worker, bytesMax);
+    else this.#areClientsLarge = false;
+  }
+
+  /** True when no session reaches a limit by time alone, but for `timeout` and its seconds. */
+  mayRest(worker: Worker): boolean {
+    if (this.#hasSoftExcess || this.#areClientsLarge) return false;
+    return worker.sessions.closingCount === 0;
+  }
+
+  #look(worker: Worker, bytesMax: number): void {
+    const { nowMs } = worker.shard;
     let bytes = 0;
+    let isAnyAbove = false;
     for (const session of worker.sessions.each()) {
       if (session.isClosing) {
         if (nowMs - session.closingSinceMs > CLOSING_MS_MAX) worker.cut(session);
         continue;
       }
       this.#checkIdle(worker, session, nowMs);
-      if (session.outputBytes > 0) this.checkOutput(worker, session);
+      if (session.outputBytes > 0 || session.softLimitSinceMs !== 0) {
+        this.checkOutput(worker, session);
+        if (session.softLimitSinceMs !== 0) isAnyAbove = true;
+      }
       if (bytesMax > 0 && !session.isClosing) bytes += session.memoryBytes;
     }
+    this.#hasSoftExcess = isAnyAbove;
     if (bytesMax > 0) this.#boundClients(worker, bytes, bytesMax);
+    else this.#areClientsLarge = false;
   }
 
   /** The clients of all workers together keep to the limit: each cuts in proportion to its own. */
   #boundClients(worker: Worker, ownBytes: number, bytesMax: number): void {
     const { mesh, shard } = worker;
     const bytes = mesh === null ? ownBytes : mesh.words.noteClientBytes(shard.index, ownBytes);
+    this.#areClientsLarge = bytes > bytesMax / 2;
     if (bytes <= bytesMax) return;
     this.#evictClients(worker, ownBytes, Math.floor((bytesMax * ownBytes) / bytes));
   }

@@ -101,6 +101,13 @@ export class Listeners {
     });
   }
 
+  /** False while it waits for what other workers make of a CONFIG SET. */
+  get isSettled(): boolean {
+    const worker = this.#worker;
+    if (this.#isChanging) return false;
+    return worker === undefined || worker.words.changesOf(worker.index) === this.#decided;
+  }
+
   /** A turn has ended: what was set in it is made true now. */
   followSettings(): void {
     if (!this.#isOpen || this.#isChanging) return;

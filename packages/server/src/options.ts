@@ -5,7 +5,7 @@
  * not exist yet a Fault NOT_BUILT_YET.
  */
 import type { ComposeOptions } from '@kora/core';
-import { Fault, MESH_WORKER_COUNT_MAX } from '@kora/core';
+import { Fault, MESH_WORKER_COUNT_MAX } from '@kora/core/control';
 import { MEMORY_ADVICES } from './io/native/memory-advisor.ts';
 import type { MemoryAdvice } from './io/native/memory-advisor.ts';
 import type { LogLevel } from './log.ts';
@@ -34,13 +34,14 @@ export interface ServerOptions {
    */
   readonly configFile?: string;
   /**
-   * Threads that own a shard each, 1 (the default) to MESH_WORKER_COUNT_MAX. More than one need
-   * `uring` or `epoll`.
+   * Threads that own a shard each, 1 (the default) to MESH_WORKER_COUNT_MAX.
    */
   readonly workers?: number;
   /**
    * Default `auto`. `uring` and `epoll` run the shard on a thread of its own and need Linux and
-   * koffi; where they cannot be had, `start` rejects with IO_UNAVAILABLE.
+   * koffi; where they cannot be had, `start` rejects with IO_UNAVAILABLE. With several workers on
+   * `node` all of them accept connections where koffi or Node (22.12, 23.1) can share a port, else
+   * the first.
    */
   readonly io?: IoChoice;
   /**
@@ -81,16 +82,11 @@ export function checkOptions(options: ServerOptions): void {
   }
 }
 
-/** Several workers are threads, which node:net and commands given as functions do not have. */
-function checkThreads(workers: number, { io, extraCommands }: ServerOptions): void {
-  const wanted = `workers ${workers}`;
-  if (io === 'node') {
-    const reason = 'it serves one worker so far; use uring, epoll or auto';
-    throw new Fault('NOT_BUILT_YET', `${wanted} with io node: ${reason}`);
-  }
+/** Several workers are threads, to which commands given as functions cannot go. */
+function checkThreads(workers: number, { extraCommands }: ServerOptions): void {
   if (extraCommands === undefined) return;
   const reason = 'commands given as functions cannot go to other threads; use 1';
-  throw new Fault('INVALID_OPTION', `${wanted} with extraCommands: ${reason}`);
+  throw new Fault('INVALID_OPTION', `workers ${workers} with extraCommands: ${reason}`);
 }
 
 function checkIo(options: ServerOptions): void {

@@ -140,6 +140,7 @@ export class Requests {
   #runAll(session: Session, parser: RequestParser, end: number): number {
     const frame = this.#frame;
     const pipeline = this.#pipeline;
+    const { limits } = this.#worker;
     frame.client = session;
     let result = session.isRequestHeld ? PARSE_REQUEST : this.#next(session, parser, end);
     session.isRequestHeld = false;
@@ -159,7 +160,7 @@ export class Requests {
         command = pipeline.lastCommand;
       }
       frame.bind(parser.argAt, parser.argBytes, parser.argc);
-      if (command === undefined && this.#isHttp(frame)) {
+      if (command === undefined && limits.suspectsHttp && this.#isHttp(frame)) {
         this.#refuseHttp(session);
         return PARSE_MORE;
       }

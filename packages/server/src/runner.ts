@@ -8,6 +8,9 @@ import type { ListeningAt } from './listeners.ts';
 import type { Log } from './log.ts';
 import type { ShardRoom } from './shard-room.ts';
 
+/** How long the orderly end of a room waits for clients to read their last replies. */
+export const END_MS_MAX = 400;
+
 /** How a start went. */
 export type Started =
   | { readonly kind: 'listening'; readonly io: string }

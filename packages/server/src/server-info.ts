@@ -56,14 +56,18 @@ export function addServerInfo(info: InfoRegistry, worker: Worker, facts: ServerF
 
 /** What every worker has of its own, for the sums over all of them. */
 function addFigures(info: InfoRegistry, worker: Worker): void {
-  const { sessions, traffic } = worker;
+  const { sessions, shard, traffic } = worker;
+  const rateOf = (name: 'operations' | 'input' | 'output') => (): number => {
+    traffic.sample(shard.nowMs, shard.stats);
+    return traffic[name].mean;
+  };
   info.addFigures('sum', {
     connected_clients: () => sessions.count,
     blocked_clients: () => worker.waitingCount,
     client_bytes: () => sessions.open().reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
-    operations: () => traffic.operations.mean,
-    input: () => traffic.input.mean,
-    output: () => traffic.output.mean,
+    operations: rateOf('operations'),
+    input: rateOf('input'),
+    output: rateOf('output'),
   });
   info.addFigures('largest', {
     largest_input: () => largest(worker, (session) => session.inputCapacity),

@@ -31,7 +31,6 @@ function faultOf(act: () => unknown): Fault {
 
 describe('options', () => {
   it.each<[ServerOptions, string, string]>([
-    [{ workers: 2, io: 'node' }, 'NOT_BUILT_YET', 'workers 2 with io node: it serves one'],
     [{ workers: 2, extraCommands: [] }, 'INVALID_OPTION', 'workers 2 with extraCommands'],
     [{ workers: 0 }, 'INVALID_OPTION', 'workers is 0; allowed: a whole number from 1 to 30'],
     [{ workers: 31 }, 'INVALID_OPTION', 'workers is 31'],

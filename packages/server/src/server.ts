@@ -1,18 +1,16 @@
 /**
  * A server: one engine behind sockets. Checks its options, finds a thread for the shard's room and
  * stays in front of it: start, addresses, log lines, the end. With a loop engine (io_uring, epoll)
- * the room has a thread of its own and this one never waits for it; on node:net both share this
- * thread. The only place of the package where promises are used; rooms, sessions and commands never
- * see one.
+ * and among several workers a room has a thread of its own and this one never waits for it; one
+ * room on node:net shares this thread. The only place of the package where promises are used;
+ * rooms, sessions and commands never see one.
  */
-import { Fault, Settings } from '@kora/core';
+import { Fault, Settings } from '@kora/core/control';
 import type { IoEngine } from './io/engine.ts';
-import { NodeEngine } from './io/node-engine.ts';
-import { InThreadRunner } from './in-thread-runner.ts';
 import type { ListeningAt } from './listeners.ts';
 import type { Log } from './log.ts';
 import { logWriter } from './log.ts';
-import type { ServerOptions } from './options.ts';
+import type { IoChoice, ServerOptions } from './options.ts';
 import { checkOptions, settingPairs } from './options.ts';
 import type { Runner, RunnerHost, Started } from './runner.ts';
 import type { RoomPlan, ShardRoom } from './shard-room.ts';
@@ -135,35 +133,48 @@ export class KoraServer {
   async #run(): Promise<string> {
     const choice = this.#options.io ?? 'auto';
     if (this.#openEngine !== undefined) {
-      return this.#runHere(this.#openEngine(), 'given by a test');
-    }
-    if (choice === 'node') return this.#runHere(new NodeEngine(), 'asked for');
-    if (this.#options.extraCommands !== undefined) {
-      const reason = 'commands given as functions cannot go to another thread, so node';
-      return this.#runHere(new NodeEngine(), reason);
+      return this.#runHere(this.#openEngine, 'given by a test');
     }
     const { workers = 1 } = this.#options;
-    const started = await this.#runBy(workers === 1
-      ? new ThreadRunner(this.#plan, choice, this.#host)
-      : new ThreadGroup(this.#plan, choice, workers, this.#host));
-    if (started.kind === 'listening') return started.io;
-    if (started.kind === 'refused') throw started.error;
-    this.#runner = undefined;
-    if (workers > 1) {
-      const message = `${workers} workers need uring or epoll: ${started.reasons}`;
-      throw new Fault('IO_UNAVAILABLE', message);
+    if (workers > 1) return this.#runGroup(choice, workers);
+    if (choice === 'node') return this.#runHere(undefined, 'asked for');
+    if (this.#options.extraCommands !== undefined) {
+      const reason = 'commands given as functions cannot go to another thread, so node';
+      return this.#runHere(undefined, reason);
     }
+    const started = await this.#runBy(new ThreadRunner(this.#plan, choice, this.#host));
+    if (started.kind !== 'unavailable') return nameOf(started);
+    this.#runner = undefined;
     if (choice !== 'auto') throw new Fault('IO_UNAVAILABLE', started.reasons);
-    return this.#runHere(new NodeEngine(), `${started.reasons}, so node`);
+    return this.#runHere(undefined, `${started.reasons}, so node`);
   }
 
-  async #runHere(engine: IoEngine, reason: string): Promise<string> {
+  /**
+   * Runs the room in this thread, which loads the engine only now: of a server whose shards have
+   * threads of their own it would be half of the time to start.
+   * @param openEngine absent: the engine on node:net
+   */
+  async #runHere(openEngine: (() => IoEngine) | undefined, reason: string): Promise<string> {
+    const { InThreadRunner } = await import('./in-thread-runner.ts');
+    const { NodeEngine } = await import('./io/node-engine.ts');
     const { extraCommands } = this.#options;
+    const engine = openEngine?.() ?? new NodeEngine();
     const runner = new InThreadRunner(this.#plan, engine, reason, extraCommands, this.#host);
-    const started = await this.#runBy(runner);
-    if (started.kind === 'listening') return started.io;
-    if (started.kind === 'refused') throw started.error;
-    throw new Fault('IO_UNAVAILABLE', started.reasons);
+    return nameOf(await this.#runBy(runner));
+  }
+
+  async #runGroup(choice: IoChoice, workers: number): Promise<string> {
+    let nodeBecause = 'asked for';
+    if (choice !== 'node') {
+      const group = new ThreadGroup(this.#plan, choice, workers, this.#host);
+      const started = await this.#runBy(group);
+      if (started.kind !== 'unavailable') return nameOf(started);
+      this.#runner = undefined;
+      if (choice !== 'auto') throw new Fault('IO_UNAVAILABLE', started.reasons);
+      nodeBecause = `${started.reasons}, so node`;
+    }
+    const group = new ThreadGroup(this.#plan, { nodeBecause }, workers, this.#host);
+    return nameOf(await this.#runBy(group));
   }
 
   #runBy(runner: Runner): Promise<Started> {
@@ -193,4 +204,11 @@ export class KoraServer {
       },
     };
   }
+}
+
+/** The engine of a start that went well; throws what it was refused with. */
+function nameOf(started: Started): string {
+  if (started.kind === 'listening') return started.io;
+  if (started.kind === 'refused') throw started.error;
+  throw new Fault('IO_UNAVAILABLE', started.reasons);
 }

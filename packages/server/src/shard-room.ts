@@ -27,10 +27,8 @@ import type { MeshPlan } from './mesh/mesh-plan.ts';
 import { placeOf } from './mesh/mesh-plan.ts';
 import { ProcessWords } from './mesh/process-words.ts';
 import { AHEAD_COUNT_MAX } from './pipeline.hot.ts';
+import { END_MS_MAX } from './runner.ts';
 import { Worker } from './worker.ts';
-
-/** How long an orderly end waits for clients to read their last replies. */
-export const END_MS_MAX = 400;
 
 /** What a room is made from: plain data, so that it can go to another thread. */
 export interface RoomPlan {
@@ -110,6 +108,8 @@ export class ShardRoom {
       onTurnEnd: () => {
         this.#onTurnEnd();
       },
+      // While it ends, and while workers agree on an address, it looks at clocks and words.
+      mayRest: () => this.#state === RoomState.Serving && this.#listeners.isSettled,
     }, AHEAD_COUNT_MAX, plan.mesh, (other) => {
       this.#wake(other);
     });
@@ -137,6 +137,7 @@ export class ShardRoom {
 
   /** Ends the wait of another worker. */
   #wake(other: number): void {
+    this.#engine.ring?.(other);
     const words = this.#words;
     const eventfd = words?.eventfdOf(other) ?? -1;
     if (words !== undefined && eventfd >= 0) this.#engine.signal?.(eventfd, words.ringOf(other));

@@ -1,8 +1,9 @@
 /**
- * The program of a shard's own thread: opens a loop engine, makes the room, and turns the engine
- * until it has ended. It never returns to Node's loop before that: nothing here may wait for a
- * promise, a timer or a message. What is asked of it stands in ThreadControl and is looked at
- * after every turn, so at least every 100 ms.
+ * The program of a shard's own thread: opens an engine, makes the room, and lives until it has
+ * ended. A loop engine is turned here and never returns to Node's loop: nothing may wait for a
+ * promise, a timer or a message; what is asked stands in ThreadControl and is looked at after every
+ * turn, so at least once a second. On node:net, as one of several workers, the thread is in Node's
+ * loop: a message says that something is asked, another worker rings by a port (node-thread.ts).
  * Started by ThreadRunner and by nobody else; importing it anywhere else is a mistake.
  */
 import type { MessagePort } from 'node:worker_threads';
@@ -10,6 +11,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '@kora/core';
 import { withLoopEngine } from './io/choose-engine.ts';
 import type { LoopEngine } from './io/engine.ts';
+import { NodeThread } from './node-thread.ts';
 import { ProcessWords } from './mesh/process-words.ts';
 import type { Log } from './log.ts';
 import type { RoomHost } from './shard-room.ts';
@@ -37,8 +39,13 @@ class ShardThread {
 
   /** From the first to the last moment of the thread. */
   run(): void {
+    const { io } = this.#plan;
     try {
-      const used = withLoopEngine(this.#plan.io, ({ engine, reason }) => ({
+      if (typeof io === 'object') {
+        this.#runOnNode(new NodeThread(this.#plan.room, io));
+        return;
+      }
+      const used = withLoopEngine(io, ({ engine, reason }) => ({
         engine, room: new ShardRoom(this.#plan.room, engine, reason, this.#host()),
       }));
       if (typeof used === 'string') {
@@ -46,6 +53,7 @@ class ShardThread {
         return;
       }
       this.#control.lend(used.engine.wakeDescriptor);
+      this.#lendBell(used.engine);
       this.#serve(used.room, used.engine);
     } catch (cause) {
       this.#say({ kind: 'refused', error: errorText(asError(cause)) });
@@ -53,15 +61,22 @@ class ShardThread {
     }
   }
 
+  /** Tells the other workers how to wake this one. */
+  #lendBell(engine: LoopEngine): void {
+    const { mesh } = this.#plan.room;
+    if (mesh === undefined) return;
+    const words = new ProcessWords(mesh.workerCount, mesh.words);
+    words.setBell(mesh.index, engine.shareWake(), engine.ringDescriptor);
+  }
+
   /**
    * Waits for the other workers of the process, then for the port they share. False when this
    * thread was asked to end meanwhile, or another did.
    */
-  #meet(room: ShardRoom, engine: LoopEngine): boolean {
+  #meet(room: ShardRoom): boolean {
     const { mesh } = this.#plan.room;
     if (mesh === undefined) return true;
     const words = new ProcessWords(mesh.workerCount, mesh.words);
-    words.setBell(mesh.index, engine.shareWake(), engine.ringDescriptor);
     while (!room.meet()) if (this.#isAskedToEnd(room)) return false;
     if (mesh.index === 0) return true;
     let port = -1;
@@ -81,24 +96,51 @@ class ShardThread {
 
   #serve(room: ShardRoom, engine: LoopEngine): void {
     try {
-      if (!this.#meet(room, engine)) return;
-      room.listen((error) => {
-        if (error === null) {
-          this.#say({ kind: 'listening', io: engine.name });
-          return;
-        }
-        this.#say({ kind: 'refused', error: errorText(error) });
-        room.end();
-      });
+      if (!this.#meet(room)) return;
+      this.#listen(room, engine.name);
       do {
-        const asked = this.#control.asked();
-        if (asked === Asked.End) room.end();
-        else if (asked === Asked.Stop) room.stop();
-        if (this.#linesDropped > 0) this.#sayDropped();
+        this.#obey(room);
       } while (engine.turn(room.mayWait()));
     } catch (cause) {
       room.fail(asError(cause));
     }
+  }
+
+  #listen(room: ShardRoom, io: string): void {
+    room.listen((error) => {
+      if (error === null) {
+        this.#say({ kind: 'listening', io });
+        return;
+      }
+      this.#say({ kind: 'refused', error: errorText(error) });
+      room.end();
+    });
+  }
+
+  /** Does what is asked. */
+  #obey(room: ShardRoom): void {
+    const asked = this.#control.asked();
+    if (asked === Asked.End) room.end();
+    else if (asked === Asked.Stop) room.stop();
+    if (this.#linesDropped > 0) this.#sayDropped();
+  }
+
+  /** Returns when the room listens or is about to; Node's loop does the rest. */
+  #runOnNode(thread: NodeThread): void {
+    const room = thread.open({ ...this.#host(), onStopping: () => undefined }, () => {
+      this.#obey(room);
+    });
+    // What the engine lets out would end the thread without a word to the others.
+    process.on('uncaughtException', (cause) => {
+      room.fail(cause);
+    });
+    if (!this.#meet(room)) return;
+    // It also keeps the thread alive, until the room has ended.
+    this.#port.on('message', () => {
+      this.#obey(room);
+    });
+    this.#listen(room, 'node');
+    thread.begin();
   }
 
   #host(): RoomHost {
@@ -114,9 +156,11 @@ class ShardThread {
       },
       onFailure: (cause) => {
         this.#say({ kind: 'failed', error: errorText(cause) });
+        this.#port.unref();
       },
       onEnded: () => {
         this.#say({ kind: 'ended' });
+        this.#port.unref();
       },
     };
   }

@@ -1,14 +1,14 @@
 /**
- * Several workers end together, on every loop engine that this machine offers: in order while
+ * Several workers end together, on every engine that this machine offers: in order while
  * clients are served, and with their process whatever ends that. Needs a build.
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { RawClient } from './testing/raw-client.ts';
-import { LOOP_ENGINES, ThreadedServer, until } from './testing/threaded-server.ts';
+import { WORKER_ENGINES, ThreadedServer, until } from './testing/threaded-server.ts';
 
-describe.each(LOOP_ENGINES)('the end of three workers, io %s', (io) => {
+describe.each(WORKER_ENGINES)('the end of three workers, io %s', (io) => {
   it('comes in the middle of traffic, with replies that are whole', async () => {
     const served = await ThreadedServer.start({ io, workers: 3 });
     const clients = await served.connectMany(12);

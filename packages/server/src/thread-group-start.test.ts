@@ -1,5 +1,5 @@
 /**
- * Several workers on threads of their own, on every loop engine that this machine offers: they
+ * Several workers on threads of their own, on every engine that this machine offers: they
  * share one address that nobody else has, start all or none, and leave nothing behind. Threads run
  * the built files: needs a build.
  */
@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createServer } from './server.ts';
 import { RawClient } from './testing/raw-client.ts';
-import { isServed, LOOP_ENGINES, ThreadedServer, until } from './testing/threaded-server.ts';
+import { isServed, WORKER_ENGINES, ThreadedServer, until } from './testing/threaded-server.ts';
 
 /** Descriptors and threads of this process. */
 const inProcess = (): number[] =>
@@ -36,7 +36,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-describe.each(LOOP_ENGINES)('the start of several workers, io %s', (io) => {
+describe.each(WORKER_ENGINES)('the start of several workers, io %s', (io) => {
   const make = (workers: number, settings: Record<string, string | number>) =>
     createServer({
       io, workers, settings: { bind: '127.0.0.1', ...settings }, onLog: () => undefined,

@@ -1,6 +1,6 @@
 /**
  * Three workers on real threads answer every connection byte for byte as one worker does: random
- * pipelines, cut at random bytes, of commands on keys that are each connection's own, on every loop
+ * pipelines, cut at random bytes, of commands on keys that are each connection's own, on every
  * engine that this machine offers; some clients end their half after the last request, some vanish
  * in the middle. And what connections do to the same keys together adds up. Needs a build.
  */
@@ -9,7 +9,7 @@ import { connect } from 'node:net';
 import { SeededChance } from '@kora/core';
 import { encodeRequest } from '@kora/protocol';
 import { describe, expect, it } from 'vitest';
-import { LOOP_ENGINES, ThreadedServer } from './testing/threaded-server.ts';
+import { WORKER_ENGINES, ThreadedServer } from './testing/threaded-server.ts';
 
 const SEED = 20_261_120;
 const CONNECTIONS = 12;
@@ -119,7 +119,7 @@ async function expectedReplies(port: number, connection: number): Promise<Buffer
   return replies;
 }
 
-describe.each(LOOP_ENGINES)('three workers under traffic, io %s', (io) => {
+describe.each(WORKER_ENGINES)('three workers under traffic, io %s', (io) => {
   it('answer as one does, byte for byte', async () => {
     const one = await ThreadedServer.start({ io, workers: 1 });
     const three = await ThreadedServer.start({ io, workers: 3 });

@@ -1,15 +1,17 @@
 /**
- * Workers sleep in the kernel and are woken by each other: at once when there is something for
- * them, and else about ten times a second. Counted inside the threads, or against workers that
- * cannot wake each other and so wait for their ticks. The connections of a process are dealt out to
- * all of its workers. Needs a build.
+ * Workers sleep in the kernel, or in Node's loop, and are woken by each other: at once when there
+ * is something for them, and else once a second, or ten times while they have something to do.
+ * Counted inside the threads, or against workers that cannot wake each other and so wait for their
+ * ticks. The connections of a process are dealt out to all of its workers. Needs a build.
  */
 import { describe, expect, it } from 'vitest';
-import { changedThread, GroupRun, LOOP_ENGINES, until } from './testing/threaded-server.ts';
+import { changedThread, GroupRun, WORKER_ENGINES, until } from './testing/threaded-server.ts';
 
-const TICKS = 15;
+/** Looked at in a worker at rest; a second each. */
+const TICKS = 2;
 
 const WORKER = new URL('../dist/worker.js', import.meta.url).href;
+const NODE_ENGINE = new URL('../dist/io/node-engine.js', import.meta.url).href;
 
 /** Counts a thread's turns in some ticks and says the number. */
 const counting = changedThread('shard-room.js', `
@@ -23,8 +25,8 @@ const counting = changedThread('shard-room.js', `
   const { onTick } = Worker.prototype;
   Worker.prototype.onTick = function () {
     // The first ticks belong to the start.
-    if (++ticks === 5) turns = 0;
-    if (ticks === ${5 + TICKS}) this.log('warning', 'turns ' + turns);
+    if (++ticks === 3) turns = 0;
+    if (ticks === ${3 + TICKS}) this.log('warning', 'turns ' + turns);
     onTick.call(this);
   };`);
 
@@ -39,6 +41,8 @@ const accepting = changedThread('worker.js', `
 
 /** A worker that wakes nobody. */
 const silent = changedThread('mesh/process-words.js', `
+  const { NodeEngine } = await import('${NODE_ENGINE}');
+  NodeEngine.prototype.ring = () => undefined;
   parts.ProcessWords.prototype.eventfdOf = () => -1;`);
 
 /** Milliseconds for so many commands one by one, two thirds of them for another worker. */
@@ -50,7 +54,7 @@ async function latencyMs(run: GroupRun, count: number): Promise<number> {
   return performance.now() - startedMs;
 }
 
-describe.each(LOOP_ENGINES)('the wake-ups of workers, io %s', (io) => {
+describe.each(WORKER_ENGINES)('the wake-ups of workers, io %s', (io) => {
   it('come at once; without them everything waits for a tick', async () => {
     const deaf = await GroupRun.start(io, 3, () => silent);
     const slow = await latencyMs(deaf, 10);

@@ -5,14 +5,20 @@
  * when they wake each other is closed here, when none of them is left.
  */
 import { closeSync } from 'node:fs';
-import { createSharedMemory, Fault, MemoryBudget, MeshControl } from '@kora/core';
+import type { MessagePort } from 'node:worker_threads';
+import { MessageChannel } from 'node:worker_threads';
+import { createSharedMemory, Fault, MemoryBudget, MeshControl } from '@kora/core/control';
 import type { LoopChoice } from './io/choose-engine.ts';
 import { MEMORY_BYTES, LOW_BYTES } from './shard-memory.ts';
 import type { MeshPlan } from './mesh/mesh-plan.ts';
 import { ProcessWords } from './mesh/process-words.ts';
 import type { Runner, RunnerHost, Started } from './runner.ts';
 import type { RoomPlan } from './shard-room.ts';
+import type { ThreadIo } from './thread-messages.ts';
 import { ThreadRunner } from './thread-runner.ts';
+
+/** The engine of all threads: one with a loop of its own, or the one on node:net and why. */
+export type GroupIo = LoopChoice | { readonly nodeBecause: string };
 
 /** What all threads of a group share. */
 type Shared = Omit<MeshPlan, 'index'>;
@@ -34,15 +40,17 @@ export class ThreadGroup implements Runner {
    * @throws {Fault} OUT_OF_MEMORY when the system has no address space for all memories
    */
   constructor(
-    plan: RoomPlan, io: LoopChoice, workerCount: number, host: RunnerHost,
+    plan: RoomPlan, io: GroupIo, workerCount: number, host: RunnerHost,
     program: (worker: number) => URL | undefined = () => undefined,
   ) {
     this.#host = host;
     this.#words = new ProcessWords(workerCount);
     const shared = sharedBy(workerCount, this.#words);
+    const ios = threadIos(io, workerCount);
     this.#runners = Array.from({ length: workerCount }, (_, index) => {
       const mesh: MeshPlan = { ...shared, index };
-      const runner: ThreadRunner = new ThreadRunner({ ...plan, mesh }, io, {
+      const threadIo = ios[index] ?? 'auto';
+      const runner: ThreadRunner = new ThreadRunner({ ...plan, mesh }, threadIo, {
         log: host.log,
         onMoved: (at) => {
           if (index === 0) host.onMoved(at);
@@ -135,4 +143,20 @@ function sharedBy(workerCount: number, words: ProcessWords): Shared {
     const message = `the system has no address space for ${workerCount} workers`;
     throw new Fault('OUT_OF_MEMORY', message, { cause });
   }
+}
+
+/** What each thread is told of its engine; on node:net every two of them get a pair of ports. */
+function threadIos(io: GroupIo, workerCount: number): ThreadIo[] {
+  if (typeof io === 'string') return Array.from({ length: workerCount }, () => io);
+  const bells = Array.from({ length: workerCount }, () =>
+    Array.from({ length: workerCount }, (): MessagePort | null => null));
+  bells.forEach((row, worker) => {
+    for (let other = 0; other < worker; other++) {
+      const { port1, port2 } = new MessageChannel();
+      row[other] = port1;
+      const back = bells[other];
+      if (back !== undefined) back[worker] = port2;
+    }
+  });
+  return bells.map((row) => ({ reason: io.nodeBecause, bells: row }));
 }

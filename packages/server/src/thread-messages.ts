@@ -1,19 +1,32 @@
 /**
- * What the thread of a shard is started with and what it says: plain data, copied between threads.
+ * What the thread of a shard is started with and what it says: plain data, copied between threads,
+ * and ports, which move.
  * In this direction messages work although the thread never returns to Node's loop. The order of
  * messages is the order of events; `ended` or `failed` is the last.
  */
-import type { FaultCode } from '@kora/core';
-import { Fault } from '@kora/core';
+import type { MessagePort } from 'node:worker_threads';
+import type { FaultCode } from '@kora/core/control';
+import { Fault } from '@kora/core/control';
 import type { LoopChoice } from './io/choose-engine.ts';
 import type { ListeningAt } from './listeners.ts';
 import type { LogLevel } from './log.ts';
 import type { RoomPlan } from './shard-room.ts';
 
+/** What a thread on node:net is started with: it returns to Node's loop, so messages reach it. */
+export interface NodeIo {
+  /** Why this engine, for INFO and the log. */
+  readonly reason: string;
+  /** To each other worker, by its number; any message rings there. None at its own number. */
+  readonly bells: readonly (MessagePort | null)[];
+}
+
+/** The engine of a thread: one with a loop of its own, or the one on node:net. */
+export type ThreadIo = LoopChoice | NodeIo;
+
 /** The thread's `workerData`. */
 export interface ThreadPlan {
   readonly room: RoomPlan;
-  readonly io: LoopChoice;
+  readonly io: ThreadIo;
   /** Of a ThreadControl. */
   readonly control: SharedArrayBuffer;
 }

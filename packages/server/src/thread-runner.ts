@@ -3,20 +3,20 @@
  * thread waits in the kernel, where V8 cannot interrupt it, so whatever ends it has to write its
  * eventfd: an orderly end, the end of the process (a listener on 'exit' covers process.exit and
  * uncaught exceptions), and a thread that is terminated because a command runs too long. The
- * engine's tick of 100 ms is the net under all of them.
+ * engine's tick, at least one a second, is the net under all of them.
  * The file lies directly under src, so that ../dist is right from src and from dist.
  */
+import type { MessagePort } from 'node:worker_threads';
 import { Worker } from 'node:worker_threads';
-import { Fault } from '@kora/core';
-import type { LoopChoice } from './io/choose-engine.ts';
+import { Fault } from '@kora/core/control';
 import type { Runner, RunnerHost, Started } from './runner.ts';
+import { END_MS_MAX } from './runner.ts';
 import type { RoomPlan } from './shard-room.ts';
-import { END_MS_MAX } from './shard-room.ts';
 import { Asked, ThreadControl } from './thread-control.ts';
-import type { ThreadMessage, ThreadPlan } from './thread-messages.ts';
+import type { ThreadIo, ThreadMessage, ThreadPlan } from './thread-messages.ts';
 import { errorOf } from './thread-messages.ts';
 
-const PROGRAM = new URL('../dist/shard-thread.js', import.meta.url);
+const PROGRAM = new URL('../dist/shard-start.js', import.meta.url);
 /** After this a thread that was asked to end is terminated: its shard is in a long command. */
 const TERMINATE_MS = END_MS_MAX + 250;
 
@@ -40,7 +40,7 @@ export class ThreadRunner implements Runner {
   /** It lives elsewhere. */
   readonly room = undefined;
   readonly #plan: RoomPlan;
-  readonly #io: LoopChoice;
+  readonly #io: ThreadIo;
   readonly #host: RunnerHost;
   readonly #program: URL;
   readonly #control = new ThreadControl();
@@ -55,7 +55,7 @@ export class ThreadRunner implements Runner {
   #terminator: NodeJS.Timeout | undefined;
 
   /** @param program what the thread runs; another one for tests only */
-  constructor(plan: RoomPlan, io: LoopChoice, host: RunnerHost, program: URL = PROGRAM) {
+  constructor(plan: RoomPlan, io: ThreadIo, host: RunnerHost, program: URL = PROGRAM) {
     this.#plan = plan;
     this.#io = io;
     this.#host = host;
@@ -68,6 +68,7 @@ export class ThreadRunner implements Runner {
     // Without execArgv it would inherit conditions and loaders that are meant for this thread.
     const thread = new Worker(this.#program, {
       workerData: plan, execArgv: [], name: `kora shard ${this.#plan.mesh?.index ?? 0}`,
+      transferList: portsOf(this.#io),
     });
     this.#thread = thread;
     enter(this.#control);
@@ -85,13 +86,19 @@ export class ThreadRunner implements Runner {
   end(): void {
     const thread = this.#thread;
     if (thread === undefined || this.#terminator !== undefined) return;
-    this.#control.ask(Asked.End);
+    this.#ask(thread, Asked.End);
     this.#terminator = setTimeout(() => {
       this.#host.log('warning', 'a command runs on; the thread of the shard is terminated');
       this.#isOver = true;
-      this.#control.ask(Asked.Stop);
+      this.#ask(thread, Asked.Stop);
       void thread.terminate();
     }, TERMINATE_MS);
+  }
+
+  /** A thread in the kernel is woken by its eventfd, one in Node's loop by any message. */
+  #ask(thread: Worker, what: Asked): void {
+    this.#control.ask(what);
+    if (typeof this.#io === 'object') thread.postMessage(what);
   }
 
   #take(message: ThreadMessage): void {
@@ -146,4 +153,9 @@ export class ThreadRunner implements Runner {
     this.#onStarted = undefined;
     tell?.(started);
   }
+}
+
+/** What has to move to the thread. */
+function portsOf(io: ThreadIo): MessagePort[] {
+  return typeof io === 'string' ? [] : io.bells.filter((bell) => bell !== null);
 }

@@ -23,6 +23,34 @@ it('is the mean over sixteen samples', () => {
   expect(traffic.operations.mean).toBe(0);
 });
 
+it('counts a look that comes late for as many spans as it spans', () => {
+  const stats = new Statistics(1);
+  const traffic = new Traffic();
+  traffic.sample(1000, stats);
+  stats.counts[Stat.Commands] = 160;
+  traffic.sample(1400, stats);
+  expect(traffic.operations.mean).toBe(100); // 160 within the last 1.6 s.
+  traffic.sample(2000, stats);
+  expect(traffic.operations.mean).toBe(100);
+  traffic.sample(2900, stats);
+  expect(traffic.operations.mean).toBe(25); // A span of 100 ms of the four is left.
+  traffic.sample(9000, stats);
+  expect(traffic.operations.mean).toBe(0);
+});
+
+it('takes no sample of less than half a span: what is read twice stays', () => {
+  const stats = new Statistics(1);
+  const traffic = new Traffic();
+  traffic.sample(1000, stats);
+  stats.counts[Stat.Commands] = 16;
+  traffic.sample(1100, stats);
+  stats.counts[Stat.Commands] = 1000;
+  traffic.sample(1149, stats);
+  expect(traffic.operations.mean).toBe(10);
+  traffic.sample(1200, stats);
+  expect(traffic.operations.mean).toBe(10 + 984 / 1.6);
+});
+
 it('survives reset counters and a clock set back', () => {
   const stats = new Statistics(1);
   const traffic = new Traffic();

@@ -21,6 +21,7 @@ import { AHEAD_COUNT_MAX } from './pipeline.hot.ts';
 import { ReplyChunks } from './reply-chunks.ts';
 import { Requests } from './requests.ts';
 import { RespSink } from './resp-sink.ts';
+import { Rest } from './rest.ts';
 import { Hold, Session } from './session.ts';
 import { SessionTable } from './session-table.ts';
 import { Traffic } from './traffic.ts';
@@ -35,8 +36,10 @@ export interface WorkerHost {
   onFailure(error: Error): void;
   /** SHUTDOWN was asked for. */
   onShutdown(): void;
-  /** All of a turn was done, at least one every 100 ms. */
+  /** All of a turn was done. */
   onTurnEnd?(): void;
+  /** False: it looks at something in onTurnEnd that needs a tick every TICK_MS. */
+  mayRest?(): boolean;
 }
 
 const nobodyWakes = (): void => undefined;
@@ -55,6 +58,7 @@ export class Worker implements EngineHandler {
   readonly host: WorkerHost;
   readonly #input: Input;
   readonly #requests: Requests;
+  readonly #rest = new Rest(this);
   #nextId = 1;
   /** Sessions whose gate said wait, in the order they stopped. */
   readonly #parked = new Set<Session>();
@@ -89,6 +93,9 @@ export class Worker implements EngineHandler {
     this.sink = new RespSink(memory, this.chunks, nobody);
     this.#input = new Input(memory, shard.ropes);
     this.mesh = plan === undefined ? null : new MeshNode(this, plan, wake);
+    shard.engine.settings.bind('pipeline-order', ({ number }) => {
+      if (this.mesh !== null) this.mesh.origin.order = number;
+    });
     this.#requests = new Requests(this, this.#input, aheadCountMax);
     engine.start(memory, this);
   }
@@ -117,6 +124,8 @@ export class Worker implements EngineHandler {
   onTurnStart(): void {
     this.shard.refreshClock();
     if (this.mesh !== null) this.shard.pause.look();
+    // What this turn brings did not happen during the rest before it.
+    if (this.#rest.isResting) this.traffic.sample(this.shard.nowMs, this.shard.stats);
   }
 
   onTurnEnd(): void {
@@ -129,6 +138,19 @@ export class Worker implements EngineHandler {
     const { failure } = this.shard;
     if (failure !== null) this.host.onFailure(failure);
     this.host.onTurnEnd?.();
+    this.#rest.onTurnEnd();
+  }
+
+  /**
+   * How long a tick has nothing to do unless something happens meanwhile; asked after a tick.
+   * @param msMax the most that is of interest, ms
+   * @returns ms, 0 = ticks are to come as ever
+   */
+  restMs(msMax: number): number {
+    const { host, limits, shard, mesh } = this;
+    if (mesh?.isQuiet === false) return 0;
+    if (this.#parked.size > 0 || this.#waiting.size > 0 || !limits.mayRest(this)) return 0;
+    return host.mayRest?.() === false ? 0 : shard.maintenance.restMs(msMax);
   }
 
   onAccept(slot: number, peer: Peer): boolean {
@@ -212,6 +234,7 @@ export class Worker implements EngineHandler {
   }
 
   onTick(): void {
+    this.#rest.onTick();
     this.#retryParked();
     this.#endWaits();
     this.limits.onTick(this);

@@ -4,7 +4,7 @@
  */
 import { composeShard, SeededChance, VirtualClock } from '@kora/core';
 import type { Command } from '@kora/core';
-import { serverCommands } from '@kora/server';
+import { serverCommands } from '@kora/server/commands';
 
 const KIB = 1024;
 

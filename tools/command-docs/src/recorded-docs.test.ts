@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { CommandDriver } from '@kora/core/testing';
 import type { RecordedReply } from '@kora/core/testing';
-import { serverCommands } from '@kora/server';
+import { serverCommands } from '@kora/server/commands';
 import { describe, expect, it } from 'vitest';
 
 type Plain = string | number | readonly Plain[] | Fields;

@@ -26,11 +26,12 @@ export interface SuiteParts {
 }
 
 /** Registers the tests of one server. It is started before them and ended after, and plays
- * everything, one case after the other, in one protocol after the other. */
+ * everything, one case after the other, in one protocol after the other.
+ * @param corpus what to play */
 export function describeServerCorpus(
   gaps: KnownGaps, start: () => Promise<RunningServer>, protocols: readonly Protocol[] = ['2', '3'],
+  corpus: readonly CaseFile[] = loadCorpus(),
 ): void {
-  const corpus = loadCorpus();
   const players = new Map<Protocol, Player>();
   let server: RunningServer | undefined;
   beforeAll(async () => {

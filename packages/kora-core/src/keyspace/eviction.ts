@@ -45,6 +45,8 @@ const LINES_WALKED_MAX = 4_096;
 const SPARSE_DEADLINES_SHARE = 4;
 /** Share of the arena that is filled before keys go; the rest is for growth and for fragments. */
 const ARENA_SHARE_MAX = 0.875;
+/** Of several shards one rests only while all together have leased no more than this share. */
+const RESTING_SHARE_MAX = 0.5;
 /** Steps that one slice of freeing flushed databases counts for. */
 const LAZY_FREE_STEP_COST = 128;
 
@@ -93,6 +95,19 @@ export class Evictor {
     const hasArena = this.#arenaExcessBytes() <= 0;
     if (isCalm && hasArena && this.#shard.usedBytes() <= this.leasedBytes) return true;
     return (this.#settle() && hasArena) || this.#makeRoom();
+  }
+
+  /**
+   * True when no key of this shard has to go unless a command of its own runs. What other shards
+   * add may make it go all the same: so only while the limit is far.
+   */
+  mayRest(): boolean {
+    const limitBytes = this.#shard.settings.maxmemoryBytes;
+    if (limitBytes === 0) return true;
+    if (this.#isOver || limitBytes !== this.#limitSeen) return false;
+    if (this.#arenaExcessBytes() > 0) return false;
+    const isAlone = this.#budget.shardCount === 1;
+    return isAlone || this.#budget.totalLeasedBytes() <= limitBytes * RESTING_SHARE_MAX;
   }
 
   /** Bytes in the arena above its share, at most 0 when there are none or none may be evicted. */

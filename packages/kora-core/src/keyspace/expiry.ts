@@ -66,7 +66,7 @@ export class ActiveExpiry {
 
   constructor(shard: Shard) {
     this.#shard = shard;
-    this.#oldWheel = new TimingWheel(shard.memory, shard.memory.arenaAllocator, WHEEL_TICK_MS);
+    this.#oldWheel = new TimingWheel(shard.memory, shard.memory.arenaAllocator);
   }
 
   /** True while a wheel is being replaced. */
@@ -102,6 +102,21 @@ export class ActiveExpiry {
       shard.stats.counts[at] = (shard.stats.counts[at] ?? 0) + 1;
     }
     return hasMore || this.#unfinished.length > 0;
+  }
+
+  /** Ms until `step` has something to do, unless a command runs meanwhile; at most `msMax`. */
+  restMs(msMax: number): number {
+    const shard = this.#shard;
+    if (!shard.settings.isActiveExpireOn || shard.isReplaying) return msMax;
+    if (this.#rebuilt !== null || this.#unfinished.length > 0) return 0;
+    const { baseMs, databases } = shard.keyspace;
+    let earliestMs = shard.nowMs + msMax;
+    for (const { wheel } of databases) {
+      if (wheel.recordCount() === 0) continue;
+      const dueMs = baseMs + (wheel.targetTick() + wheel.ticksToNext()) * WHEEL_TICK_MS;
+      if (dueMs < earliestMs) earliestMs = dueMs;
+    }
+    return Math.max(0, earliestMs - shard.nowMs);
   }
 
   /** Goes on with the keys that had more due elements than the last slice removed. */

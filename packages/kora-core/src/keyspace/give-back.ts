@@ -54,6 +54,18 @@ export class GiveBack {
     return this.#isActive;
   }
 
+  /** Ms until `step` has something to do, unless memory is freed meanwhile; at most `msMax`. */
+  restMs(msMax: number): number {
+    const { advisor, arenaAllocator } = this.#shard.memory;
+    if (advisor === null) return msMax;
+    if (this.#isActive) return 0;
+    const { runs } = arenaAllocator;
+    const hasDirtyTop = runs.dirtyTopPage - runs.topPage >= DIRTY_PAGES_MIN;
+    if (!hasDirtyTop && runs.dirty.count === 0) return msMax;
+    const dueMs = this.#periodStartMs + GIVE_BACK_PERIOD_MS;
+    return Math.max(0, Math.min(msMax, dueMs - this.#shard.nowMs));
+  }
+
   /** Gives back every free page at once, however young. Cost: O(free runs + resident pages). */
   purge(): void {
     const { advisor, arenaAllocator } = this.#shard.memory;

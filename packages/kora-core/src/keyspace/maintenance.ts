@@ -42,4 +42,17 @@ export class Maintenance {
     if (used > (counts[Stat.PeakUsedBytes] ?? 0)) counts[Stat.PeakUsedBytes] = used;
     return hasMore;
   }
+
+  /**
+   * How long nothing of this falls due after a `step` that left nothing, unless a command runs
+   * meanwhile.
+   * @param msMax the most that is of interest, ms
+   * @returns ms from the shard's time, 0 = come again with the next tick
+   */
+  restMs(msMax: number): number {
+    const shard = this.#shard;
+    if (shard.pause.isActive(shard.nowMs) || !this.evictor.mayRest()) return 0;
+    if (shard.lazyFree.pending > 0 || this.evacuation.isActive) return 0;
+    return Math.min(this.expiry.restMs(msMax), this.giveBack.restMs(msMax));
+  }
 }

@@ -1,8 +1,8 @@
 /**
- * Settings of whoever puts the engine behind sockets: addresses, limits on clients, log, files, and
- * those of Redis's cluster, replication, TLS and persistence that Kora accepts without effect so
- * that a redis.conf loads. They live in the core's table because CONFIG is one table; what acts is
- * made to act by the server.
+ * Settings of whoever puts the engine behind sockets: addresses, limits on clients, log, files, the
+ * few that are Kora's own, and those of Redis's cluster, replication, TLS and persistence that Kora
+ * accepts without effect so that a redis.conf loads. They live in the core's table because CONFIG
+ * is one table; what acts is made to act by the server.
  */
 import { INT32_MAX } from './core-settings.ts';
 import {
@@ -22,7 +22,9 @@ const MIB = 1024 * 1024;
 
 const laterAcl = { inert: 'access control lists are not built yet' };
 const process = { inert: 'the process is started, named and watched by whoever runs it' };
-const ownTicks = { inert: 'background work is driven by need and by one tick of 100 ms' };
+const ownTicks = {
+  inert: 'background work is driven by need and by a tick: of 100 ms, at rest of up to 1 s',
+};
 const ownThreads = { inert: "Kora's threads are its workers: --workers" };
 
 const TITLE_VARIABLES = new Set([
@@ -217,10 +219,16 @@ const tlsSettings: readonly Setting[] = [
   integerSetting('tls-session-cache-timeout', 300, COUNT, noTls),
 ];
 
+/** What Redis has no parameter for. */
+const ownSettings: readonly Setting[] = [
+  // The places of the words are numbers of the server's PipelineOrder.
+  enumSetting('pipeline-order', 'writes', ['writes', 'strict', 'relaxed']),
+];
+
 /** The server's settings, in the order of CONFIG GET. */
 export const serverSettings: readonly Setting[] = [
   ...networkSettings, ...processSettings, ...persistenceSettings, ...replicationSettings,
-  ...clusterSettings, ...tlsSettings,
+  ...clusterSettings, ...tlsSettings, ...ownSettings,
 ];
 
 function hasKnownVariables(template: string): boolean {

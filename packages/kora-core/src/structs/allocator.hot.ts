@@ -18,6 +18,7 @@ import { assert, verify } from '../assert.ts';
 import {
   PAGE_BYTES, PAGE_REF_SHIFT, PAGE_WORD_SHIFT,
 } from './memory-layout.ts';
+import { FreedBlocks } from './freed-blocks.ts';
 import { FreeRuns } from './free-runs.hot.ts';
 import type { PageMapMemory } from './free-runs.hot.ts';
 import {
@@ -79,6 +80,7 @@ export class Allocator {
   #resumeClass: number;
   /** Free pages; for whoever gives them back to the system. @internal */
   readonly runs: FreeRuns;
+  readonly #freed: FreedBlocks;
   /** Pages of the last reserve: how much of it is still open, nobody counts. */
   #promisedPages: number;
   /** The last reserve counts on whole pages: open no slab. */
@@ -101,6 +103,7 @@ export class Allocator {
     this.#resumeSlab = new Int32Array(CLASS_COUNT);
     this.#resumeClass = 0;
     this.runs = new FreeRuns(memory, firstPage, limitPage);
+    this.#freed = new FreedBlocks();
     this.#promisedPages = 0;
     this.#isTight = false;
     this.#heldPages = 0;
@@ -443,7 +446,7 @@ export class Allocator {
     if (runs.topPage > counts[ALLOC_PEAK_PAGE]!) counts[ALLOC_PEAK_PAGE] = runs.topPage;
   }
 
-  /** Costly: walks the slab's free list, then poisons the block so that a late read shows. */
+  /** Costly: looks whether the block is free, then poisons it so that a late read shows. */
   #verifyFree(ref: number): void {
     const i32 = this.memory.i32;
     const page = ref >>> PAGE_REF_SHIFT;
@@ -459,10 +462,12 @@ export class Allocator {
     const header = slab << PAGE_WORD_SHIFT;
     const offset = ref * 8 - slab * PAGE_BYTES - SLAB_HEADER_BYTES;
     assert(offset >= 0 && offset % size === 0, 'a freed ref is the start of a block');
-    assert(offset + SLAB_HEADER_BYTES < i32[header + HEADER_BUMP]!, 'a freed block was handed out');
-    for (let free = i32[header + HEADER_FREE]!; free !== 0; free = i32[free << 1]!) {
-      assert(free !== ref, 'a block is freed once');
-    }
+    const bump = i32[header + HEADER_BUMP]!;
+    assert(offset + SLAB_HEADER_BYTES < bump, 'a freed block was handed out');
+    const opened = (bump - SLAB_HEADER_BYTES) / size;
+    const free = i32[header + HEADER_FREE]!;
+    const isFirst = this.#freed.note(i32, slab, free, i32[header + HEADER_USED]!, opened, ref);
+    assert(isFirst, 'a block is freed once');
     this.memory.kernel.fill(ref * 8, POISON, size);
   }
 }

@@ -50,17 +50,28 @@ export class MemoryPool {
    * @returns false when the pool is full: the memory is left to the collector
    */
   give(worker: WorkerMemory): boolean {
-    const memory = worker.memory;
+    if (!this.#hasRoomFor(worker.memory)) return false;
+    zeroTouched(worker);
+    return this.giveZeroed(worker.memory, worker.bytesMax);
+  }
+
+  /**
+   * Takes over a memory that its owner has zeroed, on another thread.
+   * @returns false when the pool is full: the memory is left to the collector
+   */
+  giveZeroed(memory: WebAssembly.Memory, bytesMax: number): boolean {
+    if (!this.#hasRoomFor(memory)) return false;
+    this.#pooled.push({ memory, bytesMax });
+    this.#pooledBytes += memory.buffer.byteLength;
+    return true;
+  }
+
+  #hasRoomFor(memory: WebAssembly.Memory): boolean {
     assert(
       !this.#pooled.some((pooled) => pooled.memory === memory), 'a memory is given to a pool once',
     );
-    const bytes = memory.buffer.byteLength;
     const isFull = this.#pooled.length >= this.#memoriesMax;
-    if (isFull || this.#pooledBytes + bytes > this.#bytesMax) return false;
-    zeroTouched(worker);
-    this.#pooled.push({ memory, bytesMax: worker.bytesMax });
-    this.#pooledBytes += bytes;
-    return true;
+    return !isFull && this.#pooledBytes + memory.buffer.byteLength <= this.#bytesMax;
   }
 
   /** Memories waiting. */

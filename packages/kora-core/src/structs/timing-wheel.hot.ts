@@ -15,7 +15,7 @@ import { assert } from '../assert.ts';
 import type { Allocator } from './allocator.hot.ts';
 import type { WorkerMemory } from './worker-memory.ts';
 
-/** Milliseconds of a tick unless the constructor is told otherwise. */
+/** Milliseconds of a tick, for those who tell the wheel what time it is. */
 export const WHEEL_TICK_MS = 100;
 /** Records moved between levels, and slots visited, by one take beyond what it delivers. */
 export const TOUCHES_PER_TAKE_MAX = 1_024;
@@ -65,14 +65,12 @@ const RECORD_WORDS = 2;
 const CHUNK_HEAD_WORDS = 2;
 const CHUNK_CAPACITY_MIN = 3;
 const CHUNK_CAPACITY_MAX = 31;
-const TWO_TO_32 = 4_294_967_296;
 
 /**
  * One wheel at a time over a header in the arena; binding to another header costs nothing. Without
  * a header the wheel is empty, and the first arm makes one.
  */
 export class TimingWheel {
-  readonly tickMs: number;
   /** The bound header's ref, 0 = none. */
   header: number;
   /** See WHEEL_TOUCHES and WHEEL_NOW_TICK. */
@@ -80,8 +78,7 @@ export class TimingWheel {
   private readonly memory: WorkerMemory;
   private readonly allocator: Allocator;
 
-  constructor(memory: WorkerMemory, allocator: Allocator, tickMs = WHEEL_TICK_MS) {
-    this.tickMs = tickMs;
+  constructor(memory: WorkerMemory, allocator: Allocator) {
     this.header = 0;
     this.counters = new Float64Array(WHEEL_COUNTERS);
     this.memory = memory;
@@ -138,11 +135,6 @@ export class TimingWheel {
     return bytes;
   }
 
-  /** The tick that an instant lies in. */
-  tickOfMs(ms: number): number {
-    return Math.floor(ms / this.tickMs);
-  }
-
   /** True when the next `arm` cannot fail: its memory is there. */
   reserveArm(): boolean {
     return this.allocator.reserve(ARM_BLOCKS_MAX, ARM_BYTES_MAX);
@@ -161,12 +153,6 @@ export class TimingWheel {
     const isPlaced = this.place(hash, (cursor + distance) | 0, distance | 0);
     this.memory.i32[at + (isPlaced ? RECORDS : MISSED)]!++;
     return isPlaced;
-  }
-
-  /** Adds a record for an expiry in ms since 1970, two words: due at the tick that follows it. */
-  armAt(hash: number, expireLow: number, expireHigh: number): boolean {
-    const ms = expireHigh * TWO_TO_32 + (expireLow >>> 0);
-    return this.arm(hash, Math.floor(ms / this.tickMs) + 1);
   }
 
   /** Says that it is `tick` now. O(1): the work is done by takeDue. Time never goes back. */
@@ -196,6 +182,16 @@ export class TimingWheel {
     if ((i32[at + DUE]! | i32[at + CASCADE]! | i32[at + STAGE]!) !== 0) return true;
     const f64 = this.memory.f64;
     return f64[this.header + CURSOR_DOUBLE]! < f64[this.header + TARGET_DOUBLE]!;
+  }
+
+  /**
+   * Ticks from the last one that was told until takeDue has something to look at again: records
+   * that are due, or ones to move between levels; 0 = now, HORIZON_TICKS = never.
+   */
+  ticksToNext(): number {
+    if (this.recordCount() === 0) return HORIZON_TICKS;
+    if (this.hasDue()) return 0;
+    return this.distanceToNext(this.memory.f64[this.header + CURSOR_DOUBLE]! | 0);
   }
 
   /**
@@ -417,7 +413,18 @@ export class TimingWheel {
     const cursor = f64[this.header + CURSOR_DOUBLE]!;
     const target = f64[this.header + TARGET_DOUBLE]!;
     if (cursor >= target) return false;
-    const low = cursor | 0;
+    const distance = this.distanceToNext(cursor | 0);
+    if (cursor + distance > target) {
+      f64[this.header + CURSOR_DOUBLE] = target;
+      return true;
+    }
+    f64[this.header + CURSOR_DOUBLE] = cursor + distance;
+    this.memory.i32[(this.header << 1) + STAGE] = LEVELS;
+    return true;
+  }
+
+  /** Ticks from the cursor, as a word, to the next occupied slot; HORIZON_TICKS without one. */
+  private distanceToNext(low: number): number {
     let distance = HORIZON_TICKS;
     const next0 = this.nextOccupied(0, (low + 1) & SLOT_MASK);
     if (next0 >= 0) distance = next0 + 1;
@@ -429,13 +436,7 @@ export class TimingWheel {
     if (next2 >= 0) {
       distance = Math.min(distance, (next2 + 1) * LEVEL_2_TICKS - (low & (LEVEL_2_TICKS - 1)));
     }
-    if (cursor + distance > target) {
-      f64[this.header + CURSOR_DOUBLE] = target;
-      return true;
-    }
-    f64[this.header + CURSOR_DOUBLE] = cursor + distance;
-    this.memory.i32[(this.header << 1) + STAGE] = LEVELS;
-    return true;
+    return distance;
   }
 
   /** Slots from `from` on, around the level's ring, to the first occupied one; -1 when none is. */

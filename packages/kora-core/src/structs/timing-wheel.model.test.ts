@@ -91,8 +91,13 @@ describe('TimingWheel against a sorted list', () => {
           model.delete(hash);
         }
         let late = 0;
-        for (const due of model.values()) if (due <= now) late++;
+        let earliest = Infinity;
+        for (const due of model.values()) {
+          if (due <= now) late++;
+          if (due < earliest) earliest = due;
+        }
         expect(late, context).toBe(0);
+        checkAtMost(now + wheel.ticksToNext(), earliest, context);
         expect(wheel.recordCount(), context).toBe(model.size);
         expect(memory.arenaAllocator.usedBytes(), context).toBe(wheel.heldBytes());
       }
@@ -100,6 +105,25 @@ describe('TimingWheel against a sorted list', () => {
       expect(memory.arenaAllocator.usedBytes()).toBe(0);
     });
   }
+
+  it.each([1, 500, 1_023, 1_024, 90_000, DAY_TICKS, 40 * DAY_TICKS])(
+    'has to be looked at seldom before a record that is due in %i ticks', (distance) => {
+      const memory = newMemory();
+      const wheel = new TimingWheel(memory, memory.arenaAllocator);
+      const out = new Int32Array(1);
+      wheel.create(NOW_TICK);
+      expect(wheel.ticksToNext()).toBe(HORIZON_TICKS);
+      wheel.arm(5, NOW_TICK + distance);
+      let taken = 0;
+      let looks = 0;
+      for (; taken === 0; looks++) {
+        expect(wheel.ticksToNext()).toBeGreaterThan(0);
+        wheel.advanceTo(wheel.targetTick() + wheel.ticksToNext());
+        while (wheel.hasDue()) taken += wheel.takeDue(out, 1);
+      }
+      expect(wheel.targetTick()).toBe(NOW_TICK + distance);
+      expect(looks).toBeLessThanOrEqual(3);
+    });
 
   it('delivers in the order of ticks', () => {
     const memory = newMemory();
@@ -162,7 +186,7 @@ describe('TimingWheel, bounds', () => {
     const memory = newMemory();
     const wheel = new TimingWheel(memory, memory.arenaAllocator);
     wheel.create(NOW_TICK);
-    wheel.armAt(77, 0xffff_ffff | 0, 0x7fff_ffff);
+    wheel.arm(77, Number.MAX_SAFE_INTEGER);
     const out = new Int32Array(4);
     wheel.advanceTo(NOW_TICK + HORIZON_TICKS - 1);
     while (wheel.hasDue()) expect(wheel.takeDue(out, 4)).toBe(0);
@@ -171,23 +195,6 @@ describe('TimingWheel, bounds', () => {
     while (wheel.hasDue()) taken += wheel.takeDue(out, 4);
     expect(taken).toBe(1);
     expect(out[0]).toBe(77);
-  });
-
-  it('takes an expiry in ms for the first tick that begins after it', () => {
-    const memory = newMemory();
-    const wheel = new TimingWheel(memory, memory.arenaAllocator);
-    wheel.create(wheel.tickOfMs(1_700_000_000_000));
-    const expireMs = 1_700_000_012_300;
-    const high = Math.floor(expireMs / 2 ** 32);
-    wheel.armAt(5, (expireMs - high * 2 ** 32) | 0, high);
-    const out = new Int32Array(1);
-    wheel.advanceTo(wheel.tickOfMs(expireMs));
-    while (wheel.hasDue()) expect(wheel.takeDue(out, 1)).toBe(0);
-    wheel.advanceTo(wheel.tickOfMs(expireMs + 100));
-    expect(wheel.hasDue()).toBe(true);
-    let taken = 0;
-    while (wheel.hasDue()) taken += wheel.takeDue(out, 1);
-    expect(taken).toBe(1);
   });
 
   it('costs 8.3 bytes a record where slots are well filled, and small blocks where not', () => {

@@ -3,7 +3,7 @@
  * have in common before anything is understood. Every refusal of configuration is made here, so
  * each is one line that says where, what, and what is allowed.
  */
-import { Fault } from '@kora/core';
+import { Fault } from '@kora/core/control';
 
 /** How the value was written, where a syntax tells: redis.conf and flags only have words. */
 export type ValueForm = 'words' | 'text' | 'list' | 'integer' | 'boolean';

@@ -4,7 +4,7 @@
  * checked and then accepted only with the value that leaves the thing switched off, so nobody
  * believes it runs.
  */
-import { MESH_WORKER_COUNT_MAX } from '@kora/core';
+import { MESH_WORKER_COUNT_MAX } from '@kora/core/control';
 import { MEMORY_ADVICES } from '../io/native/memory-advisor.ts';
 import type { MemoryAdvice } from '../io/native/memory-advisor.ts';
 import type { IoChoice } from '../options.ts';

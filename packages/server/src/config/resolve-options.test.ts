@@ -53,6 +53,7 @@ describe('files', () => {
       'maxmemory-policy = "allkeys-lru"',
       'protected_mode = false',
       'memory_advice = "huge-pages"',
+      'pipeline_order = "relaxed"',
       'timeout = 30',
       '"client-output-buffer-limit" = "normal 1mb 0 0"',
       'save = ""',
@@ -65,7 +66,7 @@ describe('files', () => {
     expect(options.settings).toMatchObject({
       bind: '127.0.0.1 ::1', port: '7000', loglevel: 'warning', requirepass: 'a "word"',
       unixsocket: '/run/kora.sock', maxmemory: '104857600', 'maxmemory-policy': 'allkeys-lru',
-      'protected-mode': 'no', timeout: '30', save: '',
+      'protected-mode': 'no', timeout: '30', save: '', 'pipeline-order': 'relaxed',
     });
     expect(options.settings?.['client-output-buffer-limit']).toMatch(/^normal 1048576 0 0 slave /);
     expect(options.configFile).toBeUndefined();

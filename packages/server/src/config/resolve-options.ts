@@ -5,8 +5,8 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Fault, Settings } from '@kora/core';
-import type { Setting } from '@kora/core';
+import { Fault, Settings } from '@kora/core/control';
+import type { Setting } from '@kora/core/control';
 import { logLevelOf } from '../log.ts';
 import type { MemoryAdvice } from '../io/native/memory-advisor.ts';
 import type { IoChoice, ServerOptions } from '../options.ts';

@@ -5,13 +5,30 @@
 import { closeSync, fstatSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { EngineRig, engineKinds, until } from '../testing/engine-rig.ts';
+import {
+  EngineRig, engineKinds, nodeAmongOthers, someTurns, until,
+} from '../testing/engine-rig.ts';
+import type { EngineKind } from '../testing/engine-rig.ts';
 import type { LoopEngine } from './engine.ts';
 import { openEpoll } from './epoll/epoll-engine.ts';
+import { loadLibc } from './native/libc.ts';
+import type { PortSharing } from './node-listening.ts';
+import { hasReusePort, portSharing } from './node-listening.ts';
 import { openUring } from './uring/uring-engine.ts';
 
 const rigs: EngineRig[] = [];
-const loops = engineKinds().filter(({ isLoop }) => isLoop);
+
+/** Ways of node:net that can be had here. */
+const nodeWays: PortSharing[] = [];
+if (typeof loadLibc() !== 'string') nodeWays.push('descriptor');
+if (hasReusePort(process.versions.node)) nodeWays.push('option');
+
+const loops = [
+  ...engineKinds().filter(({ isLoop }) => isLoop),
+  ...nodeWays.map((way): EngineKind => ({
+    name: `node by ${way}`, isLoop: false, open: () => nodeAmongOthers(0, way),
+  })),
+];
 
 afterEach(() => {
   const broken = rigs.splice(0).flatMap((rig) => {
@@ -21,7 +38,7 @@ afterEach(() => {
   expect(broken).toEqual([]);
 });
 
-function open(kind: (typeof loops)[number]): EngineRig {
+function open(kind: EngineKind): EngineRig {
   const rig = new EngineRig(kind);
   rigs.push(rig);
   return rig;
@@ -36,6 +53,7 @@ describe.each(loops)('listening together on the engine $name', (kind) => {
     await until(() => first.connections.length + next.connections.length === 60);
     expect(Math.min(first.connections.length, next.connections.length)).toBeGreaterThan(5);
     first.engine.stopListening(listener);
+    await someTurns();
     const before = next.connections.length;
     await next.connect({ port });
     await until(() => next.connections.length === before + 1);
@@ -55,6 +73,33 @@ describe.each(loops)('listening together on the engine $name', (kind) => {
         code: 'ADDRESS_IN_USE',
       });
     }
+  });
+});
+
+describe('listening together on node:net where a port cannot be shared', () => {
+  const worker = (index: number): EngineRig => open({
+    name: 'node', isLoop: false, open: () => nodeAmongOthers(index, 'first only'),
+  });
+
+  it('is the first worker\'s alone, at every change of address', async () => {
+    const [first, next] = [worker(0), worker(1)];
+    for (const sharing of ['first', 'next'] as const) {
+      const { port, listener } = await first.listen({ sharing });
+      expect((await next.listen({ sharing: 'next', port })).port).toBe(port);
+      const before = first.connections.length;
+      for (let i = 0; i < 5; i++) await first.connect({ port });
+      await until(() => first.connections.length === before + 5);
+      first.engine.stopListening(listener);
+    }
+    expect(next.connections).toEqual([]);
+  });
+
+  it('is chosen last: by the version of Node where there is no koffi', () => {
+    const known = ['22.12.0', '22.23.3', '23.1.0', '24.0.0', '26.10.0'];
+    const older = ['20.19.0', '20.20.2', '21.7.3', '22.11.0', '23.0.0'];
+    for (const version of known) expect(hasReusePort(version), version).toBe(true);
+    for (const version of older) expect(hasReusePort(version), version).toBe(false);
+    if (nodeWays.includes('descriptor')) expect(portSharing('20.19.0')).toBe('descriptor');
   });
 });
 

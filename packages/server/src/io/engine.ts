@@ -60,7 +60,7 @@ export interface EngineHandler {
   onSent(slot: number): void;
   /** The connection is gone, for whatever reason. Ranges it still kept are free. */
   onClosed(slot: number): void;
-  /** About every 100 ms. */
+  /** About every TICK_MS, unless tickAfter said otherwise. */
   onTick(): void;
   /** The turn asked for by requestTurn. */
   onTurn(): void;
@@ -72,6 +72,9 @@ export interface EngineHandler {
    */
   onFile?(token: number, result: number): void;
 }
+
+/** Milliseconds from one tick to the next. */
+export const TICK_MS = 100;
 
 /** Largest token of an operation on a file. */
 export const FILE_TOKEN_MAX = 2 ** 28 - 1;
@@ -131,8 +134,16 @@ export interface IoEngine {
    * @param ring the other's LoopEngine.ringDescriptor
    */
   signal?(eventfd: number, ring: number): void;
+  /** The same for engines on Node's loop: makes another worker of the process take a turn. */
+  ring?(worker: number): void;
   /** One onTurn soon; several requests are one. */
   requestTurn(): void;
+  /**
+   * Moves the next tick: it comes `ms` from now, those after it every TICK_MS as ever. The engine
+   * may be earlier where it needs a tick itself. Absent: nothing moves.
+   * @param ms TICK_MS or more, at most a minute
+   */
+  tickAfter?(ms: number): void;
   /** Stops accepting there; the address is free when it returns. */
   stopListening(listener: number): void;
   /** Ends all; nothing is called afterwards. */

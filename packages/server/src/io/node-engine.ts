@@ -3,25 +3,42 @@
  * into one region of the worker memory (node-socket.ts); a send is one socket.write, and when the
  * kernel took all of it at once the range is free when send returns. When descriptors run out
  * (EMFILE) libuv accepts and drops the newcomer, so nothing spins and accepting goes on when one is
- * free. All callbacks run on the thread's event loop, and each of them is a turn of its own:
- * libuv does not say which was the last.
+ * free. All callbacks run on the thread's event loop. Alone in its process, each of them is a turn
+ * of its own, for libuv does not say which was the last; among other workers a turn is all
+ * callbacks of one round of the loop, ended by an immediate, so that what they have for other
+ * workers leaves together, and the thread rests only when `mayRest` agrees.
  */
-import type { Server, Socket } from 'node:net';
+import type { ListenOptions, Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import type { WorkerMemory } from '@kora/core';
 import { assert } from '@kora/core';
 import type { EngineHandler, IoEngine, ListenAddress } from './engine.ts';
-import { RECEIVE_BYTES_MAX } from './engine.ts';
+import { RECEIVE_BYTES_MAX, TICK_MS } from './engine.ts';
 import {
   listenFault, listenOptions, peerOf, refusalOfAddress, removeSocketFile, setSocketMode,
 } from './node-address.ts';
+import { SharedListening } from './node-listening.ts';
+import type { PortSharing } from './node-listening.ts';
 import { readInto } from './node-socket.ts';
 
-const TICK_MS = 100;
 /** Refused connections that may still be reading why. */
 const REFUSED_COUNT_MAX = 1024;
 /** How often those are ended for good. */
 const REFUSED_TICKS = 20;
+
+/** The engine's place among the workers of its process. */
+export interface NodeEnginePlace {
+  readonly index: number;
+  /**
+   * Asked at the end of a turn: true when the thread may wait, for whoever has something for it
+   * then rings; false when something is there, and another turn follows.
+   */
+  mayRest(): boolean;
+  /** Makes another thread call `wake` of its engine. */
+  ring(worker: number): void;
+  /** Another way to share addresses than the best; for tests. */
+  readonly sharing?: PortSharing;
+}
 
 /** One accepted socket. */
 class Connection {
@@ -58,8 +75,24 @@ export class NodeEngine implements IoEngine {
   #receiveAt = 0;
   #receive: Buffer = Buffer.alloc(0);
   #ticker: NodeJS.Timeout | undefined;
+  #ticks = 0;
   #isTurnRequested = false;
   #isStopped = false;
+  readonly #place: NodeEnginePlace | undefined;
+  #shared: SharedListening | undefined;
+  /** Between onTurnStart and onTurnEnd. */
+  #isInTurn = false;
+  /** An immediate is on its way. */
+  #isEndComing = false;
+  readonly #onImmediate = (): void => {
+    this.#isEndComing = false;
+    if (!this.#isStopped) this.#lastOfTurn();
+  };
+
+  /** @param place where there are other workers; absent: it is alone */
+  constructor(place?: NodeEnginePlace) {
+    this.#place = place;
+  }
 
   start(memory: WorkerMemory, handler: EngineHandler): void {
     this.#handler = handler;
@@ -67,16 +100,33 @@ export class NodeEngine implements IoEngine {
     this.#buffer = memory.low.buffer;
     this.#receiveAt = memory.lowAllocator.alloc(RECEIVE_BYTES_MAX) * 8;
     assert(this.#receiveAt !== 0, 'low memory holds a receive region');
+    const place = this.#place;
+    if (place !== undefined) {
+      this.#shared = new SharedListening(memory, place.index, place.sharing);
+    }
     this.#receive = Buffer.from(this.#buffer, this.#receiveAt, RECEIVE_BYTES_MAX);
-    let tick = 0;
-    this.#ticker = setInterval(() => {
-      if (++tick % REFUSED_TICKS === 0 && this.#refused.size > 0) this.#dropRefused();
-      handler.onTurnStart();
-      handler.onTick();
-      this.#endTurn();
-    }, TICK_MS);
+    this.tickAfter(TICK_MS);
+  }
+
+  tickAfter(ms: number): void {
+    clearTimeout(this.#ticker);
+    if (this.#isStopped) return;
+    this.#ticker = setTimeout(() => {
+      this.#tick();
+    }, this.#refused.size > 0 ? TICK_MS : ms);
     // Listeners and sockets keep the process alive; a server that was never started does not.
     this.#ticker.unref();
+  }
+
+  #tick(): void {
+    const handler = this.#handler;
+    assert(handler !== undefined, 'an engine ticks after it was started');
+    this.tickAfter(TICK_MS);
+    this.#ticks++;
+    if (this.#ticks % REFUSED_TICKS === 0 && this.#refused.size > 0) this.#dropRefused();
+    this.#enter(handler);
+    handler.onTick();
+    this.#leave();
   }
 
   listen(address: ListenAddress, done: (error: Error | null, port: number) => void): number {
@@ -95,8 +145,28 @@ export class NodeEngine implements IoEngine {
       fail(refusal);
       return listener;
     }
+    if (this.#shared === undefined || (address.sharing ?? 'none') === 'none') {
+      this.#open(server, listenOptions(address), address, fail, done);
+      return listener;
+    }
+    this.#shared.open(address, (options) => {
+      if (this.#servers[listener] !== server) return;
+      if (options === null || options instanceof Error) {
+        this.#servers[listener] = undefined;
+        done(options, address.port ?? 0);
+      } else {
+        this.#open(server, options, address, fail, done);
+      }
+    });
+    return listener;
+  }
+
+  #open(
+    server: Server, options: ListenOptions, address: ListenAddress,
+    fail: (cause: NodeJS.ErrnoException) => void, done: (error: Error | null, port: number) => void,
+  ): void {
     server.once('error', fail);
-    server.listen(listenOptions(address), () => {
+    server.listen(options, () => {
       server.removeListener('error', fail);
       // Accept errors (EMFILE, ENFILE) reach nobody else; the listener goes on with the next
       // connection.
@@ -110,7 +180,6 @@ export class NodeEngine implements IoEngine {
       const bound = server.address();
       done(null, typeof bound === 'object' && bound !== null ? bound.port : 0);
     });
-    return listener;
   }
 
   send(slot: number, at: number, bytes: number): boolean {
@@ -162,13 +231,19 @@ export class NodeEngine implements IoEngine {
   requestTurn(): void {
     if (this.#isTurnRequested || this.#isStopped) return;
     this.#isTurnRequested = true;
-    setImmediate(() => {
-      this.#isTurnRequested = false;
-      if (this.#isStopped) return;
-      this.#handler?.onTurnStart();
-      this.#handler?.onTurn();
-      this.#endTurn();
-    });
+    this.wake();
+  }
+
+  /** Another worker has something for this one, or a turn is wanted: there is one soon. */
+  wake(): void {
+    if (this.#isEndComing || this.#isStopped) return;
+    this.#isEndComing = true;
+    setImmediate(this.#onImmediate);
+  }
+
+  /** Ends the wait of another worker's thread. Only where there are others. */
+  ring(worker: number): void {
+    this.#place?.ring(worker);
   }
 
   stopListening(listener: number): void {
@@ -180,13 +255,40 @@ export class NodeEngine implements IoEngine {
   stop(): void {
     for (const server of this.#servers.splice(0)) server?.close();
     this.#isStopped = true;
-    clearInterval(this.#ticker);
+    clearTimeout(this.#ticker);
     for (const connection of this.#connections) connection?.socket.destroy();
+  }
+
+  /** Before an event. */
+  #enter(handler: EngineHandler): void {
+    if (this.#isInTurn) return;
+    this.#isInTurn = true;
+    handler.onTurnStart();
+  }
+
+  /** After an event: alone the turn ends with it, among others with the round of the loop. */
+  #leave(): void {
+    if (this.#place !== undefined) this.wake();
+    else this.#endTurn();
   }
 
   /** Unless the handler has stopped the engine within the turn. */
   #endTurn(): void {
+    this.#isInTurn = false;
     if (!this.#isStopped) this.#handler?.onTurnEnd();
+  }
+
+  /** The end of a round of the loop. */
+  #lastOfTurn(): void {
+    const handler = this.#handler;
+    if (handler === undefined) return;
+    this.#enter(handler);
+    if (this.#isTurnRequested) {
+      this.#isTurnRequested = false;
+      handler.onTurn();
+    }
+    this.#endTurn();
+    if (!this.#isStopped && this.#place?.mayRest() === false) this.wake();
   }
 
   #accept(accepted: Socket, address: ListenAddress): void {
@@ -199,15 +301,15 @@ export class NodeEngine implements IoEngine {
     const slot = this.#freeSlots.pop() ?? this.#connections.length;
     const socket = readInto(accepted, this.#receive, (bytes) => {
       if (connection.isClosing) return;
-      handler.onTurnStart();
+      this.#enter(handler);
       handler.onReceive(slot, this.#receiveAt, bytes);
-      this.#endTurn();
+      this.#leave();
     });
     const connection = new Connection(socket, () => {
       if (this.#isStopped || this.#connections[slot] !== connection) return;
-      handler.onTurnStart();
+      this.#enter(handler);
       handler.onSent(slot);
-      this.#endTurn();
+      this.#leave();
     });
     this.#connections[slot] = connection;
     // Resets end in 'close' as well; without a listener they would end the process.
@@ -217,22 +319,22 @@ export class NodeEngine implements IoEngine {
       this.#freeSlots.push(slot);
       this.#refused.delete(socket);
       if (this.#isStopped) return;
-      handler.onTurnStart();
+      this.#enter(handler);
       handler.onClosed(slot);
-      this.#endTurn();
+      this.#leave();
     });
     socket.on('end', () => {
       if (connection.isClosing) {
         socket.end();
         return;
       }
-      handler.onTurnStart();
+      this.#enter(handler);
       handler.onEnd(slot);
-      this.#endTurn();
+      this.#leave();
     });
-    handler.onTurnStart();
+    this.#enter(handler);
     const isWelcome = handler.onAccept(slot, peerOf(socket, address));
-    this.#endTurn();
+    this.#leave();
     if (isWelcome) {
       socket.resume();
       return;

@@ -188,6 +188,13 @@ export class MeshNode implements OrderedHost {
     }
   }
 
+  /** True when nothing is under way between workers, which a tick would look after. */
+  get isQuiet(): boolean {
+    const { lanes, owner, origin, coordination, gate } = this;
+    return this.#left === 0 && !lanes.isBehind && owner.pausedCount === 0 && gate.isOpen &&
+      origin.windowCount === 0 && coordination.count === 0;
+  }
+
   /** Asked before a wait in the kernel: true when whoever has news wakes this worker. */
   maySleep(): boolean {
     return this.port.control.maySleep(this.port.me);

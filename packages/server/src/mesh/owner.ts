@@ -67,6 +67,11 @@ export class Owner implements ReplyTarget {
     this.#parcels = new ParcelsIn(shard, foreign);
   }
 
+  /** Requests that CLIENT PAUSE holds back. */
+  get pausedCount(): number {
+    return this.#paused.count;
+  }
+
   /** Values lent and not returned. */
   get loanCount(): number {
     return this.#loans.size;

@@ -15,7 +15,7 @@
  *   then, f64     | memory of the clients of worker 0 | ... |   bytes, as of its last tick
  */
 
-import { PAUSE_WORDS } from '@kora/core';
+import { PAUSE_WORDS } from '@kora/core/control';
 
 const PORT = 0;
 const DECIDED = 1;

@@ -12,6 +12,7 @@ import { WorkerMemory } from '@kora/core';
 import { openEpoll } from '../io/epoll/epoll-engine.ts';
 import type { EngineHandler, IoEngine, ListenAddress, LoopEngine, Peer } from '../io/engine.ts';
 import { NodeEngine } from '../io/node-engine.ts';
+import type { PortSharing } from '../io/node-listening.ts';
 import { openUring } from '../io/uring/uring-engine.ts';
 import { polled } from './polled-engine.ts';
 
@@ -21,8 +22,7 @@ const LOW_BYTES = 128 * 1024 * 1024;
 
 /** What io_uring can be without; the engine has a fallback for each. */
 const NEWER_FEATURES = [
-  'defer-taskrun', 'coop-taskrun', 'ACCEPT_MULTISHOT', 'RECV_MULTISHOT', 'TIMEOUT_MULTISHOT',
-  'SENDMSG',
+  'defer-taskrun', 'coop-taskrun', 'ACCEPT_MULTISHOT', 'RECV_MULTISHOT', 'SENDMSG',
 ];
 
 /** A way to get an engine for the test's own thread. */
@@ -32,9 +32,18 @@ export interface EngineKind {
   open(): IoEngine;
 }
 
+/** The engine on node:net as one worker of several has it; nobody wakes it but itself. */
+export function nodeAmongOthers(index = 0, sharing?: PortSharing): NodeEngine {
+  const way = sharing === undefined ? {} : { sharing };
+  return new NodeEngine({ index, mayRest: () => true, ring: () => undefined, ...way });
+}
+
 /** Engines that can be had here. node:net always, epoll on every Linux. */
 export function engineKinds(): EngineKind[] {
-  const kinds: EngineKind[] = [{ name: 'node', isLoop: false, open: () => new NodeEngine() }];
+  const kinds: EngineKind[] = [
+    { name: 'node', isLoop: false, open: () => new NodeEngine() },
+    { name: 'node among others', isLoop: false, open: () => nodeAmongOthers() },
+  ];
   for (const [name, open] of [['epoll', openEpoll], ['uring', openUring]] as const) {
     const probe = open();
     if (typeof probe === 'string') continue;

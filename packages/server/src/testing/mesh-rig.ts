@@ -9,7 +9,18 @@ import { ProcessWords } from '../mesh/process-words.ts';
 import type { WorkerRigOptions } from './worker-rig.ts';
 import { RIG_LOW_BYTES, WorkerRig } from './worker-rig.ts';
 
-const MEMORY_BYTES = 4 * 1024 * 1024 * 1024;
+/** Most bytes that the memory of a worker of a rig may have; address space only. */
+export const RIG_MEMORY_BYTES = 4 * 1024 * 1024 * 1024;
+
+/** What a mesh is made of. */
+export interface MeshRigOptions extends WorkerRigOptions {
+  /** A zeroed memory of RIG_MEMORY_BYTES for each worker; default: new ones. */
+  readonly memories?: readonly WebAssembly.Memory[];
+  /** Called when a sleeping worker is to be woken; who takes it calls `wakeUp`, now or later. */
+  readonly onWake?: (worker: number) => void;
+  /** Called when all workers have made their rings and none has opened those of another. */
+  readonly beforeConnect?: (rigs: readonly WorkerRig[]) => void;
+}
 
 export class MeshRig {
   readonly rigs: readonly WorkerRig[];
@@ -17,12 +28,13 @@ export class MeshRig {
   /** False: the worker sleeps. */
   readonly #isAwake: boolean[];
 
-  constructor(workerCount: number, options: WorkerRigOptions = {}) {
+  constructor(workerCount: number, options: MeshRigOptions = {}) {
     const shared = {
       workerCount,
       control: new MeshControl(workerCount).buffer,
       budget: new MemoryBudget().buffer,
-      memories: Array.from({ length: workerCount }, () => createSharedMemory(MEMORY_BYTES, 0)),
+      memories: options.memories ??
+        Array.from({ length: workerCount }, () => createSharedMemory(RIG_MEMORY_BYTES, 0)),
       lowBytes: RIG_LOW_BYTES,
       words: new ProcessWords(workerCount).buffer,
     };
@@ -32,16 +44,22 @@ export class MeshRig {
       seed: (options.seed ?? 1) * 100 + index,
       clock: this.clock,
       mesh: { ...shared, index },
-      wake: (worker) => {
-        this.#isAwake[worker] = true;
-      },
+      wake: options.onWake ?? ((worker) => {
+        this.wakeUp(worker);
+      }),
     }));
+    options.beforeConnect?.(this.rigs);
     for (const { worker } of this.rigs) worker.mesh?.connect();
   }
 
   /** True when the worker has something to do; a sleeping one has when it was woken. */
   mayRun(index: number): boolean {
     return this.#isAwake[index] === true;
+  }
+
+  /** The wait of a worker ends, or its next one does at once. */
+  wakeUp(index: number): void {
+    this.#isAwake[index] = true;
   }
 
   /** One turn of a worker, whether it sleeps or not; then it sleeps if it may. */

@@ -1,11 +1,10 @@
 /**
- * Servers with several workers on real threads, for tests: the loop engines of this machine, a
- * server with its clients and its log, and programs of threads with a part of them changed. The
- * threads run the built files, so a build has to be there.
+ * Servers with several workers on real threads, for tests: the engines of this machine, a server
+ * with its clients and its log, and programs of threads with a part of them changed. The threads
+ * run the built files, so a build has to be there.
  */
-import type { LoopChoice } from '../io/choose-engine.ts';
 import { withLoopEngine } from '../io/choose-engine.ts';
-import type { SettingInput } from '../options.ts';
+import type { IoChoice, SettingInput } from '../options.ts';
 import type { KoraServer, ServerAddress } from '../server.ts';
 import { createServer } from '../server.ts';
 import type { RoomPlan } from '../shard-room.ts';
@@ -20,6 +19,9 @@ export const LOOP_ENGINES = (['uring', 'epoll'] as const).filter((io) => {
   });
   return typeof outcome !== 'string';
 });
+
+/** Engines that can serve several workers here. */
+export const WORKER_ENGINES = [...LOOP_ENGINES, 'node'] as const;
 
 const BUILT = new URL('../../dist/', import.meta.url);
 
@@ -54,7 +56,7 @@ export function changedThread(file: string, change: string): URL {
 
 /** What a server is started with. */
 export interface ThreadedOptions {
-  readonly io: LoopChoice;
+  readonly io: IoChoice;
   readonly workers: number;
   readonly settings?: Readonly<Record<string, SettingInput>>;
 }
@@ -120,12 +122,13 @@ export class GroupRun {
   port = 0;
   readonly #group: ThreadGroup;
 
-  private constructor(io: LoopChoice, workers: number, programs: ThreadPrograms) {
+  private constructor(io: IoChoice, workers: number, programs: ThreadPrograms) {
     let end = (): void => undefined;
     this.over = new Promise((resolve) => {
       end = resolve;
     });
-    this.#group = new ThreadGroup(PLAN, io, workers, {
+    const groupIo = io === 'node' ? { nodeBecause: 'asked for' } : io;
+    this.#group = new ThreadGroup(PLAN, groupIo, workers, {
       log: (_level, message) => {
         this.log.push(message);
       },
@@ -144,7 +147,7 @@ export class GroupRun {
   }
 
   /** Resolves when the start was told, however it went. */
-  static start(io: LoopChoice, workers: number, programs: ThreadPrograms): Promise<GroupRun> {
+  static start(io: IoChoice, workers: number, programs: ThreadPrograms): Promise<GroupRun> {
     const run = new GroupRun(io, workers, programs);
     return new Promise((resolve) => {
       run.#group.start((started) => {

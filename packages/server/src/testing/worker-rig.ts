@@ -8,7 +8,7 @@ import type { Command, ComposedShard, WorkerMemory } from '@kora/core';
 import { composeShard, SeededChance, Settings, VirtualClock } from '@kora/core';
 import { serverCommands } from '../commands/server-commands.ts';
 import type { EngineHandler, IoEngine, Peer } from '../io/engine.ts';
-import { RECEIVE_BYTES_MAX } from '../io/engine.ts';
+import { RECEIVE_BYTES_MAX, TICK_MS } from '../io/engine.ts';
 import { Limits } from '../limits.ts';
 import type { MeshPlan } from '../mesh/mesh-plan.ts';
 import { placeOf } from '../mesh/mesh-plan.ts';
@@ -36,9 +36,13 @@ export class MemoryEngine implements IoEngine {
   readonly heldCounts: number[] = [];
   /** Slots that the worker asked to close. */
   readonly closing = new Set<number>();
+  /** Of those the ones that it did not want to close in order. */
+  readonly cut = new Set<number>();
   /** Slots that are not to be read. */
   readonly paused = new Set<number>();
   isTurnRequested = false;
+  /** How long after the last call of tickAfter, or the last tick, the next tick is to come. */
+  tickDelayMs = TICK_MS;
   /** Where received bytes lie. */
   receiveAt = 0;
   #memory: WorkerMemory | null = null;
@@ -59,12 +63,17 @@ export class MemoryEngine implements IoEngine {
     return false;
   }
 
-  close(slot: number): void {
+  close(slot: number, isGraceful = true): void {
     this.closing.add(slot);
+    if (!isGraceful) this.cut.add(slot);
   }
 
   requestTurn(): void {
     this.isTurnRequested = true;
+  }
+
+  tickAfter(ms: number): void {
+    this.tickDelayMs = ms;
   }
 
   pauseReceive(slot: number): void {
@@ -194,9 +203,26 @@ export class WorkerRig {
     this.worker.onTurnEnd();
   }
 
+  /** Lets time pass: ticks come when the worker wants them. @returns turns taken */
+  pass(ms: number): number {
+    let turns = 0;
+    for (let leftMs = ms; ;) {
+      const { tickDelayMs } = this.engine;
+      if (tickDelayMs > leftMs) {
+        this.clock.advance(leftMs);
+        this.engine.tickDelayMs = tickDelayMs - leftMs;
+        return turns;
+      }
+      leftMs -= tickDelayMs;
+      this.tick(tickDelayMs);
+      for (turns++; this.engine.isTurnRequested; turns++) this.turn();
+    }
+  }
+
   /** Moves the clock and ticks. */
   tick(ms: number): void {
     this.clock.advance(ms);
+    this.engine.tickDelayMs = TICK_MS;
     this.worker.onTurnStart();
     this.worker.onTick();
     this.worker.onTurnEnd();

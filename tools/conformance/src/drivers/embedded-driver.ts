@@ -7,7 +7,7 @@
  *   expected one, since only it tells maps and lists apart.
  * Invariants: a request with bytes beyond ASCII goes in as bytes, never as text that could be
  *   encoded twice; a thrown thing that is no reply error is an unreadable outcome, so a crash
- *   never counts as an answer. Replies are there at once: nothing waits.
+ *   never counts as an answer. A call that gives a promise is waited for, in the order of calls.
  */
 import type { ExpectedReply, Outcome, Reply, ScalarKind, TextKind } from '../reply-notation.ts';
 import type { Comparable, Connection, Driver } from './driver.ts';
@@ -17,7 +17,7 @@ const VERBATIM_PREFIX_CHARACTERS = 4;
 /** One session of an engine: its own selected database and transaction. */
 export interface EmbeddedSession {
   /** Runs a command; bulk strings come back as text. Throws what `errorTextOf` recognises for
-   * an error reply. */
+   * an error reply, or rejects with it when it gives a promise. */
   call(...requestArguments: (string | Uint8Array)[]): unknown;
   /** As `call`, with bulk strings as bytes; used where it is offered, since text loses bytes. */
   callBytes?(...requestArguments: (string | Uint8Array)[]): unknown;
@@ -29,8 +29,21 @@ export interface EmbeddedEngine {
   close(): void;
 }
 
+/** The same on worker threads. */
+export interface EmbeddedWorkers {
+  connection(): EmbeddedSession;
+  close(): Promise<void>;
+}
+
+/** A request and its outcome, once that is there. */
+interface Sent {
+  outcome: Outcome | undefined;
+  /** Resolves when the outcome is there. */
+  readonly done: Promise<void>;
+}
+
 /** A driver for an engine in this process. The engine stays the caller's to close. */
-export function embeddedDriver(engine: EmbeddedEngine): Driver {
+export function embeddedDriver(engine: EmbeddedEngine | EmbeddedWorkers): Driver {
   const open = (): Promise<Connection> =>
     Promise.resolve(new EmbeddedConnection(engine.connection()));
   return { name: 'embedded', protocol: '3', open, openAdmin: open, comparable };
@@ -38,7 +51,7 @@ export function embeddedDriver(engine: EmbeddedEngine): Driver {
 
 class EmbeddedConnection implements Connection {
   readonly #session: EmbeddedSession;
-  readonly #outcomes: Outcome[] = [];
+  readonly #sent: Sent[] = [];
   #isClosed = false;
 
   constructor(session: EmbeddedSession) {
@@ -46,19 +59,23 @@ class EmbeddedConnection implements Connection {
   }
 
   send(requestArguments: readonly string[]): void {
-    this.#outcomes.push(outcomeOfCall(this.#session, requestArguments));
+    this.#sent.push(sentTo(this.#session, requestArguments));
   }
 
   sendRaw(): void {
     throw new Error('an embedded engine reads no raw bytes');
   }
 
-  next(): Promise<Outcome> {
-    return Promise.resolve(this.#outcomes.shift() ?? { kind: 'timeout', text: '' });
+  async next(replyMsMax: number): Promise<Outcome> {
+    const [first] = this.#sent;
+    if (first !== undefined && first.outcome === undefined) await within(first.done, replyMsMax);
+    if (first?.outcome === undefined) return { kind: 'timeout', text: '' };
+    this.#sent.shift();
+    return first.outcome;
   }
 
   peek(): Outcome | undefined {
-    return this.#outcomes[0];
+    return this.#sent[0]?.outcome;
   }
 
   waitClosed(): Promise<boolean> {
@@ -74,18 +91,43 @@ class EmbeddedConnection implements Connection {
   }
 }
 
-function outcomeOfCall(session: EmbeddedSession, requestArguments: readonly string[]): Outcome {
+function sentTo(session: EmbeddedSession, requestArguments: readonly string[]): Sent {
   try {
     const given = requestArguments.map(argumentOf);
     const value =
       session.callBytes === undefined ? session.call(...given) : session.callBytes(...given);
-    return replyOfValue(value);
+    if (value instanceof Promise) return sentFor(value);
+    return { outcome: replyOfValue(value), done: Promise.resolve() };
   } catch (error) {
-    const text = errorTextOf(error);
-    return text === undefined
-      ? { kind: 'unreadable', text: `thrown: ${String(error)}` }
-      : { kind: 'error', text };
+    return { outcome: outcomeOfThrown(error), done: Promise.resolve() };
   }
+}
+
+function sentFor(promise: Promise<unknown>): Sent {
+  const sent = {
+    outcome: undefined as Outcome | undefined,
+    done: promise.then(replyOfValue).catch(outcomeOfThrown).then((outcome) => {
+      sent.outcome = outcome;
+    }),
+  };
+  return sent;
+}
+
+function outcomeOfThrown(error: unknown): Outcome {
+  const text = errorTextOf(error);
+  return text === undefined
+    ? { kind: 'unreadable', text: `thrown: ${String(error)}` }
+    : { kind: 'error', text };
+}
+
+/** Waits for the promise, so long at most. */
+async function within(promise: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
 }
 
 function argumentOf(text: string): string | Uint8Array {

@@ -109,6 +109,12 @@ export class Acceptors {
     this.#dropRefused(this.#refused.onTick());
   }
 
+  /** True while ticks have something to do here. */
+  get needsTicks(): boolean {
+    if (this.#refused.hasAny) return true;
+    return [...this.#listeners.values()].some(({ isSuspended }) => isSuspended);
+  }
+
   /** Closes all listening sockets. */
   stop(): void {
     this.#isStopped = true;

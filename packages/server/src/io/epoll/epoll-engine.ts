@@ -14,6 +14,7 @@
 import type { WorkerMemory } from '@kora/core';
 import { assert, Fault } from '@kora/core';
 import type { EngineHandler, ListenAddress, LoopEngine } from '../engine.ts';
+import { TICK_MS } from '../engine.ts';
 import { CLOEXEC, duplicate, NONBLOCK } from '../native/descriptor-flags.ts';
 import type { Libc } from '../native/libc.ts';
 import { Errno, loadLibc, nativeMemory } from '../native/libc.ts';
@@ -23,7 +24,7 @@ import { Acceptors } from './acceptors.ts';
 import { EPOLLIN, POLLER_BYTES, Poller } from './poller.hot.ts';
 import { STREAMS_BYTES, Streams } from './streams.hot.ts';
 
-const TICK_NANOSECONDS = 100_000_000;
+const NANOSECONDS_PER_MS = 1_000_000;
 const CLOCK_MONOTONIC = 1;
 
 /** What epoll says for descriptors that are not connections: negative, slots are not. */
@@ -99,7 +100,7 @@ class EpollEngine implements LoopEngine {
     const streams = new Streams(libc, native, at + POLLER_BYTES, poller, handler);
     const acceptors = new Acceptors(scratch, poller, streams, handler);
     this.#parts = { handler, scratch, poller, streams, acceptors };
-    this.#startTimer(scratch);
+    this.#setTimer(scratch, TICK_MS);
     const isWatched =
       poller.add(wake, EPOLLIN, WAKE_TOKEN, 0) && poller.add(timer, EPOLLIN, TIMER_TOKEN, 0);
     assert(isWatched, 'an epoll set takes an eventfd and a timer');
@@ -225,13 +226,20 @@ class EpollEngine implements LoopEngine {
     handler.onTick();
   }
 
-  /** Ticks from now on. */
-  #startTimer(scratch: Scratch): void {
+  tickAfter(ms: number): void {
+    if (this.#isStopped) return;
+    const { acceptors, scratch } = this.#running();
+    this.#setTimer(scratch, acceptors.needsTicks ? TICK_MS : ms);
+  }
+
+  /** The first tick from now on in so many ms, then one every TICK_MS. */
+  #setTimer(scratch: Scratch, firstMs: number): void {
     const { view, addressAt } = scratch;
     // struct itimerspec: interval and first time, seconds and nanoseconds each, 64 bits.
     for (let i = 0; i < 4; i++) view.setBigUint64(addressAt + i * 8, 0n, true);
-    view.setUint32(addressAt + 8, TICK_NANOSECONDS, true);
-    view.setUint32(addressAt + 24, TICK_NANOSECONDS, true);
+    view.setUint32(addressAt + 8, TICK_MS * NANOSECONDS_PER_MS, true);
+    view.setUint32(addressAt + 16, Math.floor(firstMs / 1000), true);
+    view.setUint32(addressAt + 24, Math.floor(firstMs % 1000) * NANOSECONDS_PER_MS, true);
     const address = scratch.pointer(addressAt);
     const result = this.#libc.timerfd_settime(this.#descriptors.timer, 0, address, 0);
     assert(result === 0, 'a timer takes an interval');

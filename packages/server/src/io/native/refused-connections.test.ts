@@ -9,11 +9,14 @@ describe('refused connections', () => {
   it.each([0, 1, 19, 20, 33])('are due after 20 to 40 ticks, refused at tick %i', (before) => {
     const refused = new RefusedConnections();
     for (let tick = 0; tick < before; tick++) expect([...refused.onTick()]).toEqual([]);
+    expect(refused.hasAny).toBe(false);
     expect([...refused.note(7)]).toEqual([]);
+    expect(refused.hasAny).toBe(true);
     let ticks = 0;
     while (!refused.onTick().has(7)) ticks++;
     expect(ticks + 1).toBeGreaterThanOrEqual(20);
     expect(ticks + 1).toBeLessThanOrEqual(40);
+    expect(refused.hasAny).toBe(false);
     for (let tick = 0; tick < 100; tick++) expect([...refused.onTick()]).toEqual([]);
   });
 

@@ -32,6 +32,11 @@ export class RefusedConnections {
     return this.#ticks % GENERATION_TICKS === 0 ? this.#age() : nobody;
   }
 
+  /** True while some are remembered: ticks are needed. */
+  get hasAny(): boolean {
+    return this.#young.size + this.#old.size > 0;
+  }
+
   #age(): ReadonlySet<number> {
     const due = this.#old;
     this.#old = this.#young;

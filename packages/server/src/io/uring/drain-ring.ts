@@ -45,15 +45,8 @@ export function drainRing(
     if (ring.enter(waits ? 1 : 0) !== 0) break;
     const before = left;
     ring.begin();
-    let isTicking = false;
-    while (ring.next()) {
-      left -= countOf(libc, ring);
-      const isTick = (ring.userLow & KIND_MASK) === KIND_TICK;
-      if (isTick && (ring.flags & CQE_MORE) !== 0) isTicking = true;
-    }
+    while (ring.next()) left -= countOf(libc, ring);
     ring.end();
-    // A repeated timeout that fires while it is cancelled is not found, and goes on.
-    if (isTicking) cancel(KIND_TICK);
     if (left < before) idle = 0;
   }
   for (const slot of open) libc.close(table.descriptor[slot] ?? -1);

@@ -41,16 +41,30 @@ describe('ResetSweep', () => {
     const asked: number[] = [];
     const sweep = new ResetSweep(scripted(answers, asked), table, 0);
     const found: number[] = [];
-    for (let tick = 0; tick < SWEEP_TICKS; tick++) found.push(...sweep.look());
+    for (let tick = 0; tick < SWEEP_TICKS; tick++) found.push(...sweep.look(1));
     expect([...new Set(found)].sort((a, b) => a - b)).toEqual([3, 900]);
     expect(new Set(asked).size).toBe(CONNECTIONS - 3);
     expect(asked.length).toBeLessThanOrEqual(CONNECTIONS + SWEEP_TICKS);
   });
 
+  it('looks at more when ticks were left out, at each connection once at most', () => {
+    const table = new ConnectionTable();
+    for (let i = 0; i < CONNECTIONS; i++) table.open(5000 + i);
+    const asked: number[] = [];
+    const sweep = new ResetSweep(scripted(new Map(), asked), table, 0);
+    for (let look = 0; look < 13; look++) sweep.look(10);
+    expect(new Set(asked).size).toBe(CONNECTIONS);
+    expect(asked.length).toBeLessThan(CONNECTIONS * 1.1);
+    asked.length = 0;
+    sweep.look(100_000);
+    expect(new Set(asked).size).toBe(CONNECTIONS);
+    expect(asked.length).toBe(CONNECTIONS);
+  });
+
   it('does nothing without connections', () => {
     const asked: number[] = [];
     const sweep = new ResetSweep(scripted(new Map(), asked), new ConnectionTable(), 0);
-    expect(sweep.look()).toEqual([]);
+    expect(sweep.look(10)).toEqual([]);
     expect(asked).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@
  * reads the last of many bytes goes back to waiting; when the peer's reset had come before that,
  * the kernel (seen on Linux 6.18) does not wake it again, and the connection would stay for ever.
  * So every tick a part of the connections is looked at without taking anything from them, all of
- * them within SWEEP_TICKS.
+ * them within SWEEP_TICKS; a tick that comes late does the part of those that it stands for.
  * Cost: one system call of 0.2 us a connection, 16 us a tick with 10,000 of them.
  */
 import type { Libc } from '../native/libc.ts';
@@ -12,7 +12,7 @@ import type { ConnectionTable } from './uring-connections.hot.ts';
 import { FLOW_DEAD, FLOW_ENDED, FLOW_OPEN } from './uring-connections.hot.ts';
 import { MSG_DONTWAIT, MSG_PEEK } from './uring-constants.ts';
 
-/** Ticks in which every connection is looked at once: 12.8 s. */
+/** Ticks of 100 ms in which every connection is looked at once: 12.8 s. */
 export const SWEEP_TICKS = 128;
 
 export class ResetSweep {
@@ -30,12 +30,13 @@ export class ResetSweep {
 
   /**
    * Looks at the next part of the connections.
+   * @param ticks how many ticks the time since the last look would have had
    * @returns slots whose connection is broken
    */
-  look(): number[] {
+  look(ticks: number): number[] {
     const { flow, slotsUsed } = this.#table;
     const broken: number[] = [];
-    const count = Math.ceil(slotsUsed / SWEEP_TICKS);
+    const count = Math.ceil((slotsUsed * Math.min(ticks, SWEEP_TICKS)) / SWEEP_TICKS);
     for (let i = 0; i < count; i++) {
       if (this.#next >= slotsUsed) this.#next = 0;
       const slot = this.#next++;

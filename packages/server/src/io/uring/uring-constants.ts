@@ -7,6 +7,7 @@
 export const OP_FSYNC = 3;
 export const OP_SENDMSG = 9;
 export const OP_TIMEOUT = 11;
+export const OP_TIMEOUT_REMOVE = 12;
 export const OP_ACCEPT = 13;
 export const OP_ASYNC_CANCEL = 14;
 export const OP_READ = 22;
@@ -24,11 +25,11 @@ export const SQE_CQE_SKIP = 1 << 6;
 /** In ioprio of RECV and of ACCEPT. */
 export const RECV_MULTISHOT = 1 << 1;
 export const ACCEPT_MULTISHOT = 1 << 0;
-export const TIMEOUT_MULTISHOT = 1 << 6;
+/** Of TIMEOUT_REMOVE: the timeout gets another time instead. */
+export const TIMEOUT_UPDATE = 1 << 1;
 export const FSYNC_DATASYNC = 1 << 0;
-/** Flags that no kernel knows: they answer EINVAL, as a refused flag does (for tests). */
+/** A flag that no kernel knows: it answers EINVAL, as a refused flag does (for tests). */
 export const PRIORITY_UNKNOWN = 1 << 15;
-export const TIMEOUT_FLAG_UNKNOWN = 1 << 30;
 
 // Flags of a completion.
 export const CQE_BUFFER = 1 << 0;

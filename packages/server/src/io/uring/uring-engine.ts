@@ -8,6 +8,7 @@
 import type { WorkerMemory } from '@kora/core';
 import { assert, Fault } from '@kora/core';
 import type { EngineHandler, ListenAddress, LoopEngine } from '../engine.ts';
+import { TICK_MS } from '../engine.ts';
 import { isOutOfDescriptors, isPassingAcceptError } from '../native/accept-errors.ts';
 import { CLOEXEC, duplicate } from '../native/descriptor-flags.ts';
 import type { Libc } from '../native/libc.ts';
@@ -25,25 +26,24 @@ import { openRing } from './open-ring.ts';
 import { ReceiveBuffers } from './receive-buffers.ts';
 import { ResetSweep } from './reset-sweep.ts';
 import { SendVectors } from './send-vectors.ts';
+import { TickTimer, TIMESPEC_BYTES } from './tick-timer.hot.ts';
 import { ConnectionTable, FLOW_REFUSED } from './uring-connections.hot.ts';
 import { UringFiles } from './uring-files.ts';
 import { UringLoop } from './uring-loop.hot.ts';
 import { OP_MSG_RING, SQE_CQE_SKIP } from './uring-constants.ts';
 import type { LoopOwner } from './uring-loop-parts.ts';
-import { KIND_CANCEL, WAKE_BYTES } from './uring-loop-parts.ts';
+import { KIND_CANCEL, KIND_TICK, WAKE_BYTES } from './uring-loop-parts.ts';
 
-const TICK_NANOSECONDS = 100_000_000;
-/** A struct timespec, the count of a wake-up, and the one that is written to others. */
-const CONTROL_BYTES = 32;
-const WAKE_OFFSET = 16;
-const ONE_OFFSET = 24;
+/** The time of the tick, the count of a wake-up, and the one that is written to others. */
+const WAKE_OFFSET = TIMESPEC_BYTES;
+const ONE_OFFSET = WAKE_OFFSET + WAKE_BYTES;
+const CONTROL_BYTES = ONE_OFFSET + WAKE_BYTES;
 
 /** What a test may ask for. */
 export interface UringOptions {
   /**
    * What to do without, as if the kernel refused it: set-ups (`defer-taskrun`, `coop-taskrun`,
-   * `plain`), `BUFFER_RING`, flags (`ACCEPT_MULTISHOT`, `RECV_MULTISHOT`, `TIMEOUT_MULTISHOT`), and
-   * operations by name.
+   * `plain`), `BUFFER_RING`, flags (`ACCEPT_MULTISHOT`, `RECV_MULTISHOT`), and operations by name.
    */
   readonly refused?: readonly string[];
 }
@@ -94,6 +94,8 @@ class UringEngine implements LoopEngine, LoopOwner {
   #isRingClosed = false;
   /** Address of a 1 of eight bytes. */
   #oneAt = 0;
+  /** When the last tick was, by the monotonic clock. */
+  #tickedMs = performance.now();
   #running: Running | undefined;
 
   constructor(libc: Libc, opened: OpenedRing, refused: ReadonlySet<string>) {
@@ -113,7 +115,6 @@ class UringEngine implements LoopEngine, LoopOwner {
     const controlAt = memory.lowAllocator.alloc(CONTROL_BYTES) * 8;
     assert(controlAt !== 0, 'low memory holds the words of an engine');
     memory.low.fill(0, controlAt, controlAt + CONTROL_BYTES);
-    memory.lowView.setUint32(controlAt + 8, TICK_NANOSECONDS, true);
     memory.lowView.setUint32(controlAt + ONE_OFFSET, 1, true);
     this.#oneAt = native.addressOf(controlAt + ONE_OFFSET);
     this.wakeDescriptor = this.#libc.eventfd(0, CLOEXEC);
@@ -122,7 +123,8 @@ class UringEngine implements LoopEngine, LoopOwner {
     const loop = new UringLoop({
       libc: this.#libc, native, ring, buffers, vectors, handler,
       queue: new SendQueue(), connections: this.#connections, owner: this,
-      timespecAt: controlAt, wakeAt: controlAt + WAKE_OFFSET,
+      tick: new TickTimer(ring, native, controlAt, KIND_TICK, KIND_CANCEL),
+      wakeAt: controlAt + WAKE_OFFSET,
       wakeDescriptor: this.wakeDescriptor, missing: this.#missing,
     });
     const spare = new SpareDescriptor(this.#libc);
@@ -210,14 +212,23 @@ class UringEngine implements LoopEngine, LoopOwner {
 
   onTick(): void {
     const { handler, loop, sweep } = this.#parts;
+    const nowMs = performance.now();
+    const ticks = Math.max(1, Math.round((nowMs - this.#tickedMs) / TICK_MS));
+    this.#tickedMs = nowMs;
     this.#listeners.forEach((entry, listener) => {
       if (!entry.isWaiting) return;
       entry.isWaiting = false;
       loop.armAccept(listener, entry.socket.descriptor);
     });
     this.#dropRefused(this.#refused.onTick());
-    for (const slot of sweep.look()) loop.kill(slot);
+    for (const slot of sweep.look(ticks)) loop.kill(slot);
     handler.onTick();
+  }
+
+  tickAfter(ms: number): void {
+    const isWaiting = [...this.#listeners.values()].some((entry) => entry.isWaiting);
+    const needsTicks = isWaiting || this.#refused.hasAny;
+    this.#running?.loop.tickAfter(needsTicks ? TICK_MS : ms);
   }
 
   /** Refused peers that have had time to read why. */

@@ -8,6 +8,7 @@ import type { SendQueue } from '../native/send-queue.hot.ts';
 import type { ReceiveBuffers } from './receive-buffers.ts';
 import type { Ring } from './ring.hot.ts';
 import type { SendVectors } from './send-vectors.ts';
+import type { TickTimer } from './tick-timer.hot.ts';
 import type { ConnectionTable } from './uring-connections.hot.ts';
 
 // Kinds of operation, in the low bits of the user data.
@@ -52,8 +53,7 @@ export interface LoopParts {
   readonly connections: ConnectionTable;
   readonly handler: EngineHandler;
   readonly owner: LoopOwner;
-  /** Two words of low memory with the tick as a struct timespec. */
-  readonly timespecAt: number;
+  readonly tick: TickTimer;
   /** Where a wake-up's count is read to. */
   readonly wakeAt: number;
   readonly wakeDescriptor: number;

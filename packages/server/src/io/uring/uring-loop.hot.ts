@@ -25,6 +25,7 @@ import type { ReceiveBuffers } from './receive-buffers.ts';
 import type { Ring } from './ring.hot.ts';
 import { SEND_NOW_BYTES_MIN, SendNow } from './send-now.hot.ts';
 import type { SendVectors } from './send-vectors.ts';
+import type { TickTimer } from './tick-timer.hot.ts';
 import type { ConnectionTable } from './uring-connections.hot.ts';
 import {
   FLOW_CANCELLING, FLOW_CLOSING, FLOW_DEAD, FLOW_ENDED, FLOW_LISTED, FLOW_MULTISHOT, FLOW_OPEN,
@@ -32,9 +33,8 @@ import {
 } from './uring-connections.hot.ts';
 import {
   ACCEPT_MULTISHOT, CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, MSG_NOSIGNAL,
-  OP_ACCEPT, OP_ASYNC_CANCEL, OP_READ, OP_RECV, OP_SEND, OP_SENDMSG, OP_TIMEOUT,
-  PRIORITY_UNKNOWN, RECV_MULTISHOT, SHUT_RDWR, SHUT_WR, SQE_BUFFER_SELECT,
-  TIMEOUT_FLAG_UNKNOWN, TIMEOUT_MULTISHOT,
+  OP_ACCEPT, OP_ASYNC_CANCEL, OP_READ, OP_RECV, OP_SEND, OP_SENDMSG, PRIORITY_UNKNOWN,
+  RECV_MULTISHOT, SHUT_RDWR, SHUT_WR, SQE_BUFFER_SELECT,
 } from './uring-constants.ts';
 import type { LoopOwner, LoopParts } from './uring-loop-parts.ts';
 import {
@@ -56,13 +56,12 @@ export class UringLoop {
   private readonly handler: EngineHandler;
   private readonly sendNow: SendNow;
   private readonly owner: LoopOwner;
-  private readonly timespecAt: number;
+  private readonly tick: TickTimer;
   private readonly wakeAt: number;
   private readonly wakeDescriptor: number;
   private readonly hasVectors: boolean;
   private acceptPriority: number;
   private receivePriority: number;
-  private timeoutFlags: number;
   /** Slots without an operation left, closed at the end of the turn. */
   private readonly ending: number[];
   /** Slots whose peer ended while they were paused, and that read again. */
@@ -71,7 +70,6 @@ export class UringLoop {
   private starvedCount: number;
   /** Operations in the kernel, those of listeners, tick and wake-up included. */
   private inFlightAll: number;
-  private isTicked: boolean;
   private isWoken: boolean;
   /** Cleared by the owner when a turn was left by an exception. */
   isTurning: boolean;
@@ -90,19 +88,17 @@ export class UringLoop {
     this.handler = parts.handler;
     this.sendNow = new SendNow(parts.libc, parts.native);
     this.owner = parts.owner;
-    this.timespecAt = parts.timespecAt;
+    this.tick = parts.tick;
     this.wakeAt = parts.wakeAt;
     this.wakeDescriptor = parts.wakeDescriptor;
     const missing = parts.missing;
     this.hasVectors = !missing.has('SENDMSG');
     this.acceptPriority = missing.has('ACCEPT_MULTISHOT') ? PRIORITY_UNKNOWN : ACCEPT_MULTISHOT;
     this.receivePriority = missing.has('RECV_MULTISHOT') ? PRIORITY_UNKNOWN : RECV_MULTISHOT;
-    this.timeoutFlags = missing.has('TIMEOUT_MULTISHOT') ? TIMEOUT_FLAG_UNKNOWN : TIMEOUT_MULTISHOT;
     this.ending = new Array<number>();
     this.endsDue = new Array<number>();
     this.starvedCount = 0;
     this.inFlightAll = 0;
-    this.isTicked = false;
     this.isWoken = false;
     this.isTurning = false;
     this.isTurnRequested = false;
@@ -129,9 +125,12 @@ export class UringLoop {
     if (!this.isStopped) this.afterEvents();
     if (!this.isStopped) this.handler.onTurnEnd();
     this.isTurning = false;
-    if (!this.isStopped) return true;
-    this.drain();
-    return false;
+    if (this.isStopped) {
+      this.drain();
+      return false;
+    }
+    if (!this.tick.isArmed) this.armTick();
+    return true;
   }
 
   private afterEvents(): void {
@@ -139,10 +138,7 @@ export class UringLoop {
     this.finishEnding();
     if (this.starvedCount * 2 >= this.buffers.count) this.buffers.grow();
     this.starvedCount = 0;
-    if (this.isTicked) {
-      this.isTicked = false;
-      this.owner.onTick();
-    }
+    if (this.tick.take()) this.owner.onTick();
     if (this.isTurnRequested && !this.isStopped) {
       this.isTurnRequested = false;
       this.handler.onTurn();
@@ -163,15 +159,9 @@ export class UringLoop {
     else if (kind === KIND_SEND) this.sent(slot, result);
     else if (kind === KIND_DIRECT) this.receivedDirect(slot, result);
     else if (kind === KIND_ACCEPT) this.accepted(slot, result, isLast);
-    else if (kind === KIND_TICK) this.ticked(result, isLast);
+    else if (kind === KIND_TICK) this.tick.fired();
     else if (kind === KIND_FILE) this.handler.onFile?.(slot, result);
     else this.woken(result);
-  }
-
-  private ticked(result: number, isLast: boolean): void {
-    if (result === -Errno.EINVAL) this.timeoutFlags = 0;
-    else this.isTicked = true;
-    if (isLast) this.armTick();
   }
 
   private woken(result: number): void {
@@ -186,8 +176,12 @@ export class UringLoop {
 
   private armTick(): void {
     this.inFlightAll++;
-    const at = this.native.addressOf(this.timespecAt);
-    this.ring.submit(OP_TIMEOUT, 0, 0, -1, at, 1, this.timeoutFlags, KIND_TICK, 0);
+    this.tick.arm();
+  }
+
+  /** See IoEngine.tickAfter. */
+  tickAfter(ms: number): void {
+    if (!this.isStopped) this.tick.after(ms);
   }
 
   private armWake(): void {
@@ -490,7 +484,7 @@ export class UringLoop {
   }
 
   private drain(): void {
-    const tickAt = this.native.addressOf(this.timespecAt);
+    const tickAt = this.tick.usualTime();
     const left = drainRing(this.libc, this.ring, this.table, this.inFlightAll, tickAt);
     this.owner.onDrained(left === 0);
   }
