@@ -182,8 +182,54 @@ const overtakingWrite: BrokenVariant = {
 /** PipelineOrder.Relaxed, while the plan promises more. */
 const RELAXED = 2;
 
+const lateFlush: BrokenVariant = {
+  name: 'what was written for one connection leaves by the next',
+  faults: inEachMesh(({ origin }, index, { mesh: { rigs } }) => {
+    const sink = rigs[index]?.worker.sink;
+    origin.select = (session) => sink?.begin(session);
+  }),
+};
+
+const unlockedWatch: BrokenVariant = {
+  name: 'EXEC does not lock what its client watches',
+  adapt: watching,
+  faults: inEachMesh(({ participation: { watches } }) => {
+    watches.addSlots = () => undefined;
+  }),
+};
+
+/** Turns by which it is late. */
+const UNWATCH_TURNS = 3;
+
+const lateUnwatch: BrokenVariant = {
+  name: 'the end of a WATCH is told behind the requests that follow it',
+  adapt: watching,
+  faults: inEachMesh(({ coordination }) => {
+    const unwatch = coordination.unwatch.bind(coordination);
+    const sequence = coordination.sequence.bind(coordination);
+    const late: { readonly clientId: number; readonly shards: number; turns: number }[] = [];
+    coordination.unwatch = (clientId, shards) => {
+      if (shards !== 0) late.push({ clientId, shards, turns: 0 });
+    };
+    coordination.sequence = () => {
+      const mustGoOn = sequence();
+      for (const each of late) each.turns++;
+      while ((late[0]?.turns ?? 0) >= UNWATCH_TURNS) {
+        const { clientId = 0, shards = 0 } = late.shift() ?? {};
+        unwatch(clientId, shards);
+      }
+      return mustGoOn || late.length > 0;
+    };
+  }),
+};
+
+/** Many transactions under WATCH. */
+function watching(plan: Plan): Plan {
+  return { ...plan, weights: { ...plan.weights, watch: 8, exec: 6, writeMany: 8 } };
+}
+
 /** All of them. */
 export const brokenVariants: readonly BrokenVariant[] = [
   lostWake, latePlace, ignoredLock, freedParcel, unpinnedLoan, passedLock, earlyRelease,
-  swappedReplies, deafWatch, overtakingWrite,
+  swappedReplies, deafWatch, overtakingWrite, lateFlush, unlockedWatch, lateUnwatch,
 ];

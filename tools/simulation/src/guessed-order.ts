@@ -158,11 +158,14 @@ function drawWatches(
 ): void {
   if (exec.reply === null || isAbsent(exec)) return;
   for (const index of exec.watches) {
-    const { commands: [[, ...keys] = []] = [], completedAt = 0 } = operations[index] ?? {};
+    const watch = operations[index];
+    const [[, ...keys] = []] = watch?.commands ?? [];
     for (const key of keys) {
+      const seen = watch?.hints.find((hint) => hint.key === key);
+      const since = seen?.time ?? watch?.completedAt ?? 0;
       for (const { operation, isWrite, isClock, time, nowMs } of runs.get(key) ?? []) {
         if (operation === exec.index) continue;
-        const isLater = isClock ? instantMs > 0 && nowMs > instantMs : time > completedAt;
+        const isLater = isClock ? instantMs > 0 && nowMs > instantMs : time > since;
         if (isLater && isWrite) arrows.draw(exec.index, operation, isClock);
         else if (isWrite && !isClock) arrows.draw(operation, index, true);
       }

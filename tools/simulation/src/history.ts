@@ -6,13 +6,9 @@
  */
 import { keysOf, writtenKeysOf } from './command-models.ts';
 import type { NewOperation, Operation } from './operation.ts';
-import { isAnswered } from './operation.ts';
 import type { Reply } from './reply.ts';
-import type { Candidate, Note, Run } from './run-notes.ts';
-import { isMissing, mayHaveWritten, partOf, WHOLE } from './run-notes.ts';
-
-/** Times that runs are given out anew, without an operation that got only some of its own. */
-const GUESSES_MAX = 30;
+import type { Asker, Note, Part, Run } from './run-notes.ts';
+import { mayHaveWritten, partOf, WHOLE } from './run-notes.ts';
 
 export class History {
   readonly operations: Operation[] = [];
@@ -81,7 +77,7 @@ export class History {
     });
     operation.reply = '+OK';
     const changed = new Set(keys);
-    this.#notes.push({ words: keys, client: undefined, changed, time, nowMs, clock: operation });
+    this.#notes.push({ words: keys, asker: undefined, changed, time, nowMs, clock: operation });
     return operation;
   }
 
@@ -114,68 +110,35 @@ export class History {
 
   /**
    * An executor was given these words, or a shard's part of them.
-   * @param client whose they are, undefined when that is not known
+   * @param asker whose they are, undefined for the engine's own
    */
-  noteRun(words: readonly string[], client: string | undefined): Note {
-    const note: Note = { words, client, changed: new Set(), time: this.tick(), nowMs: 0 };
+  noteRun(words: readonly string[], asker: Asker | undefined): Note {
+    const note: Note = { words, asker, changed: new Set(), time: this.tick(), nowMs: 0 };
     this.#notes.push(note);
     return note;
   }
 
-  /**
-   * To be called once, at the end. Guesses which operation each run was of: one of the client's,
-   * or else the one that fits and was answered first; what was never answered gets what is left.
-   */
-  guessRuns(): void {
+  /** To be called once, at the end: operations get the hints of their runs. */
+  settleRuns(): void {
     this.#orderClocks();
-    const mayHaveRun = this.operations
-      .filter(({ kind, reply }) => kind !== 'clock' && (kind !== 'exec' || reply !== null))
-      .sort((one, other) => one.completedAt - other.completedAt);
-    const absent = new Set<Operation>();
-    for (let round = 0; round < GUESSES_MAX; round++) {
-      const candidates = this.#assign(mayHaveRun.filter((one) => !absent.has(one)));
-      // What has not run as a whole has not run: what was taken for a part of it was another's.
-      const halves = candidates.filter(({ operation }) =>
-        !operation.hasRun && operation.hints.length > 0 && !isAnswered(operation));
-      const [half] = halves;
-      if (half === undefined) return;
-      const sure = halves.find(({ parts }) => parts.some(isMissing));
-      absent.add((sure ?? half).operation);
-    }
-  }
-
-  /** Gives each run to the first of these that fits. */
-  #assign(operations: readonly Operation[]): readonly Candidate[] {
-    this.runs.clear();
-    for (const operation of this.operations) {
-      operation.hints.length = 0;
-      operation.hasRun = false;
-    }
-    const candidates = operations.map((operation) =>
-      ({ operation, parts: operation.commands.map(partOf) }));
+    const parts = new Map<Operation, readonly Part[]>();
     for (const note of this.#notes) {
-      const { clock } = note;
+      const { clock, asker, words } = note;
       if (clock !== undefined) {
-        for (const key of note.words) this.#hint(clock, key, note);
+        for (const key of words) this.#hint(clock, key, note);
         continue;
       }
-      for (const candidate of candidates) if (this.#takes(candidate, note)) break;
+      const operation = asker?.operation;
+      if (operation === undefined) continue;
+      const left = parts.get(operation) ?? operation.commands.map(partOf);
+      parts.set(operation, left);
+      this.#settle(operation, left, note);
     }
-    for (const { operation, parts } of candidates) {
-      // What nobody else asks for like this is known for sure; the rest may be mixed up.
-      const sure = parts.filter(({ isUnique }) => isUnique);
-      const writing = parts.filter(({ isRead }) => !isRead);
-      const telling = sure.length > 0 ? sure : writing.length > 0 ? writing : parts;
-      operation.hasRun = telling.every(({ keysLeft }) => keysLeft.size === 0);
-    }
-    return candidates;
   }
 
-  /** True when the run was of this operation, which now has a hint more. */
-  #takes({ operation, parts }: Candidate, note: Note): boolean {
-    const { words, client, time } = note;
-    if (operation.invokedAt > time || operation.completedAt < time) return false;
-    if (client !== undefined && client !== operation.client) return false;
+  /** The note is of one of these, which are commands of the operation. */
+  #settle(operation: Operation, parts: readonly Part[], note: Note): void {
+    const { words } = note;
     for (const { name, tokens, keysLeft } of parts) {
       if (words[0] !== name || !words.every((word) => tokens.has(word))) continue;
       // FLUSHALL runs once on every shard.
@@ -187,9 +150,9 @@ export class History {
       for (const key of written) note.changed.add(key);
       for (const key of isOfAll ? [...note.changed] : touched) this.#hint(operation, key, note);
       for (const key of [WHOLE, ...touched]) keysLeft.delete(key);
-      return true;
+      operation.hasRun = true;
+      return;
     }
-    return false;
   }
 
   #hint(operation: Operation, key: string, { time, nowMs, changed, clock }: Note): void {

@@ -23,6 +23,8 @@ export class KeySpace {
   readonly #changes = new Map<string, number>();
   /** Changes of the keys that a WATCH has seen, by its operation. */
   readonly #watches = new Map<number, ReadonlyMap<string, number>>();
+  /** Long texts that digests name, by number. */
+  readonly #longTexts = new Map<string, number>();
   /** Takes back the last steps, newest last. */
   readonly #undo: (() => void)[] = [];
 
@@ -103,12 +105,22 @@ export class KeySpace {
   /** Two spaces with the same digest answer everything alike. */
   digest(): string {
     const values = [...this.#values].map(([key, { text, items, expireAtMs }]) =>
-      `${key}=${text}|${items.join(',')}|${expireAtMs}`);
+      `${key}=${this.#nameOf(text)}|${this.#nameOf(items.join(','))}|${expireAtMs}`);
     const dirty = [...this.#watches.keys()].map((one) => `${one}${this.dirtyKey(one) ?? ''}`);
     const nows = [...this.#nows].map(([key, nowMs]) => `${key}${nowMs - this.#startMs}`);
     return [nows, values, dirty].map((each) => each.sort().join(';')).join('/');
   }
+
+  #nameOf(text: string): string {
+    if (text.length < NAMED_TEXT_LENGTH) return text;
+    const number = this.#longTexts.get(text) ?? this.#longTexts.size;
+    this.#longTexts.set(text, number);
+    return `#${number}`;
+  }
 }
+
+/** Longer texts are numbered where many digests are kept. */
+const NAMED_TEXT_LENGTH = 64;
 
 /** A value without a deadline. */
 export function stringOf(text: string, expireAtMs = Infinity): Value {

@@ -63,7 +63,7 @@ export class Linearization {
   }
 
   run(): Verdict {
-    this.#history.guessRuns();
+    this.#history.settleRuns();
     this.#answeredLeft = this.#operations.filter(isAnswered).length;
     for (const operation of this.#operations) {
       if (isAbsent(operation)) this.#isDone[operation.index] = 1;
@@ -272,7 +272,7 @@ function modelAnswer(space: KeySpace, { kind }: Operation, words: readonly strin
 
 /** May be done as soon as it answers right and changes nothing. */
 function isCalm(operation: Operation): boolean {
-  if (operation.kind === 'watch') return !operation.isWatchHeld;
+  if (operation.kind === 'watch') return !operation.isWatchHeld || operation.exec === undefined;
   if (operation.kind === 'clock') return false;
   if (operation.reply === undefined) return false;
   return operation.reply === null ||

@@ -32,7 +32,7 @@ export interface Operation {
   /** Moves of the clock that come before it, by index. */
   readonly clocks: number[];
   readonly hints: Hint[];
-  /** It was seen to run on all its keys. */
+  /** It was seen to run, so it has run on all its keys when everything is at rest. */
   hasRun: boolean;
   /** Of a WATCH: its EXEC. */
   exec: Operation | undefined;
@@ -51,8 +51,7 @@ export interface NewOperation {
 }
 
 /**
- * Never answered, and nothing of it was seen to run: it is left out. Whether one of two with the
- * same words ran or the other makes no difference to anybody.
+ * Never answered, and nothing of it was seen to run: it is left out.
  */
 export function isAbsent(operation: Operation): boolean {
   if (isAnswered(operation)) return false;

@@ -1,8 +1,9 @@
 /**
  * What the executors of the shards were given, as hints of what ran when: words are cut to what
- * tells commands apart, and each command keeps which of its keys have not been seen to run.
+ * tells the commands of an EXEC apart, and each command keeps which of its keys have not been seen
+ * to run.
  */
-import { isReadCommand, keysOf } from './command-models.ts';
+import { keysOf } from './command-models.ts';
 import type { Operation } from './operation.ts';
 import type { Reply } from './reply.ts';
 
@@ -30,10 +31,23 @@ export interface Run {
   readonly nowMs: number;
 }
 
+/** Something that a client has asked for. */
+export interface Request {
+  /** In small letters. */
+  readonly name: string;
+  /** Undefined for what is no operation of the history: PING, MULTI, SCAN. */
+  readonly operation: Operation | undefined;
+}
+
+/** Whose a run is; known at the end, for a worker may run what its origin has not noted yet. */
+export interface Asker {
+  operation: Operation | undefined;
+}
+
 /** Something ran. */
 export interface Note {
   readonly words: readonly string[];
-  readonly client: string | undefined;
+  readonly asker: Asker | undefined;
   /** Keys that it has changed, of those of this shard. */
   readonly changed: Set<string>;
   readonly time: number;
@@ -43,20 +57,11 @@ export interface Note {
   readonly clock?: Operation;
 }
 
-/** A command that may have run: its words, and keys that have not been seen to run. */
+/** A command of an operation: its words, and keys that have not been seen to run. */
 export interface Part {
   readonly name: string;
   readonly tokens: ReadonlySet<string>;
   readonly keysLeft: Set<string>;
-  /** It has a value or a key that no other command has. */
-  readonly isUnique: boolean;
-  readonly isRead: boolean;
-}
-
-/** An operation that may have run. */
-export interface Candidate {
-  readonly operation: Operation;
-  readonly parts: readonly Part[];
 }
 
 /** A command that answers so may have changed something. */
@@ -64,26 +69,15 @@ export function mayHaveWritten(reply: Reply | undefined): boolean {
   return reply !== null && reply !== ':0' && !(typeof reply === 'string' && reply.startsWith('-'));
 }
 
-/** Nobody else asks for it like this, and it was not seen. */
-export function isMissing({ isUnique, keysLeft }: Part): boolean {
-  return isUnique && keysLeft.size > 0;
-}
-
 /** In place of keys, of a command without any. */
 export const WHOLE = '*';
-
-/** Values, keys made for one command, and numbers that are added. */
-const UNIQUE_WORD = /^v\d+|\}\d+$/;
 
 /** What of a command may have run. */
 export function partOf(words: readonly string[]): Part {
   const keys = keysOf(words);
-  const isAmount = (words[0] ?? '').toUpperCase() === 'INCRBY';
   return {
     name: words[0] ?? '',
     tokens: new Set([...words.map(tokenOf), ...words.map(longTokenOf)]),
     keysLeft: new Set(keys.length > 0 ? keys : [WHOLE]),
-    isRead: isReadCommand(words[0] ?? ''),
-    isUnique: isAmount || words.some((word) => UNIQUE_WORD.test(word)),
   };
 }

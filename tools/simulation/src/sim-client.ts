@@ -10,6 +10,7 @@ import type { Operation } from './operation.ts';
 import type { Plan, Weights } from './plan.ts';
 import type { Reply } from './reply.ts';
 import { isError, ReplyReader, shownReply } from './reply.ts';
+import type { Request } from './run-notes.ts';
 import { SessionOrder } from './session-order.ts';
 import type { Workload } from './workload.ts';
 
@@ -52,6 +53,9 @@ export class SimClient {
   readonly #order: SessionOrder;
   readonly #reader = new ReplyReader();
   readonly #waiting: Waiting[] = [];
+  /** All that it has asked for, and how many of these its worker has taken. */
+  readonly #requests: Request[] = [];
+  #taken = 0;
   #batch: Buffer[] = [];
   /** WATCHes since the last EXEC. */
   #watches: number[] = [];
@@ -80,6 +84,16 @@ export class SimClient {
   /** True when it may send something now. */
   get mayAsk(): boolean {
     return !this.isGone && this.#waiting.length < this.#context.plan.pipelineMax;
+  }
+
+  /** The worker takes the next of its requests; undefined when it has no more. */
+  takeRequest(): Request | undefined {
+    return this.#requests[this.#taken++];
+  }
+
+  /** The request that was taken last. */
+  get lastRequest(): Request | undefined {
+    return this.#requests[this.#taken - 1];
   }
 
   /** Sends a pipeline. */
@@ -207,6 +221,7 @@ export class SimClient {
       `${this.name} asks ${words.map((word) => word.slice(0, 30)).join(' ')}`);
     this.#batch.push(encodeRequest(words));
     this.#waiting.push({ words, check, operation });
+    this.#requests.push({ name: (words[0] ?? '').toLowerCase(), operation });
   }
 
   #flush(): void {

@@ -38,11 +38,12 @@ export interface SimulationOptions {
   readonly faults?: () => Faults;
   /** What a plan is changed to before it is run. */
   readonly adapt?: (plan: Plan) => Plan;
+  /** How long an order is searched for where there may be none. */
+  readonly triesPerOperation?: number;
 }
 
-/** Tries per operation that a search for an order may take, and some more. */
-const TRIES_PER_OPERATION = 40;
-const TRIES_MIN = 5000;
+/** Tries per operation that a search for an order may take: usually it takes one or less. */
+const TRIES_PER_OPERATION = 400;
 const MEMORIES_MAX = 16;
 
 export class Simulation {
@@ -79,6 +80,7 @@ export class Simulation {
 
   #play(world: World, random: RandomSource): number {
     const { plan } = world;
+    const { triesPerOperation = TRIES_PER_OPERATION } = this.#options;
     const before = arenaBytes(world);
     const startMs = world.mesh.clock.nowMs();
     const shards = world.mesh.rigs.map(({ worker }) => worker.shard);
@@ -96,7 +98,7 @@ export class Simulation {
     });
     const verdict = new Linearization(world.history, {
       startMs, mayLackMemory: plan.maxmemory > 0,
-      triesMax: TRIES_MIN + world.history.operations.length * TRIES_PER_OPERATION,
+      triesMax: world.history.operations.length * triesPerOperation,
     }).run();
     if (!verdict.isExplained) throw new Broken(verdict.story);
     checkReplay(world, recorders, this.#pool);

@@ -59,7 +59,7 @@ export class Workload {
     return [this.#spelled(name), ...rest, ...tags];
   }
 
-  /** Absent keys, one on each shard that the keys are on: what runs there tells who asked. */
+  /** Absent keys, one on each shard that the keys are on: a trace tells who asked. */
   #tagsOf(keys: readonly string[]): string[] {
     this.#written += 1;
     const byOwner = new Map(keys.map((key) => [ownerOf(key, this.#plan.workerCount), key]));
@@ -68,7 +68,7 @@ export class Workload {
 
   /**
    * The name in capitals and small letters: another spelling for each of those that are under way,
-   * so that what runs tells who asked for it.
+   * so that a trace tells them apart.
    */
   #spelled(name: string): string {
     const count = this.#spellings.get(name) ?? 0;

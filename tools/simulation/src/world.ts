@@ -5,16 +5,17 @@
  * (preemption.ts). Wake-ups may come late, workers may stand still for long, clients may vanish.
  * Whatever breaks is thrown: `Broken` says what.
  */
-import { ClientFlag, createRing, createSharedMemory, Lane } from '@kora/core';
-import type { ArgFrame, Command, MemoryPool } from '@kora/core';
+import { createRing, createSharedMemory, Lane } from '@kora/core';
+import type { MemoryPool } from '@kora/core';
 import type { RandomSource } from '@kora/core/testing';
 import { MeshRig, RIG_MEMORY_BYTES } from '@kora/server/testing';
 import type { WorkerRig } from '@kora/server/testing';
 import { History } from './history.ts';
 import type { Plan } from './plan.ts';
 import type { AccessName, AccessObserver } from './preemption.ts';
-import type { Note } from './run-notes.ts';
-import { longTokenOf, TOKEN_BYTES_MAX, tokenOf } from './run-notes.ts';
+import type { Request } from './run-notes.ts';
+import type { ObservedWorld } from './run-observer.ts';
+import { RunObserver } from './run-observer.ts';
 import { ownerOf } from './session-order.ts';
 import type { ClientContext, Place } from './sim-client.ts';
 import { SimClient } from './sim-client.ts';
@@ -44,7 +45,7 @@ const TURN_ACCESSES_MAX = 500_000;
 /** Turns that everything may take to come to rest. */
 const REST_TURNS_MAX = 200_000;
 
-export class World implements AccessObserver {
+export class World implements AccessObserver, ObservedWorld {
   readonly plan: Plan;
   readonly random: RandomSource;
   readonly mesh: MeshRig;
@@ -60,6 +61,7 @@ export class World implements AccessObserver {
   /** Interruptions. */
   preemptionCount = 0;
   readonly #faults: Faults;
+  readonly #observer = new RunObserver(this);
   /** Workers in the middle of a turn, the innermost last. */
   readonly #stack: number[] = [];
   readonly #byPlace = new Map<string, SimClient>();
@@ -129,52 +131,31 @@ export class World implements AccessObserver {
     }
   }
 
-  #attach(index: number, { engine, worker }: WorkerRig): void {
+  #attach(index: number, rig: WorkerRig): void {
+    const { engine, worker } = rig;
     if (worker.mesh !== null) worker.mesh.origin.order = this.plan.order;
     engine.send = (slot, at, bytes) => this.#onSend(index, slot, at, bytes);
-    const { executor, shard } = worker;
-    let running: Note | undefined;
-    shard.journal.listen(({ keyAt, keyBytes }) => {
-      running?.changed.add(this.textAt(index, keyAt, keyBytes));
-    });
-    const run = executor.run.bind(executor);
-    executor.run = (command, frame, out) => {
-      // Within MULTI it is queued.
-      const isQueued = (frame.client.flags & ClientFlag.InMulti) !== 0;
-      running = isQueued ? undefined : this.#note(index, command, frame);
-      const outcome = run(command, frame, out);
-      if (running !== undefined) running.nowMs = shard.nowMs;
-      running = undefined;
-      return outcome;
-    };
-    const runAdmitted = executor.runAdmitted.bind(executor);
-    executor.runAdmitted = (command, frame, out) => {
-      running = this.#note(index, command, frame);
-      runAdmitted(command, frame, out);
-      running.nowMs = shard.nowMs;
-      running = undefined;
-    };
+    this.#observer.attach(index, rig);
   }
 
-  /** A command runs on a shard: a hint of the order. */
-  #note(index: number, command: Command, frame: ArgFrame): Note {
-    const words: string[] = [];
-    for (let i = 0; i < frame.count; i++) {
-      const at = frame.at[i] ?? -1;
-      const length = frame.bytes[i] ?? 0;
-      words.push(at < 0 ? longTokenOf({ length })
-        : tokenOf(this.textAt(index, at, Math.min(length, TOKEN_BYTES_MAX))));
-    }
-    const { client } = frame;
-    const slot = 'slot' in client ? Number(client.slot) : -1;
-    const name = this.#byPlace.get(`${index}/${slot}`)?.name;
-    this.trace(() => `worker ${index} runs ${words.join(' ')} of ${name ?? 'another worker'}`);
-    const note = this.history.noteRun(words, name);
-    const { workerCount } = this.plan;
-    const isOwn = (key: string): boolean => ownerOf(key, workerCount) === index;
-    if (command.name !== 'flushall') return note;
-    for (const key of this.#keys.filter(isOwn)) note.changed.add(key);
-    return note;
+  /** Keys of the workload that a worker owns. */
+  keysAt(worker: number): readonly string[] {
+    return this.#keys.filter((key) => ownerOf(key, this.plan.workerCount) === worker);
+  }
+
+  /** A worker takes a request of a connection: the next one that its client has sent. */
+  takeRequest(worker: number, slot: number, name: string): Request {
+    const client = this.#byPlace.get(`${worker}/${slot}`);
+    const request = client?.takeRequest();
+    if (request?.name === name) return request;
+    throw new Broken(
+      `worker ${worker} takes ${name} of ${client?.name ?? 'nobody'}, who has ` +
+      `${request?.name ?? 'nothing'} to be taken`,
+    );
+  }
+
+  lastRequest(worker: number, slot: number): Request | undefined {
+    return this.#byPlace.get(`${worker}/${slot}`)?.lastRequest;
   }
 
   /** Bytes of a worker's memory, one a character. */

@@ -5,7 +5,7 @@
 export { Limits } from '../limits.ts';
 export { Pipeline } from '../pipeline.hot.ts';
 export { Worker } from '../worker.ts';
-export { PipelineOrder } from '../mesh/origin.ts';
+export { PipelineOrder, Step } from '../mesh/origin.ts';
 export { encodeRequest } from './mesh-clients.ts';
 export { MeshRig, RIG_MEMORY_BYTES } from './mesh-rig.ts';
 export type { MeshRigOptions } from './mesh-rig.ts';
