@@ -46,6 +46,7 @@ export { Intent, IntentForm, IntentQueue } from './transaction/intent-queue.ts';
 export { ParkedCommands } from './transaction/parked-commands.ts';
 export type { ParkedCommand, ParkedHost } from './transaction/parked-commands.ts';
 export { lendEnd, lendMember, lendValue } from './transaction/lent-values.ts';
+export { LockedKeys } from './transaction/locked-keys.ts';
 export { Participant } from './transaction/participant.ts';
 export type { ParticipantPort } from './transaction/participant.ts';
 export { slotOfKey } from './bytes/crc16.hot.ts';

@@ -139,13 +139,14 @@ export class History {
   /** The note is of one of these, which are commands of the operation. */
   #settle(operation: Operation, parts: readonly Part[], note: Note): void {
     const { words } = note;
-    for (const { name, tokens, keysLeft } of parts) {
+    for (const [i, { name, tokens, keysLeft }] of parts.entries()) {
       if (words[0] !== name || !words.every((word) => tokens.has(word))) continue;
       // FLUSHALL runs once on every shard.
       const isOfAll = keysLeft.has(WHOLE) || (words.length === 1 && operation.hints.length > 0);
       const touched = words.filter((word) => keysLeft.has(word));
       if (touched.length === 0 && !isOfAll) continue;
-      const written = operation.kind === 'command' && mayHaveWritten(operation.reply)
+      // What a command changes on other shards than the one that runs it is not seen to change.
+      const written = operation.kind !== 'watch' && mayHaveWritten(answerOf(operation, i))
         ? writtenKeysOf(words) : [];
       for (const key of written) note.changed.add(key);
       for (const key of isOfAll ? [...note.changed] : touched) this.#hint(operation, key, note);
@@ -163,4 +164,10 @@ export class History {
     if (runs === undefined) this.runs.set(key, [run]);
     else runs.push(run);
   }
+}
+
+/** What was answered to command i of the operation. */
+function answerOf({ kind, reply }: Operation, i: number): Reply | undefined {
+  if (kind !== 'exec') return reply;
+  return reply === null || typeof reply !== 'object' ? undefined : reply[i];
 }

@@ -164,7 +164,7 @@ export class SimClient {
     for (let left = random.below(6); left >= 0; left--) {
       const kind = workload.kind();
       const isCommand = QUEUED_KINDS.has(kind);
-      commands.push(workload.command(isCommand ? kind : 'write', true));
+      commands.push(workload.command(isCommand ? kind : 'write'));
     }
     this.#send(['MULTI'], expectReply('+OK'));
     const mayLack = plan.maxmemory > 0;
@@ -248,7 +248,7 @@ export class SimClient {
 }
 
 const QUEUED_KINDS: ReadonlySet<string> = new Set([
-  'read', 'readMany', 'write', 'writeMany', 'collection', 'deadline', 'flush',
+  'read', 'readMany', 'write', 'writeMany', 'collection', 'move', 'deadline', 'flush',
 ]);
 
 function expectReply(wanted: string, mayLackMemory = false): Waiting['check'] {

@@ -51,9 +51,9 @@ export class Workload {
     return 'read';
   }
 
-  /** A command of a kind that is one; within EXEC none that has to be led (docs/differences.md). */
-  command(kind: keyof Weights, isQueued = false): string[] {
-    const makes = this.#makes(kind, isQueued);
+  /** A command of a kind that is one. */
+  command(kind: keyof Weights): string[] {
+    const makes = this.#makes(kind);
     const [name = '', ...rest] = this.#pick(makes)();
     const tags = TAGGED.has(name) ? this.#tagsOf(rest) : [];
     return [this.#spelled(name), ...rest, ...tags];
@@ -118,12 +118,12 @@ export class Workload {
     return String(this.#nowMs() - 1 + this.#random.below(clockStepMsMax * 3));
   }
 
-  #makes(kind: keyof Weights, isQueued: boolean): readonly Make[] {
+  #makes(kind: keyof Weights): readonly Make[] {
     switch (kind) {
       case 'read': return this.#reads();
-      case 'readMany': return this.#readsOfMany(isQueued);
+      case 'readMany': return this.#readsOfMany();
       case 'write': return this.#writes();
-      case 'writeMany': return this.#writesOfMany(isQueued);
+      case 'writeMany': return this.#writesOfMany();
       case 'collection': return this.#collections();
       case 'move': return this.#moves();
       case 'deadline': return this.#deadlines();
@@ -148,14 +148,13 @@ export class Workload {
     ];
   }
 
-  #readsOfMany(isQueued: boolean): readonly Make[] {
+  #readsOfMany(): readonly Make[] {
     const all = (): string[] => ['MGET', ...this.keys().strings];
-    const makes: Make[] = [
+    return [
       all, all, () => ['MGET', ...this.#some('s'), ...this.#some('n')],
       () => ['EXISTS', ...this.#some('s'), ...this.#some('l'), ...this.#some('e')],
+      () => ['SUNION', ...this.#some('e')],
     ];
-    if (!isQueued) makes.push(() => ['SUNION', ...this.#some('e')]);
-    return makes;
   }
 
   #writes(): readonly Make[] {
@@ -171,14 +170,13 @@ export class Workload {
     ];
   }
 
-  #writesOfMany(isQueued: boolean): readonly Make[] {
-    const makes: Make[] = [
+  #writesOfMany(): readonly Make[] {
+    return [
       () => ['MSET', ...this.#pairs()], () => ['MSET', ...this.#pairs()],
       () => ['DEL', ...new Set([...this.#some('s'), ...this.#some('l', 2)])],
       () => ['UNLINK', ...new Set([...this.#some('s'), ...this.#some('e', 2)])],
+      () => ['MSETNX', ...this.#pairs()],
     ];
-    if (!isQueued) makes.push(() => ['MSETNX', ...this.#pairs()]);
-    return makes;
   }
 
   #collections(): readonly Make[] {

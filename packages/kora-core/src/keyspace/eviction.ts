@@ -7,8 +7,8 @@
  *   deadline, the wheel's records name lines that hold one. A candidate is looked up and scored
  *   again before it goes: one that was used meanwhile returns to the pool with its new score.
  * Of several shards those above their fair share of the limit evict. One below may grow by
- *   GRACE_BYTES beyond the limit, until they have; then its own keys go for what it adds, and no
- *   more: a shard with few keys is not emptied because another is full.
+ *   GRACE_BYTES beyond it until they have; then its own keys go for what it adds, and no more.
+ * Keys that the shard's guard holds are passed over; while it holds some, finding none is no end.
  * With a policy that may evict, keys go also when the arena is filled beyond ARENA_SHARE_MAX.
  * Invariants: false only when nothing can be evicted and the memory is above the limit; a shard's
  *   lease covers what it used when ensureRoom last answered.
@@ -49,6 +49,8 @@ const ARENA_SHARE_MAX = 0.875;
 const RESTING_SHARE_MAX = 0.5;
 /** Steps that one slice of freeing flushed databases counts for. */
 const LAZY_FREE_STEP_COST = 128;
+/** Keys drawn from one database by chance before the next one has its turn: some may be held. */
+const DRAWS_MAX = 8;
 
 export class Evictor {
   /** Bytes of the budget that this shard holds. */
@@ -167,7 +169,7 @@ export class Evictor {
         } else if (this.evictOne()) {
           steps++;
         } else {
-          return this.#settle();
+          return this.#settle() || shard.guard !== null;
         }
       }
       const hasDone = !isAlone && shard.usedBytes() <= goalBytes;
@@ -229,13 +231,21 @@ export class Evictor {
       this.#nextDb = (this.#nextDb + 1) % databases.length;
       const db = databases[this.#nextDb];
       if (db === undefined || db.count === 0) continue;
-      const slot = db.dict.randomSlot(platform.chance.next32(), platform.chance.next32());
-      if (slot === 0) continue;
-      const ref = memory.i32[slot] ?? 0;
-      this.#evict(db, db.dict.hashOfEntry(ref), slot, ref);
-      return true;
+      for (let draws = 0; draws < DRAWS_MAX; draws++) {
+        const slot = db.dict.randomSlot(platform.chance.next32(), platform.chance.next32());
+        if (slot === 0) break;
+        const ref = memory.i32[slot] ?? 0;
+        if (this.#isHeld(ref)) continue;
+        this.#evict(db, db.dict.hashOfEntry(ref), slot, ref);
+        return true;
+      }
     }
     return false;
+  }
+
+  #isHeld(ref: number): boolean {
+    const { guard } = this.#shard;
+    return guard !== null && guard.holds(ref);
   }
 
   #sampleAll(): void {
@@ -326,7 +336,7 @@ export class Evictor {
       const slot = this.#slots[i] ?? 0;
       const ref = i32[slot] ?? 0;
       if (this.#isVolatile && !entryHasTtl(i32, ref)) continue;
-      if (db.dict.hashOfEntry(ref) === hash) return slot;
+      if (db.dict.hashOfEntry(ref) === hash && !this.#isHeld(ref)) return slot;
     }
     return 0;
   }
@@ -346,7 +356,7 @@ export class Evictor {
       for (let i = 0; i < count; i++) {
         const slot = this.#slots[i] ?? 0;
         const ref = memory.i32[slot] ?? 0;
-        if (!entryHasTtl(memory.i32, ref)) continue;
+        if (!entryHasTtl(memory.i32, ref) || this.#isHeld(ref)) continue;
         this.#evict(db, db.dict.hashOfEntry(ref), slot, ref);
         return true;
       }

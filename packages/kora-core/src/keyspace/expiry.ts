@@ -2,7 +2,7 @@
  * Active expiry: frees keys soon after their time, whether anyone reads them or not. The wheel of
  * each database names hashes that are due; the line of a hash is looked at and every due entry with
  * it is removed through the shard's one way to expire a key (journal entry, reason expired). A key
- * that lives on, because its deadline moved, is armed again.
+ * that lives on, because its deadline moved or the shard's guard holds it, is armed again.
  *
  * Invariants: a taken record either frees an entry, is armed again at its key's deadline, or named
  *   a key that is gone; records in one slice are bounded, so a million keys due at once are freed
@@ -151,7 +151,7 @@ export class ActiveExpiry {
 
   /** Frees what is due of a hash; returns the earliest deadline of what is left, -1 if none. */
   #expireHash(db: Database, hash: number): number {
-    const { keyspace, memory } = this.#shard;
+    const { keyspace, memory, guard } = this.#shard;
     let earliestMs = -1;
     let count = collectMatches(db.dict, hash, this.#slots);
     for (let i = 0; i < count; i++) {
@@ -163,6 +163,10 @@ export class ActiveExpiry {
       keyspace.db = db;
       keyspace.hash = hash;
       keyspace.slot = slot;
+      if (guard?.holds(ref) === true) {
+        earliestMs = earlier(earliestMs, this.#shard.nowMs);
+        continue;
+      }
       if (entryIsDue(memory.i32, ref, keyspace.nowLow, keyspace.nowHigh)) {
         this.#shard.expireLastLookup(ref);
       } else {

@@ -11,6 +11,7 @@ import { Database } from '../keyspace/database.ts';
 import { Effect, EffectOp, EffectReason } from '../keyspace/effect.ts';
 import { KeyEvent } from '../keyspace/events.ts';
 import { Journal } from '../keyspace/journal.ts';
+import type { KeyGuard } from '../keyspace/key-guard.ts';
 import { Keyspace } from '../keyspace/keyspace.hot.ts';
 import { LazyFree } from '../keyspace/lazy-free.ts';
 import { Maintenance } from '../keyspace/maintenance.ts';
@@ -82,6 +83,8 @@ export class Shard {
   isReplaying = false;
   /** True while EXEC runs: its commands share one instant. */
   isClockFrozen = false;
+  /** Keys that expire and are evicted by commands only, null = none. */
+  guard: KeyGuard | null = null;
   /** Set when an invariant broke after a change: the shard refuses all work. */
   failure: Error | null = null;
   readonly #onError: (message: string, cause: unknown) => void;

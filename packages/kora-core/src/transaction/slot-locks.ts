@@ -249,6 +249,22 @@ export class SlotLocks {
     this.#tell();
   }
 
+  /**
+   * From now on until `resume` nobody is told, as inside a listener's call.
+   * @returns false: that is so already, and ends with whoever has begun it
+   */
+  pause(): boolean {
+    if (this.#isTelling) return false;
+    this.#isTelling = true;
+    return true;
+  }
+
+  /** Ends what `pause` has begun; those who have got all their locks meanwhile are told now. */
+  resume(): void {
+    this.#isTelling = false;
+    this.#tell();
+  }
+
   /** True when the owner entered and holds all it wants. */
   hasAll(owner: number): boolean {
     const at = owner * OWNER_WORDS;

@@ -1,7 +1,8 @@
 /**
  * Commands of this worker's connections whose keys lie on several shards: planned, cut into parts,
  * put in order with all other transactions of the process, and answered when every part has
- * answered. The coordinator of the core decides; here its words become messages.
+ * answered. The coordinator of the core decides; its words become messages (part-sender.ts), and
+ * what needs several rounds has its own plan (script.ts).
  * A connection waits for such a command like for any foreign one, by a place in its window.
  */
 import type {
@@ -11,28 +12,32 @@ import {
   AcrossShards, argumentText, assert, ClientFlag, Coordinator, Course, DATABASE_COUNT, Flag,
   IntentForm, ReplyError, ROUTE_HERE,
 } from '@kora/core';
+import type { ReplyChunks } from '../reply-chunks.ts';
 import type { Session } from '../session.ts';
 import type { SessionTable } from '../session-table.ts';
 import type { Worker } from '../worker.ts';
-import { LedRounds } from './led-rounds.ts';
+import { AnswerPieces } from './answer-pieces.ts';
+import { KeyRecords } from './key-records.ts';
 import type { MeshPort, Peer } from './mesh-port.ts';
 import type { OrderedLanes } from './ordered-lanes.ts';
-import {
-  KIND_ABORT, KIND_INTENT, KIND_INTENT_AT, KIND_RELEASE, KIND_RUN, KIND_UNWATCH,
-} from './message-kinds.ts';
+import { KIND_UNWATCH } from './message-kinds.ts';
 import type { Origin } from './origin.ts';
 import { Step } from './origin.ts';
 import { callFor, callOf } from './request-message.ts';
 import type { ParcelsOut } from './parcels.ts';
 import type { PartBlock } from './part-block.ts';
-import { PART_EXEC, PART_WATCHES, PartBlocks } from './part-block.ts';
-import type { StepPlan } from './part-planner.ts';
+import { PART_EXEC, PART_WATCHES } from './part-block.ts';
 import { PartPlanner } from './part-planner.ts';
+import { PartSender } from './part-sender.ts';
 import type { OwnAnswers, Participation } from './participation.ts';
 import { processRuleOf } from './process-commands.ts';
 import { QueuedFrame } from './queued-frame.ts';
-import { ReplyBytes } from './reply-bytes.ts';
+import type { ReplyBytes } from './reply-bytes.ts';
 import type { ReplyWindow } from './reply-window.hot.ts';
+import type { ScriptRun } from './script-rounds.ts';
+import { ScriptRounds } from './script-rounds.ts';
+import type { StepPlan } from './step-plan.ts';
+import { needsScript, StepKind } from './step-plan.ts';
 import { TransactionReplies } from './transaction-replies.ts';
 
 /** What a transaction is about. */
@@ -48,20 +53,13 @@ interface Work {
   readonly watched: number;
   /** Parts that were not sent yet, by shard. */
   readonly parts: (PartBlock | null)[];
+  /** Of a transaction that runs in steps, else null. */
+  readonly run: ScriptRun | null;
 }
 
 type MeshTransaction = Transaction<Work, ReplyBytes>;
 
-const INTENT_AT_BYTES = 12;
 const tooLong = new ReplyError('ERR argument too large for a command over several workers');
-const execNotBuilt = new ReplyError(
-  'EXECABORT Transaction discarded because of: its keys lie on several workers, which is not ' +
-  'built yet; a hashtag puts them together',
-);
-const notBuilt = new ReplyError(
-  'CROSSSLOT the keys of this command lie on several workers, which is not built yet; ' +
-  'a hashtag puts them together',
-);
 
 export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswers {
   readonly #shard: Shard;
@@ -69,22 +67,21 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
   readonly #lanes: OrderedLanes;
   readonly #router: Router;
   readonly #origin: Origin;
-  readonly #parcels: ParcelsOut;
   readonly #participation: Participation;
   readonly #coordinator: Coordinator<Work, ReplyBytes>;
   readonly #planner: Planner;
   readonly #parts: PartPlanner;
   readonly #queued: QueuedFrame;
   readonly #replies: TransactionReplies;
-  readonly #blocks: PartBlocks;
   readonly #workerCount: number;
   readonly #sessions: SessionTable;
-  readonly #led: LedRounds;
-  /** By handle and shard: what has come of an answer. */
-  readonly #pieces: (ReplyBytes | null)[][] = [];
+  readonly #sender: PartSender;
+  readonly #pieces: AnswerPieces;
+  readonly #records: KeyRecords;
+  readonly #scripts: ScriptRounds;
 
   constructor(
-    worker: Worker, port: MeshPort, lanes: OrderedLanes, origin: Origin,
+    worker: Worker, chunks: ReplyChunks, port: MeshPort, lanes: OrderedLanes, origin: Origin,
     participation: Participation, parcels: ParcelsOut, planner: Planner, router: Router,
   ) {
     this.#router = router;
@@ -93,24 +90,30 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     const { shard, executor } = worker;
     this.#sessions = worker.sessions;
     this.#queued = new QueuedFrame(shard, executor.registry);
-    this.#parts = new PartPlanner(shard, planner, workerCount);
+    this.#parts = new PartPlanner(shard, planner, router, workerCount);
     this.#replies = new TransactionReplies(shard, executor, this.#queued);
     this.#shard = shard;
     this.#port = port;
     this.#origin = origin;
-    this.#parcels = parcels;
     this.#participation = participation;
-    this.#led = new LedRounds(shard.memory, port, participation.cargo);
+    this.#sender = new PartSender(shard, port, lanes, parcels, participation);
+    this.#pieces = new AnswerPieces(shard.memory, workerCount);
+    this.#records = new KeyRecords(shard.memory, port, participation.cargo);
+    this.#scripts = new ScriptRounds(shard, chunks, origin, this.#records, this.#replies);
     this.#workerCount = workerCount;
     this.#coordinator = new Coordinator({ workerCount, self: port.me, port: this });
     this.#planner = planner;
-    this.#blocks = new PartBlocks(shard);
     participation.attach(this);
   }
 
   /** Transactions under way. */
   get count(): number {
     return this.#coordinator.count;
+  }
+
+  /** Transactions for which records are on their way between shards. */
+  get recordCount(): number {
+    return this.#records.count;
   }
 
   /** True when a command without keys concerns all shards. */
@@ -128,20 +131,17 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
   begin(session: Session, command: Command, frame: ArgFrame): number {
     this.#parts.start(session, 0);
     const step = this.#parts.add(command, frame, callOf(session, command), true);
-    if (step === 'not built') {
-      this.#parts.drop();
-      return this.#refuse(session, command, notBuilt);
-    }
-    const { reach, shards } = step;
+    const { reach, shards, kind } = step;
     if (reach === null) {
       this.#parts.drop();
       return Step.Here;
     }
     const isWatch = command.name === 'watch';
     if (isWatch) session.watchShards |= shards;
+    const isInScript = kind === StepKind.Staged;
+    const course = step.process?.rule.course ?? (isInScript ? Course.Scripted : reach.course);
     const sent = this.#beginWith(session, command, isWatch ? shards : 0, {
-      steps: [step], queue: null, course: step.course ?? step.process?.rule.course ?? reach.course,
-      leader: step.course === Course.Led ? step.leader ?? -1 : -1,
+      steps: [step], queue: null, course, leader: course === Course.Led ? step.leader : -1,
     });
     return sent === Step.Here ? this.#refuse(session, command, tooLong) : sent;
   }
@@ -153,28 +153,15 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     const { queue } = session;
     const watches = session.watchShards !== 0 || session.watcher !== 0;
     this.#parts.start(session, PART_EXEC | (watches ? PART_WATCHES : 0));
-    const steps: StepPlan[] = [];
-    let { db } = session;
-    for (queue?.rewind(); queue?.next() === true;) {
-      const command = this.#queued.look(queue);
-      const { frame } = this.#queued;
-      // What stands behind these would have to be answered in another way.
-      const isOfSession = command.name === 'hello' || command.name === 'client|reply';
-      const step = isOfSession ? 'not built'
-        : this.#parts.add(command, frame, callFor(session, command, db), false);
-      if (step === 'not built') {
-        this.#parts.drop();
-        return this.refuseExec(session, exec);
-      }
-      steps.push(step);
-      if (command.name === 'select') db = selected(frame, db);
-    }
+    const steps = this.#planQueue(session);
     const { watchShards } = session;
+    const isInScript = needsScript(steps, session.isMuted);
+    // Commands of an EXEC fail one by one: only a watch can stop all of them.
+    const course = isInScript ? Course.Scripted : watches ? Course.Voted : Course.Certain;
     const result = this.#beginWith(session, exec, watchShards | (1 << this.#port.me), {
-      // Commands of an EXEC fail one by one: only a watch can stop all of them.
-      steps, queue, course: watches ? Course.Voted : Course.Certain,
+      steps, queue, course, leader: -1,
     });
-    if (result === Step.Here) return this.refuseExec(session, exec, tooLong);
+    if (result === Step.Here) return this.#refuseExec(session, exec, tooLong);
     if (result !== Step.Sent) return result;
     this.#shard.stats.countCall(exec.index);
     // Queue and watches are the transaction's now: it does not matter whether the session goes on.
@@ -187,13 +174,30 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     return result;
   }
 
+  /** Plans the commands of the session's EXEC, each as those before it leave the connection. */
+  #planQueue(session: Session): StepPlan[] {
+    const { queue } = session;
+    const steps: StepPlan[] = [];
+    let { db } = session;
+    let isNoTouch = (session.flags & ClientFlag.NoTouch) !== 0;
+    for (queue?.rewind(); queue?.next() === true;) {
+      const command = this.#queued.look(queue);
+      const { frame } = this.#queued;
+      const call = callFor(session, command, db, isNoTouch);
+      steps.push(this.#parts.add(command, frame, call, false));
+      if (command.name === 'select') db = selected(frame, db);
+      else if (command.name === 'client|no-touch') isNoTouch = chosen(frame, isNoTouch);
+    }
+    return steps;
+  }
+
   /**
    * Sends what was planned; `extra` are shards that take part without a command.
    * @returns Step.Here when its parts cannot be had
    */
   #beginWith(session: Session, command: Command, extra: number, plan: {
     readonly steps: readonly StepPlan[]; readonly queue: CommandQueue | null;
-    readonly course: number; readonly leader?: number;
+    readonly course: number; readonly leader: number;
   }): number {
     this.#parts.plan();
     const { shards: planned, lockCount } = this.#planner;
@@ -205,6 +209,8 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
       this.#parts.drop();
       return Step.Hold;
     }
+    const isInScript = plan.course === Course.Scripted;
+    if (isInScript) this.#parts.markScript();
     const parts = this.#parts.build(shards);
     if (parts.some((part, shard) => part === null && (shards & (1 << shard)) !== 0)) {
       for (const part of parts) if (part !== null) this.#parts.free(part);
@@ -212,19 +218,20 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     }
     const window = this.#origin.windowFor(session);
     // Nothing of the connection overlaps its EXEC.
-    const isProcess = plan.steps[0]?.process !== undefined;
+    const isProcess = (plan.steps[0]?.process ?? null) !== null;
     // What is watched has to be watched before anything behind it is read.
     const isWatch = command.name === 'watch';
     const isWrite = (command.flags & Flag.Write) !== 0 || plan.queue !== null || isProcess ||
       isWatch;
-    const place = window.addPending(-1, isWrite, session.isMuted, false);
+    // A script keeps what it is not to say to itself, for CLIENT REPLY may be one of its commands.
+    const isMuted = session.isMuted && !(isInScript && plan.queue !== null);
+    const place = window.addPending(-1, isWrite, isMuted, false);
+    const run = isInScript ? this.#scripts.begin(window, plan.steps, plan.queue) : null;
     const work: Work = {
       window, place, command, parts, steps: plan.steps, queue: plan.queue, clientId: session.id,
-      watched: extra,
+      watched: extra, run,
     };
-    const hasBegun = this.#coordinator.begin(
-      shards, plan.course, plan.leader ?? -1, lockCount, work,
-    );
+    const hasBegun = this.#coordinator.begin(shards, plan.course, plan.leader, lockCount, work);
     assert(hasBegun, 'there was room for it');
     return Step.Sent;
   }
@@ -262,7 +269,7 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
   }
 
   /** EXEC of what cannot run over several shards: nothing of it runs. */
-  refuseExec(session: Session, command: Command, error = execNotBuilt): number {
+  #refuseExec(session: Session, command: Command, error: ReplyError): number {
     this.unwatch(session.id, session.watchShards);
     session.watchShards = 0;
     this.#shard.transactions.reset(session);
@@ -319,102 +326,65 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     return true;
   }
 
+  #hasRoom({ shards, work }: MeshTransaction): boolean {
+    return this.#sender.hasRoom(shards, work?.parts ?? []);
+  }
+
   publish(): void {
     const isPublished = this.#lanes.publish();
     assert(isPublished, 'who holds the order publishes');
   }
 
-  /** True when every ring has room for its intent. */
-  #hasRoom({ shards, work }: MeshTransaction): boolean {
-    let hasRoom = true;
-    for (let left = shards & ~(1 << this.#port.me); left !== 0; left &= left - 1) {
-      const shard = 31 - Math.clz32(left & -left);
-      const peer = this.#port.peer(shard);
-      const bytes = work?.parts[shard]?.bytes ?? 0;
-      const out = peer.orderedOut;
-      // Never before a release that waits in the outbox: the handle may be the same.
-      if (peer.outbox.isEmpty && out.hasRoom(bytes <= out.bodyBytesMax ? bytes : INTENT_AT_BYTES)) {
-        continue;
-      }
-      peer.wantsOrderedRoom = true;
-      hasRoom = false;
-    }
-    return hasRoom;
-  }
-
-  mayRunAtOnce(transaction: MeshTransaction, shard: number): boolean {
-    if (leaderOf(transaction) !== shard) return true;
+  mayRunAtOnce({ leader, handle }: MeshTransaction, shard: number): boolean {
+    if (leader !== shard) return true;
     // What was lent here goes along the lane of replies, in one message that is there before.
     const { outbox, repliesOut } = this.#port.peer(shard);
-    const bytes = transaction.replies[this.#port.me]?.bytes ?? 0;
+    const bytes = this.#records.bytesOf(handle, this.#port.me);
     return outbox.isEmpty && bytes <= repliesOut.bodyBytesMax && repliesOut.hasRoom(bytes);
   }
 
   sendIntent(transaction: MeshTransaction, shard: number, form: number): void {
-    const { work, handle } = transaction;
+    const { work, handle, number } = transaction;
     const part = work?.parts[shard] ?? null;
     assert(work !== null && part !== null, 'an intent is of a transaction under way');
     work.parts[shard] = null;
-    this.#blocks.complete(part.ref, transaction.number, form);
-    if (form === IntentForm.RunAndRelease) this.#sendCargo(transaction, shard);
-    if (shard === this.#port.me) this.#participation.admit(shard, handle, part.ref);
-    else this.#send(this.#port.peer(shard), handle, part);
-  }
-
-  #send(peer: Peer, handle: number, part: PartBlock): void {
-    const out = peer.orderedOut;
-    const isInline = part.bytes <= out.bodyBytesMax;
-    const bytes = isInline ? part.bytes : INTENT_AT_BYTES;
-    const word = out.begin(isInline ? KIND_INTENT : KIND_INTENT_AT, bytes);
-    assert(word >= 0, 'a transaction has a place when there is room for its intents');
-    out.header(handle, 0, 0);
-    if (isInline) {
-      out.copyFrom(this.#shard.memory.i32, part.ref * 8, word, part.bytes);
-      this.#parts.free(part);
-    } else {
-      out.words[word] = part.ref * 8;
-      out.words[word + 1] = part.bytes;
-      out.words[word + 2] = this.#parcels.lend(part.ref);
-    }
-    out.end(bytes);
-    this.#lanes.note(peer);
+    if (form === IntentForm.RunAndRelease) this.#sendRecords(transaction, shard);
+    this.#sender.sendIntent(shard, handle, number, form, part);
   }
 
   sendRun(transaction: MeshTransaction, shard: number, thenRelease: boolean): void {
-    const { handle } = transaction;
-    const { me } = this.#port;
-    this.#sendCargo(transaction, shard);
-    if (shard === me) this.#participation.participant.onRun(me, handle, thenRelease);
-    else this.#say(shard, KIND_RUN, handle, thenRelease ? 1 : 0);
+    const { handle, work } = transaction;
+    const run = work?.run ?? null;
+    if (run === null) {
+      this.#sendRecords(transaction, shard);
+      this.#sender.sendRun(shard, handle, thenRelease);
+      return;
+    }
+    this.#scripts.beforeStep(handle, run, shard);
+    this.#sender.sendStep(shard, handle, run.wordOf(shard), run.resp);
   }
 
-  sendRelease(transaction: MeshTransaction, shard: number): void {
-    const { handle } = transaction;
-    const { me } = this.#port;
-    if (shard === me) this.#participation.release(me, handle);
-    else this.#say(shard, KIND_RELEASE, handle, 0);
+  /** What the shard needs to run its part of a led command goes ahead of the word to run. */
+  #sendRecords({ leader, handle }: MeshTransaction, shard: number): void {
+    if (leader < 0) return;
+    if (shard === leader) this.#records.sendLent(handle, leader);
+    else this.#records.sendTold(handle, shard);
   }
 
-  sendAbort(transaction: MeshTransaction, shard: number): void {
-    const { handle } = transaction;
-    const { me } = this.#port;
-    if (shard === me) this.#participation.participant.onAbort(me, handle);
-    else this.#say(shard, KIND_ABORT, handle, 0);
+  sendRelease({ handle }: MeshTransaction, shard: number): void {
+    this.#sender.sendRelease(shard, handle);
   }
 
-  #say(shard: number, kind: number, handle: number, b: number): void {
-    this.#port.sendWords(this.#port.peer(shard), kind, handle, b, 0, 0, 0);
+  sendAbort({ handle }: MeshTransaction, shard: number): void {
+    this.#sender.sendAbort(shard, handle);
   }
 
   nextRound(transaction: MeshTransaction): number {
-    if (transaction.course === Course.Led) return this.#led.next(transaction);
-    return this.#led.nextStage(transaction, leaderOf(transaction));
-  }
-
-  /** What the shard needs to run its step of a led transaction goes ahead of the word to run. */
-  #sendCargo(transaction: MeshTransaction, shard: number): void {
-    const leader = leaderOf(transaction);
-    if (leader >= 0) this.#led.beforeRun(transaction, leader, shard);
+    const { handle, work } = transaction;
+    const run = work?.run ?? null;
+    if (run !== null) return this.#scripts.next(transaction, run);
+    this.#records.checkChanges(handle);
+    return this.#records.shardsOf(handle);
   }
 
   #isConnected({ clientId }: Work): boolean {
@@ -423,47 +393,30 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
 
   // ------------------------------------------------------------------ answers
 
-  /** Bytes of an answer that is not whole yet, from the current message of a peer. */
+  /** Bytes of an answer, or records, from the current message of a peer. */
   takePiece(peer: Peer): void {
     const { a, b, bodyAt, bodyBytes } = peer.repliesIn;
-    if (b === 0) this.#piecesOf(a, peer.index).add(bodyAt, bodyBytes);
-    else this.#led.addChanges(a, b - 1, bodyAt, bodyBytes);
+    if (b === 0) this.#pieces.add(a, peer.index, bodyAt, bodyBytes);
+    else this.#records.add(a, b - 1, bodyAt, bodyBytes);
   }
 
   /** A shard has answered. */
   takeAnswer(peer: Peer): void {
     const { a, b } = peer.repliesIn;
-    const pieces = this.#pieces[a];
-    const reply = pieces?.[peer.index] ?? null;
-    if (pieces !== undefined) pieces[peer.index] = null;
-    this.#coordinator.onAnswer(a, peer.index, b === 1, reply);
+    this.#coordinator.onAnswer(a, peer.index, b === 1, this.#pieces.take(a, peer.index));
   }
 
   onOwnAnswer(handle: number, isAccepted: boolean, reply: ReplyBytes): void {
     this.#coordinator.onAnswer(handle, this.#port.me, isAccepted, reply);
   }
 
-  onOwnChanges(handle: number, shard: number, at: number, bytes: number): void {
-    this.#led.addChanges(handle, shard, at, bytes);
-  }
-
-  #piecesOf(handle: number, shard: number): ReplyBytes {
-    while (this.#pieces.length <= handle) {
-      this.#pieces.push(new Array<ReplyBytes | null>(this.#workerCount).fill(null));
-    }
-    const pieces = this.#pieces[handle];
-    assert(pieces !== undefined, 'a handle has its answers');
-    let reply = pieces[shard] ?? null;
-    if (reply === null) {
-      reply = new ReplyBytes(this.#shard.memory);
-      pieces[shard] = reply;
-    }
-    return reply;
+  onOwnRecords(handle: number, shard: number, at: number, bytes: number): void {
+    this.#records.add(handle, shard, at, bytes);
   }
 
   onFinished(transaction: MeshTransaction): void {
     const { work, refused, replies } = transaction;
-    this.#led.end(transaction.handle);
+    this.#records.drop(transaction.handle);
     assert(work !== null, 'a transaction under way has its work');
     for (const part of work.parts) if (part !== null) this.#parts.free(part);
     this.#origin.reply(work.window, work.place, (sink, session) => {
@@ -473,12 +426,15 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
         const reply = replies[31 - Math.clz32(refused & -refused)] ?? null;
         assert(reply !== null, 'who refuses says why');
         sink.bulkPiece(reply.at, reply.bytes);
+      } else if (work.run !== null) {
+        this.#scripts.finish(work.run, session, sink);
       } else if (work.command.name !== 'exec') {
         this.#replies.writeStep(work.steps[0], replies, sink);
       } else {
         this.#replies.writeExec(work.steps, work.queue, session, replies, sink);
       }
     });
+    work.run?.free();
     work.queue?.free();
     // A part of an EXEC that was refused before it was asked still watches; so does who has gone.
     const isVoid = work.command.name === 'exec' && refused !== 0;
@@ -488,13 +444,14 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
   }
 }
 
-/** The shard that runs the transaction's command for all; -1 when it has none. */
-function leaderOf({ work }: MeshTransaction): number {
-  return work?.steps[0]?.leader ?? -1;
-}
-
 /** The database that the SELECT in the frame chooses. */
 function selected(frame: ArgFrame, db: number): number {
   const text = argumentText(frame, 1);
-  return /^\d{1,2}$/.test(text) && Number(text) < DATABASE_COUNT ? Number(text) : db;
+  return /^(?:0|[1-9]\d?)$/.test(text) && Number(text) < DATABASE_COUNT ? Number(text) : db;
+}
+
+/** What the ON or OFF of the command in the frame makes of a switch. */
+function chosen(frame: ArgFrame, isOn: boolean): boolean {
+  const word = argumentText(frame, 2).toUpperCase();
+  return word === 'ON' || (word !== 'OFF' && isOn);
 }

@@ -7,12 +7,14 @@
  */
 import type { Allocator } from '@kora/core';
 import { CommandDriver, contentsOf, JournalRecorder, replayEffect } from '@kora/core/testing';
-import type { ShardContents } from '@kora/core/testing';
 import { describe, expect, it } from 'vitest';
+import { leftOf, repliesIn, shown } from '../testing/mesh-checks.ts';
 import {
   ask, belowOf, connectTo, encodeRequest, repliesOf, send, someTurns,
 } from '../testing/mesh-clients.ts';
 import type { MeshClient } from '../testing/mesh-clients.ts';
+import type { FaultOfMemory } from '../testing/mesh-faults.ts';
+import { refuseReserve, starve } from '../testing/mesh-faults.ts';
 import { MeshRig } from '../testing/mesh-rig.ts';
 import { severalKeyCommand } from '../testing/several-key-commands.ts';
 import { WorkerRig } from '../testing/worker-rig.ts';
@@ -36,18 +38,6 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['SORT', 'list', 'BY', 'w*', 'ALPHA', 'GET', 'w*', 'STORE', 'set'],
   ['LMPOP', '2', 'nosuch', 'list', 'LEFT'],
 ];
-
-function expectNothingLeft(mesh: MeshRig): void {
-  for (const { worker } of mesh.rigs) {
-    expect(worker.mesh?.origin.windowCount).toBe(0);
-    expect(worker.mesh?.parcels.count).toBe(0);
-    expect(worker.mesh?.coordination.count).toBe(0);
-    expect(worker.mesh?.gate.isOpen).toBe(true);
-    expect(worker.mesh?.participation.cargo.count).toBe(0);
-    expect(worker.mesh?.participation.borrowedCount).toBe(0);
-    expect(worker.shard.memory.arenaAllocator.heldPages()).toBe(0);
-  }
-}
 
 function move(mesh: MeshRig, client: MeshClient, below: (bound: number) => number): void {
   const one = (places: readonly string[]): string => places[below(places.length)] ?? '';
@@ -95,7 +85,7 @@ describe('commands that one shard runs for several', () => {
       for (const reader of readers) {
         const text = repliesOf(mesh, reader);
         expect(text).not.toMatch(/-[A-Z]/);
-        for (const reply of wholeReplies(text)) {
+        for (const reply of repliesIn(text).filter((one) => one.startsWith('*'))) {
           for (const [kind, all] of [['t', ELEMENTS], ['m', MEMBERS], ['v', VALUES]] as const) {
             const found = [...reply.matchAll(/\r\n([tmv])(\d+)(?=\r\n)/g)]
               .filter(([, type]) => type === kind).map(([, type, n]) => `${type}${n}`);
@@ -106,7 +96,7 @@ describe('commands that one shard runs for several', () => {
         }
       }
       expect(Math.min(seen.t, seen.m, seen.v), 'replies that were checked').toBeGreaterThan(50);
-      expectNothingLeft(mesh);
+      expect(leftOf(mesh)).toEqual([]);
     },
   );
 
@@ -131,7 +121,7 @@ describe('commands that one shard runs for several', () => {
           .toEqual(shown(contentsOf(shard)));
         recorders[i]?.close();
       }
-      expectNothingLeft(mesh);
+      expect(leftOf(mesh)).toEqual([]);
     },
   );
 
@@ -155,7 +145,7 @@ describe('commands that one shard runs for several', () => {
         expect(ask(mesh, client, ...words).split('\r\n').sort(), `${words.join(' ')}, seed ${seed}`)
           .toEqual(wanted);
       }
-      expectNothingLeft(mesh);
+      expect(leftOf(mesh)).toEqual([]);
     },
   );
 
@@ -203,43 +193,9 @@ describe('commands that one shard runs for several', () => {
       ));
     }
     expect(used[29]).toBe(used[9]);
-    expectNothingLeft(mesh);
+    expect(leftOf(mesh)).toEqual([]);
   });
 });
-
-/** A fault of memory: `end` heals it and says whether the command has met it. */
-interface FaultOfMemory {
-  readonly end: () => boolean;
-}
-
-/** The n-th reserve from now on is refused. */
-function refuseReserve(allocator: Allocator, n: number): FaultOfMemory {
-  const reserve = allocator.reserve.bind(allocator);
-  let calls = 0;
-  allocator.reserve = (blocks, bytes) => ++calls !== n && reserve(blocks, bytes);
-  return {
-    end: () => {
-      Reflect.deleteProperty(allocator, 'reserve');
-      return calls >= n;
-    },
-  };
-}
-
-/** All pages of the arena are taken but so many. */
-function starve(allocator: Allocator, pages: number): FaultOfMemory {
-  const { memory } = allocator;
-  memory.ensurePages = () => false;
-  const taken: number[] = [];
-  for (let ref = allocator.alloc(4096); ref !== 0; ref = allocator.alloc(4096)) taken.push(ref);
-  for (const ref of taken.splice(-pages, pages)) allocator.free(ref);
-  return {
-    end: () => {
-      Reflect.deleteProperty(memory, 'ensurePages');
-      for (const ref of taken) allocator.free(ref);
-      return true;
-    },
-  };
-}
 
 function prepare(mesh: MeshRig, client: MeshClient): void {
   for (const words of [
@@ -269,7 +225,7 @@ function attempt(
   const where = `${command.join(' ')} on worker ${workerIndex}: ${reply}`;
   if (!isMet) return 'not met';
   expect(mesh.rigs.flatMap(({ log }) => log), where).toEqual([]);
-  expectNothingLeft(mesh);
+  expect(leftOf(mesh)).toEqual([]);
   if (!reply.startsWith('-')) return 'done';
   expect(reply, where).toMatch(/^-OOM/);
   expect(shards.map((shard) => shown(contentsOf(shard))), where).toEqual(before);
@@ -277,30 +233,4 @@ function attempt(
   for (const shard of shards) while (shard.lazyFree.step());
   expect(shards.map((shard) => shard.memory.arenaAllocator.usedBytes()), where).toEqual(usedBytes);
   return 'refused';
-}
-
-function shown(contents: ShardContents): string[] {
-  return [...contents].map(([key, { type, encoding, value, deadlineMs }]) =>
-    `${key} ${type} ${encoding} ${String(deadlineMs)} ${value.slice(0, 300)}`).sort();
-}
-
-/** Replies that are arrays, as texts, from whole streams of replies. */
-function wholeReplies(text: string): string[] {
-  const replies: string[] = [];
-  for (let at = 0; at < text.length;) {
-    const end = endOf(text, at);
-    if (text[at] === '*') replies.push(text.slice(at, end));
-    at = end;
-  }
-  return replies;
-}
-
-function endOf(text: string, at: number): number {
-  const lineEnd = text.indexOf('\r\n', at) + 2;
-  const number = Number(text.slice(at + 1, lineEnd - 2));
-  if (text[at] === '$') return number < 0 ? lineEnd : lineEnd + number + 2;
-  if (text[at] !== '*') return lineEnd;
-  let end = lineEnd;
-  for (let i = 0; i < number; i++) end = endOf(text, end);
-  return end;
 }

@@ -15,7 +15,7 @@ import type { Peer } from './mesh-port.ts';
 import { MeshPort } from './mesh-port.ts';
 import {
   KIND_ABORT, KIND_ACCEPT, KIND_ANSWER, KIND_CARGO, KIND_INTENT, KIND_PIECE, KIND_RELEASE,
-  KIND_RETURN, KIND_RUN, KIND_UNWATCH,
+  KIND_RETURN, KIND_RUN, KIND_STEP, KIND_UNWATCH,
 } from './message-kinds.ts';
 import type { OrderedHost } from './ordered-lanes.ts';
 import { OrderedLanes } from './ordered-lanes.ts';
@@ -80,8 +80,8 @@ export class MeshNode implements OrderedHost {
     );
     this.bursts = new Bursts(worker, this.port, this.lanes, this.origin, router);
     this.coordination = new Coordination(
-      worker, this.port, this.lanes, this.origin, this.participation, this.parcels, planner,
-      router,
+      worker, chunks, this.port, this.lanes, this.origin, this.participation, this.parcels,
+      planner, router,
     );
     this.origin.attach(this.coordination);
   }
@@ -154,7 +154,6 @@ export class MeshNode implements OrderedHost {
   /** Takes the current message of the lane of replies. */
   #takeReply(peer: Peer): void {
     const { kind, a, b } = peer.repliesIn;
-    const { participant } = this.participation;
     switch (kind) {
       case KIND_RETURN:
         this.owner.takeBack(a);
@@ -172,13 +171,19 @@ export class MeshNode implements OrderedHost {
         this.participation.takeCargo(peer);
         return;
       case KIND_RUN:
-        participant.onRun(peer.index, a, b === 1);
+        this.participation.onRun(peer.index, a, b === 1);
         return;
+      case KIND_STEP: {
+        const { words, bodyAt } = peer.repliesIn;
+        const from = words[bodyAt >>> 2] ?? 0;
+        this.participation.onStep(peer.index, a, b, from, words[(bodyAt >>> 2) + 1] ?? 0);
+        return;
+      }
       case KIND_RELEASE:
         this.participation.release(peer.index, a);
         return;
       case KIND_ABORT:
-        participant.onAbort(peer.index, a);
+        this.participation.participant.onAbort(peer.index, a);
         return;
       case KIND_UNWATCH:
         this.participation.watches.drop(peer.index, b * 2 ** 32 + (a >>> 0));

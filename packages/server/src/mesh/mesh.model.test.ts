@@ -6,6 +6,7 @@
  * end with replies under way. At the end nothing is left of windows, parcels and loans.
  */
 import { describe, expect, it } from 'vitest';
+import { leftOf } from '../testing/mesh-checks.ts';
 import { MeshRig } from '../testing/mesh-rig.ts';
 import { severalKeyCommand } from '../testing/several-key-commands.ts';
 import { WorkerRig } from '../testing/worker-rig.ts';
@@ -41,7 +42,7 @@ function valueOf(random: Random): string {
   return 'v'.repeat(random.below(30));
 }
 
-function commandOf(random: Random, prefix: string, isInMulti: boolean): string[] {
+function commandOf(random: Random, prefix: string): string[] {
   const key = `${prefix}:${random.below(12)}`;
   const other = `${prefix}:${random.below(12)}`;
   const number = String(random.below(100));
@@ -60,6 +61,7 @@ function commandOf(random: Random, prefix: string, isInMulti: boolean): string[]
     () => ['GET'], () => ['INCR', `${prefix}:l`],
     () => ['HELLO', random.below(2) === 0 ? '2' : '3'],
     () => ['CLIENT', 'REPLY', 'SKIP'], () => ['OBJECT', 'ENCODING', key],
+    () => ['CLIENT', 'REPLY', random.below(6) === 0 ? 'OFF' : 'ON'],
     () => ['MGET', key, other, key, `${prefix}:nosuch`, `${prefix}:l`], () => ['DEL', key, other],
     () => ['MSET', key, valueOf(random), other, number], () => ['EXISTS', key, other, key],
     () => ['MSETNX', `${prefix}:x${number}`, valueOf(random), other, number],
@@ -70,16 +72,9 @@ function commandOf(random: Random, prefix: string, isInMulti: boolean): string[]
     () => ['EXEC'], () => ['EXEC'], () => ['EXEC'], () => ['DISCARD'], () => ['UNWATCH'],
     () => ['WATCH', key, other], () => ['WATCH', key],
   ];
-  // What one shard runs for several is no command of an EXEC (docs/differences.md).
-  if (!isInMulti && random.below(2) === 0) {
-    return severalKeyCommand((bound) => random.below(bound), prefix);
-  }
-  const words = commands[random.below(commands.length)]?.() ?? ['PING'];
-  // These are no commands of an EXEC over several workers (docs/differences.md).
-  return isInMulti && CONDITIONAL.has(words[0] ?? '') ? ['PING'] : words;
+  if (random.below(2) === 0) return severalKeyCommand((bound) => random.below(bound), prefix);
+  return commands[random.below(commands.length)]?.() ?? ['PING'];
 }
-
-const CONDITIONAL = new Set(['MSETNX', 'MSETEX', 'HELLO', 'CLIENT']);
 
 /** HELLO names the client, whose number differs between the two sides. */
 const withoutIds = (text: string): string => text.replace(/(id\r\n):\d+/g, '$1:?');
@@ -89,7 +84,6 @@ interface Connection {
   readonly slot: number;
   readonly model: number;
   bytes: Buffer;
-  isInMulti: boolean;
 }
 
 describe('several workers', () => {
@@ -107,7 +101,7 @@ describe('several workers', () => {
       const slot = mesh.rigs[rig]?.connect() ?? 0;
       mesh.rest(rig);
       const bytes = Buffer.alloc(0);
-      connections.push({ rig, slot, model: model.connect(), bytes, isInMulti: false });
+      connections.push({ rig, slot, model: model.connect(), bytes });
     }
     for (let round = 0; round < 400; round++) {
       const connection = connections[random.below(connections.length)];
@@ -116,9 +110,7 @@ describe('several workers', () => {
       const requests: Buffer[] = [];
       for (let i = 0; i < count; i++) {
         const prefix = `c${connections.indexOf(connection)}`;
-        const words = commandOf(random, prefix, connection.isInMulti);
-        if (words[0] === 'MULTI') connection.isInMulti = true;
-        if (words[0] === 'EXEC' || words[0] === 'DISCARD') connection.isInMulti = false;
+        const words = commandOf(random, prefix);
         requests.push(encode(words));
       }
       const bytes = Buffer.concat(requests);
@@ -144,16 +136,6 @@ describe('several workers', () => {
         JSON.stringify(found.slice(Math.max(0, at - 60), at + 60));
       expect(found === wanted, shown).toBe(true);
     }
-    for (const { worker } of mesh.rigs) {
-      expect(worker.mesh?.origin.windowCount).toBe(0);
-      expect(worker.mesh?.parcels.count).toBe(0);
-      expect(worker.mesh?.coordination.count).toBe(0);
-      expect(worker.mesh?.gate.parkedCount).toBe(0);
-      expect(worker.mesh?.gate.isOpen).toBe(true);
-      expect(worker.mesh?.owner.loanCount).toBe(0);
-      expect(worker.mesh?.participation.cargo.count).toBe(0);
-      expect(worker.mesh?.participation.borrowedCount).toBe(0);
-      expect(worker.shard.memory.arenaAllocator.heldPages()).toBe(0);
-    }
+    expect(leftOf(mesh)).toEqual([]);
   });
 });

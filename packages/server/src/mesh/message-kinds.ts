@@ -28,7 +28,7 @@ export const KIND_LOST = 5;
 export const KIND_ACCEPT = 7;
 /** Window, place: the reply was whole before. */
 export const KIND_END = 8;
-/** Handle, 0 = of the answer that comes, 1 + shard = what changed there. Body: RESP or records. */
+/** Handle, 0 = of the answer that comes, 1 + shard = about its keys. Body: RESP or records. */
 export const KIND_PIECE = 11;
 /** Handle, 1 = accepted. */
 export const KIND_ANSWER = 12;
@@ -47,6 +47,9 @@ export const KIND_ABORT = 15;
 export const KIND_UNWATCH = 16;
 /** Handle, 1 = lost. Body: records for the next step of the part. */
 export const KIND_CARGO = 17;
+
+/** Handle, what to do (script-words.ts). Body: index of a command | commands to run. */
+export const KIND_STEP = 18;
 
 // A call: uncounted, 1 bit | no touch, 1 | RESP3, 1 | database, 4 | command, 10.
 

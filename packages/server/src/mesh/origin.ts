@@ -351,10 +351,7 @@ export class Origin {
     if (window === null) return;
     session.window = null;
     window.session = null;
-    while (window.isHeadReady()) {
-      this.#leave(window);
-      window.advance();
-    }
+    this.bringUp(window);
     if (window.isEmpty()) this.#close(window);
   }
 
@@ -411,10 +408,7 @@ export class Origin {
   /** The reply of a place is whole: it leaves, and what was ready behind it. */
   #complete(window: ReplyWindow, place: number): void {
     window.complete(place);
-    while (window.isHeadReady()) {
-      this.#leave(window);
-      window.advance();
-    }
+    this.bringUp(window);
     const { session } = window;
     if (session !== null) {
       this.#resumeLater(session);
@@ -427,6 +421,14 @@ export class Origin {
     }
     if (session !== null) session.window = null;
     this.#close(window);
+  }
+
+  /** What is ready before the oldest pending place of a window leaves now. */
+  bringUp(window: ReplyWindow): void {
+    while (window.isHeadReady()) {
+      this.#leave(window);
+      window.advance();
+    }
   }
 
   /** What is staged of the oldest place is copied behind what was written, or dropped. */

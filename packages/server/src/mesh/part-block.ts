@@ -42,8 +42,8 @@ export const PART_LENDS = 16;
 export const PART_MOVES = 32;
 /** What is changed of the keys that it lends may need memory. */
 export const PART_GROWS = 64;
-/** The part runs more than once: the leader first says which keys it will ask for. */
-export const PART_STAGED = 128;
+/** The part runs in steps, of which the coordinator tells one after the other (script.ts). */
+export const PART_SCRIPT = 128;
 
 const FIRST_BYTES = 512;
 const padded = (bytes: number): number => (bytes + 3) & ~3;
@@ -116,7 +116,7 @@ export class PartWriter {
     this.#commandCount++;
   }
 
-  /** Adds to the part's flags. */
+  /** Adds to the flags of the part, which may have no command yet. */
   mark(flags: number): void {
     this.#flags |= flags;
   }
@@ -185,6 +185,7 @@ export class PartBlocks {
   call = 0;
   #at = new Int32Array(64);
   #bytes = new Int32Array(64);
+  #firstWord = 0;
   #nextWord = 0;
   #left = 0;
   readonly #shard: Shard;
@@ -232,8 +233,33 @@ export class PartBlocks {
 
   /** Goes to before the part's first command. */
   rewind(ref: number): void {
-    this.#nextWord = ref * 2 + HEAD_WORDS;
+    this.#firstWord = ref * 2 + HEAD_WORDS;
+    this.#nextWord = this.#firstWord;
     this.#left = this.#word(ref, COMMAND_COUNT);
+  }
+
+  /** Where the next command is: `resume` goes back there. */
+  get position(): number {
+    return this.#nextWord - this.#firstWord;
+  }
+
+  /** Goes to before command `index` of the part, where `position` was; 0 for that of the first. */
+  resume(ref: number, index: number, position: number): void {
+    this.rewind(ref);
+    this.#nextWord += position;
+    this.#left -= index;
+  }
+
+  /** Passes over the next command. */
+  skip(): void {
+    assert(this.#left > 0, 'a part has the commands that it is told of');
+    this.#left--;
+    const { i32 } = this.#shard.memory;
+    const word = this.#nextWord + COMMAND_HEAD_WORDS;
+    const argc = i32[this.#nextWord + 1] ?? 0;
+    let at = (word + argc) * 4;
+    for (let i = 0; i < argc; i++) at += padded(i32[word + i] ?? 0);
+    this.#nextWord = at / 4;
   }
 
   /** Points the frame at the arguments of the next command, in the block; false: there is none. */

@@ -3,38 +3,31 @@
  * which locks. Commands are added in order; what several shards share is cut by its keys.
  */
 import type {
-  ArgFrame, ClientState, Command, CommandReach, Planner, Shard,
+  ArgFrame, ClientState, Command, CommandReach, Planner, Router, Shard,
 } from '@kora/core';
-import { AcrossShards, argumentTexts, ArgumentSplitter, Course, KEY_BYTES_MAX } from '@kora/core';
+import {
+  AcrossShards, argumentTexts, ArgumentSplitter, assert, Course, KEY_BYTES_MAX, ROUTE_HERE,
+} from '@kora/core';
 import type { Session } from '../session.ts';
-import { writeLedParts } from './led-plan.ts';
+import { ledKindOf, lendersOf, mayGrow, writeLedParts } from './led-plan.ts';
 import type { KeyShards } from './merge-replies.ts';
 import { CALL_UNCOUNTED } from './message-kinds.ts';
 import type { PartBlock } from './part-block.ts';
-import { PART_RESP3, PartWriter } from './part-block.ts';
+import { PART_RESP3, PART_SCRIPT, PartWriter } from './part-block.ts';
 import type { ProcessRule } from './process-commands.ts';
 import { processRuleOf } from './process-commands.ts';
-
-/** A command of a transaction. */
-export interface StepPlan {
-  readonly command: Command;
-  /** Mask of the shards that run it; 0 = none, it is the connection's own affair. */
-  readonly shards: number;
-  /** Shard of each key where it is split by keys. */
-  readonly keys: KeyShards;
-  readonly reach: CommandReach | null;
-  /** Of a command that one shard runs for all: that shard, whose answer is the reply. */
-  readonly leader?: number;
-  /** One of Course, where it is not that of the command. */
-  readonly course?: number;
-  /** Of a command about the process, which every worker carries out. */
-  readonly process?: { readonly rule: ProcessRule; readonly words: readonly string[] };
-}
+import type { StepPlan } from './step-plan.ts';
+import { StepKind } from './step-plan.ts';
 
 const NO_KEYS: KeyShards = Object.freeze({ count: 0, shard: new Uint8Array(0) });
 
+const PLAIN = Object.freeze({
+  kind: StepKind.Plain, keys: NO_KEYS, leader: -1, lenders: 0, mayGrow: false, process: null,
+});
+
 export class PartPlanner {
   readonly #shard: Shard;
+  readonly #router: Router;
   readonly #planner: Planner;
   readonly #splitter: ArgumentSplitter;
   readonly #writers: readonly PartWriter[];
@@ -42,8 +35,9 @@ export class PartPlanner {
   /** Whose commands are planned. */
   #client: ClientState | null = null;
 
-  constructor(shard: Shard, planner: Planner, workerCount: number) {
+  constructor(shard: Shard, planner: Planner, router: Router, workerCount: number) {
     this.#shard = shard;
+    this.#router = router;
     this.#planner = planner;
     this.#splitter = new ArgumentSplitter(workerCount);
     this.#writers = Array.from({ length: workerCount }, () => new PartWriter(shard));
@@ -75,44 +69,58 @@ export class PartPlanner {
 
   /**
    * Plans the command in the frame and adds it to the parts of its shards.
-   * @param isAlone it is no command of an EXEC, which may not have conditions of its own
-   * @returns 'not built' when it cannot be cut; else its step, of no shard when it concerns none or
-   *   does not fit
+   * @param isAlone it is no command of an EXEC
+   * @returns its step, of no shard when it concerns none or does not fit
    */
-  add(command: Command, frame: ArgFrame, call: number, isAlone: boolean): StepPlan | 'not built' {
+  add(command: Command, frame: ArgFrame, call: number, isAlone: boolean): StepPlan {
     const planner = this.#planner;
     const reach = planner.reachOf(command);
     const fits = command.parse(frame) === null && planner.add(command, frame);
     const rule = fits ? this.#ruleOf(command, frame) : undefined;
     if (rule !== undefined) return this.#addToAll(rule, command, frame, call, isAlone);
     const isHere = !fits || planner.commandShards === 0 || this.#hasLongKey(frame);
-    if (isHere) return { command, shards: 0, keys: NO_KEYS, reach: null };
+    if (isHere) return { ...PLAIN, command, kind: StepKind.Here, shards: 0, reach: null };
+    if (command.name === 'scan') return this.#addScan(command, reach, frame, call);
     const { commandShards } = planner;
     const isOne = (commandShards & (commandShards - 1)) === 0;
     const { kind } = reach;
     const isWhole = kind === AcrossShards.Everywhere || kind === AcrossShards.Scatter;
     const isSplit = !isWhole && (!isOne || command.name === 'watch');
-    const mayBeSplit = kind === AcrossShards.Independent ||
-      (kind === AcrossShards.Conditional && isAlone);
-    if (isSplit && !mayBeSplit) return this.#addLed(command, frame, call, isAlone);
+    const hasParts = kind === AcrossShards.Independent || kind === AcrossShards.Conditional;
+    if (isSplit && !hasParts) return this.#addLed(command, reach, frame, call, isAlone);
     const keys = isSplit ? this.#split(reach, frame) : NO_KEYS;
     this.#write(frame, call, commandShards, isSplit);
-    return { command, shards: commandShards, keys, reach };
+    // What votes when it is alone is asked within EXEC: half of it may not happen.
+    const isAsked = !isAlone && isSplit && reach.course === Course.Voted;
+    const stepKind = isAsked ? StepKind.Asked : StepKind.Plain;
+    return { ...PLAIN, command, kind: stepKind, shards: commandShards, keys, reach };
   }
 
   /** A command that one shard runs with what others lend it. */
   #addLed(
-    command: Command, frame: ArgFrame, call: number, isAlone: boolean,
-  ): StepPlan | 'not built' {
+    command: Command, reach: CommandReach, frame: ArgFrame, call: number, isAlone: boolean,
+  ): StepPlan {
     const planner = this.#planner;
     const { commandShards: shards, leader, hasUnknownKeys } = planner;
-    if (!isAlone || leader < 0) return 'not built';
-    const reach = planner.reachOf(command);
+    assert(leader >= 0, 'a command that cannot be split has a leader');
+    const kind = ledKindOf(reach, hasUnknownKeys);
+    const grows = mayGrow(reach);
+    const isInScript = !isAlone || kind === StepKind.Staged;
     writeLedParts(this.#shard, planner, this.#writers, {
-      command, reach, frame, call, isStaged: hasUnknownKeys,
+      command, frame, call, kind, mayGrow: grows, isInScript,
     });
-    const course = hasUnknownKeys ? Course.Scripted : Course.Led;
-    return { command, shards, keys: NO_KEYS, reach, leader, course };
+    const lenders = lendersOf(planner);
+    return { ...PLAIN, command, kind, shards, reach, leader, lenders, mayGrow: grows };
+  }
+
+  /** SCAN of an EXEC: one shard alone, that of its cursor. */
+  #addScan(command: Command, reach: CommandReach, frame: ArgFrame, call: number): StepPlan {
+    const owner = this.#router.ownerOf(command, frame);
+    if (owner === ROUTE_HERE) {
+      return { ...PLAIN, command, kind: StepKind.Here, shards: 0, reach: null };
+    }
+    this.#write(frame, call, 1 << owner, false);
+    return { ...PLAIN, command, shards: 1 << owner, reach };
   }
 
   /** A command about the process: all workers run it as it is. */
@@ -127,7 +135,7 @@ export class PartPlanner {
     this.#write(frame, call, commandShards, false);
     const process = { rule, words: argumentTexts(frame, 0) };
     const reach = planner.reachOf(command);
-    return { command, shards: commandShards, keys: NO_KEYS, reach, process };
+    return { ...PLAIN, command, shards: commandShards, reach, process };
   }
 
   /** Keys that no shard takes: the executor says so. */
@@ -158,6 +166,11 @@ export class PartPlanner {
       const keyCount = isSplit ? this.#splitter.keyCount(shard) : 0;
       writer.add(frame, isCounted ? call : call | CALL_UNCOUNTED, indices, count, keyCount);
     }
+  }
+
+  /** The parts run in steps. */
+  markScript(): void {
+    for (const writer of this.#writers) writer.mark(PART_SCRIPT);
   }
 
   /** Ends the plan; the planner then says which shards it concerns. */

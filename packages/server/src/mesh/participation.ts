@@ -3,10 +3,10 @@
  * rings or from the own coordinator, wait for their locks, run as internal clients, and answer with
  * RESP bytes. What an intent needs to run is held back when it votes, so that it cannot fail later.
  */
-import type { ClientState, Command, Executor, ParticipantPort, Shard, SlotLocks } from '@kora/core';
+import type { Executor, ParticipantPort, Shard, SlotLocks } from '@kora/core';
 import {
-  ArgFrame, assert, ClientFlag, copyBytesToWords, Flag, Intent, IntentForm, IntentQueue, Outcome,
-  INTENT_LOCK_COUNT_MAX, Participant, ReplyError, replyErrors, SlotSet, WholeLock,
+  assert, copyBytesToWords, Intent, IntentForm, IntentQueue, INTENT_LOCK_COUNT_MAX, LockedKeys,
+  Outcome, Participant, ReplyError, replyErrors, SlotSet, WholeLock,
 } from '@kora/core';
 import type { ReplyChunk, ReplyChunks } from '../reply-chunks.ts';
 import type { ReplyTarget } from '../resp-sink.ts';
@@ -16,17 +16,19 @@ import type { ForeignMemory } from './foreign-memory.ts';
 import { CargoStore } from './cargo-store.ts';
 import { LedParts } from './led-parts.ts';
 import type { MeshPort, Peer } from './mesh-port.ts';
+import { KIND_ACCEPT, KIND_ANSWER, KIND_INTENT, KIND_PIECE } from './message-kinds.ts';
+import type { PartBlocks } from './part-block.ts';
 import {
-  CALL_COMMAND_BITS, CALL_COMMAND_MASK, CALL_DB_MASK, CALL_NO_TOUCH, CALL_UNCOUNTED, KIND_ACCEPT,
-  KIND_ANSWER, KIND_INTENT, KIND_PIECE,
-} from './message-kinds.ts';
-import {
-  PartBlocks, PART_EXEC, PART_GROWS, PART_LEADS, PART_LENDS, PART_MOVES, PART_RESP3, PART_STAGED,
-  PART_WATCHES,
+  PART_GROWS, PART_LEADS, PART_LENDS, PART_MOVES, PART_RESP3, PART_SCRIPT, PART_WATCHES,
 } from './part-block.ts';
+import { PartCursor } from './part-cursor.ts';
+import { BESIDE_BYTES, PartVotes } from './part-votes.ts';
 import type { ProcessParts } from './process-parts.ts';
 import type { RecordBlock } from './record-block.ts';
 import { ReplyBytes } from './reply-bytes.ts';
+import type { ScriptHost, ScriptPlace } from './script-parts.ts';
+import { ScriptParts } from './script-parts.ts';
+import { respOf } from './script-words.ts';
 import { BlockSender } from './send-block.ts';
 
 /** What an intent is about: its block, and what is held for it. */
@@ -34,8 +36,8 @@ export interface PartPayload {
   /** Block of low memory, 0 once it has run. */
   ref: number;
   heldPages: number;
-  /** Of a staged leader: it has named its keys, and runs next. */
-  hasNamed: boolean;
+  /** Of a part that has voted and runs in steps, else null. */
+  script: ScriptPlace | null;
   /** The block is a message: the ring's. */
   isLent: boolean;
 }
@@ -43,14 +45,10 @@ export interface PartPayload {
 /** Hears the answers of the own shard. */
 export interface OwnAnswers {
   onOwnAnswer(handle: number, isAccepted: boolean, reply: ReplyBytes): void;
-  /** The own shard has led a command: records of what it changed of another shard's keys. */
-  onOwnChanges(handle: number, shard: number, at: number, bytes: number): void;
+  /** Records of the own shard's part, about keys of some shard (key-records.ts). */
+  onOwnRecords(handle: number, shard: number, at: number, bytes: number): void;
 }
 
-/** Bytes of an entry beside key and value, and pages for what grows beside it, as an estimate. */
-const ENTRY_OVERHEAD_BYTES = 64;
-const BESIDE_BYTES = 256 * 1024;
-const BLOCKS_PER_ARGUMENT = 2;
 /** Parts of a command that one shard runs for several. */
 const PART_LED = PART_LEADS | PART_LENDS | PART_MOVES;
 /**
@@ -60,7 +58,7 @@ const PART_LED = PART_LEADS | PART_LENDS | PART_MOVES;
 const GROWTH_SHARE = 16;
 const GROWTH_BLOCKS = 64;
 
-export class Participation implements ParticipantPort<PartPayload>, ReplyTarget {
+export class Participation implements ParticipantPort<PartPayload>, ReplyTarget, ScriptHost {
   /** Version of the reply under way. */
   resp = 2;
   readonly intents: IntentQueue<PartPayload>;
@@ -73,15 +71,16 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
   readonly #executor: Executor;
   readonly #port: MeshPort;
   readonly #foreign: ForeignMemory;
+  readonly #cursor: PartCursor;
   readonly #blocks: PartBlocks;
   readonly #sink: RespSink;
-  readonly #frame: ArgFrame;
-  readonly #client: ClientState;
+  readonly #votes: PartVotes;
   readonly #process: ProcessParts;
   /** What a part that depends on watched keys locks. */
   readonly #wanted = new SlotSet(INTENT_LOCK_COUNT_MAX);
   readonly #wantedLocks = new Uint16Array(INTENT_LOCK_COUNT_MAX);
   readonly #led: LedParts;
+  readonly #scripts: ScriptParts;
   readonly #sender: BlockSender;
   /** Records that came ahead of the words to run. */
   readonly cargo: CargoStore;
@@ -89,7 +88,6 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
   /** The reply under way: whose transaction it is of, and its bytes when that is the own one. */
   #peer: Peer | undefined;
   #handle = 0;
-  #blocksNeeded = 0;
   #reply: ReplyBytes;
 
   constructor(
@@ -97,8 +95,9 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
     foreign: ForeignMemory, process: ProcessParts,
   ) {
     this.#process = process;
-    this.#client = process.client;
-    this.#led = new LedParts(shard, executor, process.client);
+    this.#cursor = new PartCursor(shard, executor.registry, process.client);
+    this.#blocks = this.#cursor.blocks;
+    this.#led = new LedParts(shard, executor, this.#cursor);
     this.#sender = new BlockSender(shard.memory, port);
     this.cargo = new CargoStore(shard.memory);
     this.#shard = shard;
@@ -106,9 +105,10 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
     this.#port = port;
     this.watches = new ForeignWatches(shard);
     this.#foreign = foreign;
-    this.#blocks = new PartBlocks(shard);
-    this.#frame = new ArgFrame(shard.memory, this.#client);
     this.#sink = new RespSink(shard.memory, chunks, this, Infinity);
+    this.#votes = new PartVotes(shard, process, this.#cursor, this.#sink);
+    const guard = new LockedKeys(shard, locks);
+    this.#scripts = new ScriptParts(this.#cursor, this.#led, this.cargo, this.#sink, guard, this);
     this.#reply = new ReplyBytes(shard.memory);
     this.participant = new Participant(this);
     this.intents = new IntentQueue({
@@ -160,7 +160,7 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
     intent.coordinator = coordinator;
     intent.handle = handle;
     intent.transaction = this.#blocks.transactionOf(ref);
-    intent.payload = { ref, heldPages: 0, hasNamed: false, isLent };
+    intent.payload = { ref, heldPages: 0, script: null, isLent };
     this.run(intent);
     this.answer(intent, true);
   }
@@ -175,7 +175,7 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
     const intent = this.intents.open(
       coordinator, handle, blocks.transactionOf(ref), blocks.formOf(ref),
     );
-    intent.payload = { ref, heldPages: 0, hasNamed: false, isLent: false };
+    intent.payload = { ref, heldPages: 0, script: null, isLent: false };
     const whole = blocks.wholeOf(ref);
     const locks = blocks.locksOf(ref);
     if (whole !== WholeLock.None) this.intents.lockWhole(intent, whole);
@@ -207,90 +207,87 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
 
   prepare(intent: Intent<PartPayload>): boolean {
     const payload = this.#begin(intent);
-    const shard = this.#shard;
-    if (shard.failure !== null) return this.#refuse(replyErrors.stopped);
-    if ((this.#blocks.flagsOf(payload.ref) & PART_LED) !== 0) return this.#prepareLed(payload);
-    const flags = this.#blocks.flagsOf(payload.ref);
-    const clientId = this.#blocks.clientIdOf(payload.ref);
+    const { ref } = payload;
+    if (this.#shard.failure !== null) return this.refuse(replyErrors.stopped);
+    const flags = this.#blocks.flagsOf(ref);
+    if ((flags & PART_LED) !== 0) return this.#prepareLed(payload, flags);
+    const clientId = this.#blocks.clientIdOf(ref);
     if ((flags & PART_WATCHES) !== 0 && this.watches.takeDirty(intent.coordinator, clientId)) {
       this.#sink.nullArray();
       return false;
     }
-    const isOwn = intent.coordinator === this.#port.me;
-    const needed = this.#votes(payload, (flags & PART_EXEC) !== 0, isOwn);
-    if (needed <= 0) return needed === 0;
-    if (shard.settings.maxmemoryBytes !== 0 && !shard.ensureMemory()) {
-      return this.#refuse(replyErrors.outOfMemory);
+    if ((flags & PART_SCRIPT) !== 0) {
+      payload.script = this.#scripts.begin();
+      return true;
     }
-    payload.heldPages = shard.memory.arenaAllocator.hold(this.#blocksNeeded, needed);
-    return payload.heldPages > 0 || this.#refuse(replyErrors.arenaFull);
-  }
-
-  /**
-   * Asks the conditions of the part.
-   * @returns bytes it may need at most, 0 = none; -1: refused, the reply says so. Blocks are in
-   *   #blocksNeeded
-   */
-  #votes(payload: PartPayload, isExec: boolean, isOwn: boolean): number {
-    const frame = this.#frame;
-    let bytes = 0;
-    this.#blocksNeeded = 0;
-    for (this.#blocks.rewind(payload.ref); this.#next();) {
-      const command = this.#command();
-      if (!isExec) {
-        assert(command.parse(frame) === null, 'a part of what has parsed parses');
-        const error = this.#process.vote(command, frame, isOwn);
-        if (error !== null) {
-          this.#sink.error(error);
-          return -1;
-        }
-        if (!command.vote(this.#shard, frame)) {
-          this.#sink.integer(0);
-          return -1;
-        }
-      }
-      if ((command.flags & Flag.DenyOom) === 0) continue;
-      if (bytes === 0) bytes = BESIDE_BYTES;
-      this.#blocksNeeded += frame.count * BLOCKS_PER_ARGUMENT;
-      for (let i = 1; i < frame.count; i++) bytes += (frame.bytes[i] ?? 0) + ENTRY_OVERHEAD_BYTES;
-    }
-    return bytes;
+    const isAccepted = this.#votes.ask(ref, intent.coordinator === this.#port.me);
+    payload.heldPages = this.#votes.heldPages;
+    return isAccepted;
   }
 
   run(intent: Intent<PartPayload>): boolean {
     const payload = this.#begin(intent);
     this.#letGo(payload);
-    const blocks = this.#blocks;
-    if ((blocks.flagsOf(payload.ref) & PART_LED) !== 0) return this.#runLed(intent, payload);
+    const { script, ref } = payload;
+    let hasRun = true;
     // All parts see the deadlines of one instant.
-    this.#shard.atInstant(blocks.nowMsOf(payload.ref), () => {
-      this.#runAll(intent, payload);
+    this.#shard.atInstant(this.#blocks.nowMsOf(ref), () => {
+      if (script !== null) hasRun = this.#scripts.step(intent, payload, script);
+      else if ((this.#blocks.flagsOf(ref) & PART_LED) !== 0) this.#runLed(intent, ref);
+      else for (this.#cursor.rewind(ref); this.#cursor.next();) this.runCurrent(intent);
     });
-    this.#free(payload);
-    return true;
+    if (script === null) this.#free(payload);
+    return hasRun;
   }
 
-  #runAll({ coordinator }: Intent<PartPayload>, { ref }: PartPayload): void {
-    for (this.#blocks.rewind(ref); this.#next();) {
-      const command = this.#command();
-      if (command.name === 'watch') {
-        const clientId = this.#blocks.clientIdOf(ref);
-        const refusal = this.watches.watch(coordinator, clientId, this.#frame);
-        if (refusal === null) this.#sink.ok();
-        else this.#sink.error(refusal);
-        continue;
-      }
-      if (this.#process.has(command)) {
-        const clientId = this.#blocks.clientIdOf(ref);
-        const isOwn = coordinator === this.#port.me;
-        this.#process.run(command, this.#frame, this.#sink, clientId, isOwn);
-        continue;
-      }
-      const outcome = this.#executor.run(command, this.#frame, this.#sink);
-      assert(outcome === Outcome.Done, 'what runs inside does not wait');
-      const isCounted = (this.#blocks.call & CALL_UNCOUNTED) === 0;
-      if (!isCounted) this.#shard.stats.countCall(command.index, -1);
+  /**
+   * The coordinator's word to run a part. What runs may end a connection and give its locks to
+   * others (CLIENT KILL); their parts have their turn when this one has answered.
+   */
+  onRun(coordinator: number, handle: number, thenRelease: boolean): void {
+    const { locks } = this.intents;
+    const isPaused = locks.pause();
+    this.participant.onRun(coordinator, handle, thenRelease);
+    if (isPaused) locks.resume();
+  }
+
+  /** The coordinator's word for the next step of a part that runs in steps. */
+  onStep(
+    coordinator: number, handle: number, word: number, from: number, runCount: number,
+  ): void {
+    const { payload } = this.intents.find(coordinator, handle);
+    const script = payload?.script ?? null;
+    assert(script !== null, 'steps are of parts that have voted');
+    script.word = word;
+    script.from = from;
+    script.runCount = runCount;
+    this.onRun(coordinator, handle, false);
+  }
+
+  runCurrent({ coordinator, payload }: Intent<PartPayload>): void {
+    const { command, frame } = this.#cursor;
+    const clientId = this.#blocks.clientIdOf(payload?.ref ?? 0);
+    if (command.name === 'watch') {
+      const refusal = this.watches.watch(coordinator, clientId, frame);
+      if (refusal === null) this.#sink.ok();
+      else this.#sink.error(refusal);
+      return;
     }
+    if (this.#process.has(command)) {
+      const isOwn = coordinator === this.#port.me;
+      this.#process.run(command, frame, this.#sink, clientId, isOwn);
+      return;
+    }
+    const outcome = this.#executor.run(command, frame, this.#sink);
+    assert(outcome === Outcome.Done, 'what runs inside does not wait');
+    if (!this.#cursor.isCounted) this.#shard.stats.countCall(command.index, -1);
+  }
+
+  askCurrent({ coordinator }: Intent<PartPayload>, payload: PartPayload): boolean {
+    if (this.#shard.failure !== null) return this.refuse(replyErrors.stopped);
+    const isAccepted = this.#votes.askCurrent(coordinator === this.#port.me);
+    payload.heldPages = this.#votes.heldPages;
+    return isAccepted;
   }
 
   /** The locks go; what a part holds that had nothing more to do goes with them. */
@@ -302,6 +299,8 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
   abort(intent: Intent<PartPayload>): void {
     const { payload } = intent;
     assert(payload !== null, 'an intent under way has its part');
+    if (payload.script !== null) this.#scripts.end();
+    payload.script = null;
     this.#letGo(payload);
     this.#free(payload);
     this.cargo.drop(intent.coordinator, intent.handle);
@@ -329,77 +328,71 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
     else this.cargo.lose(peer.index, a);
   }
 
-  /** The part votes with what it lends, and holds what its keys may need later. */
-  #prepareLed(payload: PartPayload): boolean {
-    const flags = this.#blocks.flagsOf(payload.ref);
+  /** The part votes with what it lends. */
+  #prepareLed(payload: PartPayload, flags: number): boolean {
     if ((flags & PART_LEADS) !== 0) return true;
-    const lent = this.#led.lend(payload.ref, flags);
-    if (lent instanceof ReplyError) return this.#refuse(lent);
-    if ((flags & PART_GROWS) !== 0) {
+    let isLent = false;
+    this.#shard.atInstant(this.#blocks.nowMsOf(payload.ref), () => {
+      this.#cursor.rewind(payload.ref);
+      this.#cursor.take();
+      const isElement = (flags & PART_MOVES) !== 0;
+      isLent = this.lendCurrent(payload, isElement, (flags & PART_GROWS) !== 0);
+    });
+    return isLent;
+  }
+
+  lendCurrent(payload: PartPayload, isElement: boolean, mayGrow: boolean): boolean {
+    if (this.#shard.failure !== null) return this.refuse(replyErrors.stopped);
+    const lent = isElement ? this.#led.lendElement() : this.#led.lendValues();
+    if (lent instanceof ReplyError) return this.refuse(lent);
+    if (mayGrow) {
       const { arenaAllocator } = this.#shard.memory;
       const bytes = BESIDE_BYTES + lent.byteCount * GROWTH_SHARE;
       payload.heldPages = arenaAllocator.hold(GROWTH_BLOCKS, bytes);
       if (payload.heldPages === 0) {
         lent.free();
-        return this.#refuse(replyErrors.arenaFull);
+        return this.refuse(replyErrors.arenaFull);
       }
     }
-    this.#deliver(0, lent);
+    this.deliverOwn(lent);
     return true;
   }
 
-  #runLed(intent: Intent<PartPayload>, payload: PartPayload): boolean {
-    const { coordinator, handle } = intent;
-    const { ref } = payload;
+  #runLed({ coordinator, handle }: Intent<PartPayload>, ref: number): void {
     const flags = this.#blocks.flagsOf(ref);
-    const led = this.#led;
     const cargo = this.cargo.take(coordinator, handle);
-    const isStaged = (flags & PART_STAGED) !== 0;
-    if (isStaged && (flags & PART_LEADS) === 0) {
-      const lent = led.lendNamed(ref, cargo);
-      cargo?.free();
-      if (lent instanceof ReplyError) return false;
-      this.#deliver(0, lent);
-      return true;
-    }
-    if (isStaged && !payload.hasNamed) {
-      payload.hasNamed = true;
-      const hasNamed = led.nameKeys(ref, cargo);
-      if (cargo !== null) this.cargo.keep(coordinator, handle, cargo);
-      this.#deliverChanges();
-      return hasNamed;
-    }
+    this.#cursor.rewind(ref);
+    this.#cursor.take();
     if ((flags & PART_LEADS) === 0) {
-      led.settle(ref, flags, cargo, this.#sink);
+      assert(cargo !== null, 'who has something to settle was told what');
+      this.#led.settle((flags & PART_MOVES) !== 0 ? null : cargo, this.#sink);
     } else {
-      led.lead(ref, cargo, this.#sink);
+      this.#led.lead(cargo, this.#sink);
       this.#sink.flush();
-      this.#deliverChanges();
+      this.deliverChanges();
     }
     cargo?.free();
-    if (!isStaged) this.#free(payload);
-    return true;
   }
 
-  #deliverChanges(): void {
+  deliverChanges(): void {
     const { changes } = this.#led;
-    for (const [shard, block] of changes) this.#deliver(1 + shard, block);
+    for (const [shard, block] of changes) this.#deliver(shard, block);
     changes.clear();
   }
 
-  /** Sends records to the coordinator of the intent under way. @param channel b of their pieces */
-  #deliver(channel: number, block: RecordBlock): void {
+  deliverOwn(records: RecordBlock): void {
+    this.#deliver(this.#port.me, records);
+  }
+
+  /** Sends records about keys of a shard to the coordinator of the intent under way. */
+  #deliver(shard: number, block: RecordBlock): void {
     const { at, byteCount } = block;
     const peer = this.#peer;
     if (peer !== undefined && byteCount > 0) {
-      this.#sender.send(peer, KIND_PIECE, this.#handle, channel, block.take(), byteCount);
+      this.#sender.send(peer, KIND_PIECE, this.#handle, 1 + shard, block.take(), byteCount);
       return;
     }
-    if (byteCount > 0 && channel > 0) {
-      this.#own?.onOwnChanges(this.#handle, channel - 1, at, byteCount);
-    } else {
-      this.#reply.add(at, byteCount);
-    }
+    if (byteCount > 0) this.#own?.onOwnRecords(this.#handle, shard, at, byteCount);
     block.free();
   }
 
@@ -408,35 +401,17 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget 
     const { payload, coordinator } = intent;
     assert(payload !== null, 'an intent under way has its part');
     const flags = this.#blocks.flagsOf(payload.ref);
+    const { script } = payload;
     this.resp = (flags & PART_RESP3) === 0 ? 2 : 3;
-    const client = this.#client;
-    client.resp = this.resp;
-    client.flags = ClientFlag.Internal;
-    if ((flags & PART_EXEC) !== 0) client.flags |= ClientFlag.InExec;
+    if (script !== null) this.resp = respOf(script.word);
+    this.#cursor.open(flags, this.resp);
     this.#peer = coordinator === this.#port.me ? undefined : this.#port.peer(coordinator);
     this.#handle = intent.handle;
     this.#sink.begin(this);
     return payload;
   }
 
-  /** The next command of the part is in the frame, its client set. */
-  #next(): boolean {
-    if (!this.#blocks.next(this.#frame)) return false;
-    const { call } = this.#blocks;
-    const client = this.#client;
-    client.db = (call >>> CALL_COMMAND_BITS) & CALL_DB_MASK;
-    if ((call & CALL_NO_TOUCH) === 0) client.flags &= ~ClientFlag.NoTouch;
-    else client.flags |= ClientFlag.NoTouch;
-    return true;
-  }
-
-  #command(): Command {
-    const command = this.#executor.registry.commands[this.#blocks.call & CALL_COMMAND_MASK];
-    assert(command !== undefined, 'workers have the same commands');
-    return command;
-  }
-
-  #refuse(error: ReplyError): boolean {
+  refuse(error: ReplyError): boolean {
     this.#sink.error(error);
     return false;
   }

@@ -3,6 +3,7 @@
  * memory. Short of memory the bytes are lost and the block says so: the connection ends then.
  */
 import type { WorkerMemory } from '@kora/core';
+import { assert } from '@kora/core';
 
 const FIRST_BYTES = 256;
 
@@ -34,6 +35,12 @@ export class ReplyBytes {
     if (this.isLost || !this.#ensure(this.bytes + source.length)) return;
     this.#memory.low.set(source, this.at + this.bytes);
     this.bytes += source.length;
+  }
+
+  /** Forgets all behind the first `bytes`. */
+  truncate(bytes: number): void {
+    assert(bytes <= this.bytes || this.isLost, 'what is cut off is there');
+    if (!this.isLost) this.bytes = bytes;
   }
 
   /** Hands the block of low memory over, 0 without one: this one is empty afterwards. */

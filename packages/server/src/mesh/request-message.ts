@@ -34,12 +34,14 @@ export function writeRequest(
 
 /** The words of a request that say which command it is, and for whom. */
 export function callOf(session: Session, command: Command): number {
-  return callFor(session, command, session.db);
+  return callFor(session, command, session.db, (session.flags & ClientFlag.NoTouch) !== 0);
 }
 
-/** As callOf, in another database. */
-export function callFor(session: Session, command: Command, db: number): number {
-  const noTouch = (session.flags & ClientFlag.NoTouch) === 0 ? 0 : CALL_NO_TOUCH;
+/** As callOf, in another database, and touching keys or not. */
+export function callFor(
+  session: Session, command: Command, db: number, isNoTouch: boolean,
+): number {
+  const noTouch = isNoTouch ? CALL_NO_TOUCH : 0;
   const resp3 = session.resp === 3 ? CALL_RESP3 : 0;
   return command.index | (db << CALL_COMMAND_BITS) | resp3 | noTouch;
 }

@@ -8,15 +8,29 @@ import type { RespSink } from '../resp-sink.ts';
 import type { Session } from '../session.ts';
 import type { ReplyRange } from './merge-replies.ts';
 import { joinArrays, mergeReplies } from './merge-replies.ts';
-import type { StepPlan } from './part-planner.ts';
 import type { QueuedFrame } from './queued-frame.ts';
 import { endOfValue } from './resp-values.hot.ts';
+import type { StepPlan } from './step-plan.ts';
 
 const MINUS = 0x2d;
 /** `_`, null in RESP3. */
 const NULL3 = 0x5f;
 
 type Replies = readonly (ReplyRange | null)[];
+
+/** What every shard has answered, value after value: the offset of its next one, and of the end. */
+export interface ReplyStreams {
+  readonly at: number[];
+  readonly end: readonly number[];
+}
+
+/** Streams from the first value on. */
+export function openStreams(replies: Replies): ReplyStreams {
+  return {
+    at: replies.map((reply) => reply?.at ?? 0),
+    end: replies.map((reply) => (reply === null ? 0 : reply.at + reply.bytes)),
+  };
+}
 
 export class TransactionReplies {
   readonly #shard: Shard;
@@ -34,44 +48,54 @@ export class TransactionReplies {
     steps: readonly StepPlan[], queue: CommandQueue | null, session: Session, replies: Replies,
     sink: RespSink,
   ): void {
-    const { low } = this.#shard.memory;
-    const positions = replies.map((reply) => reply?.at ?? 0);
+    const streams = openStreams(replies);
     sink.array(steps.length);
     queue?.rewind();
     for (const step of steps) {
       queue?.next();
-      if (step.shards === 0) {
-        if (queue !== null) this.#runHere(session, step.command, queue, sink);
-        continue;
-      }
-      const reply = isOfOneShard(step) ? replies[31 - Math.clz32(step.shards)] : null;
-      if (reply !== null && reply !== undefined) {
-        const shard = 31 - Math.clz32(step.shards);
-        const at = positions[shard] ?? 0;
-        const end = endOfValue(low, at, reply.at + reply.bytes);
-        positions[shard] = end;
-        sink.bulkPiece(at, end - at);
-        continue;
-      }
-      const ranges = replies.map((reply, shard) => {
-        if (reply === null || (step.shards & (1 << shard)) === 0) return null;
-        const at = positions[shard] ?? 0;
-        const end = endOfValue(low, at, reply.at + reply.bytes);
-        positions[shard] = end;
-        return { at, bytes: end - at };
-      });
-      this.writeStep(step, ranges, sink);
+      if (step.shards !== 0) this.writeNext(step, streams, sink);
+      else if (queue !== null) this.runHere(session, step.command, queue, sink);
     }
-    applyFlags(session);
+    this.applyFlags(session);
+  }
+
+  /** The reply of the next command, taken from the streams of the shards that ran it. */
+  writeNext(step: StepPlan, streams: ReplyStreams, sink: RespSink): void {
+    const shards = step.leader < 0 ? step.shards : 1 << step.leader;
+    if (isOfOneShard(step)) {
+      const { at, bytes } = this.#take(streams, 31 - Math.clz32(shards));
+      sink.bulkPiece(at, bytes);
+      return;
+    }
+    const ranges = streams.at.map((_, shard) =>
+      ((shards & (1 << shard)) === 0 ? null : this.#take(streams, shard)));
+    this.writeStep(step, ranges, sink);
+  }
+
+  /** The next value of a shard. */
+  #take({ at, end }: ReplyStreams, shard: number): ReplyRange {
+    const from = at[shard] ?? 0;
+    const to = endOfValue(this.#shard.memory.low, from, end[shard] ?? 0);
+    at[shard] = to;
+    return { at: from, bytes: to - from };
   }
 
   /** A command of an EXEC that concerns no shard: PING, SELECT, or one that does not fit. */
-  #runHere(session: Session, command: Command, queue: CommandQueue, sink: RespSink): void {
+  runHere(session: Session, command: Command, queue: CommandQueue, sink: RespSink): void {
     this.#queued.take(queue, session);
     session.flags |= ClientFlag.InMulti | ClientFlag.InExec;
     this.#executor.runAdmitted(command, this.#queued.frame, sink);
     session.flags &= ~(ClientFlag.InMulti | ClientFlag.InExec);
     this.#queued.leave();
+  }
+
+  /** What the connection's own commands within EXEC asked of it. */
+  applyFlags(session: Session): void {
+    if ((session.flags & ClientFlag.ReplySkip) !== 0) {
+      session.flags &= ~ClientFlag.ReplySkip;
+      session.isSkippingNext = true;
+    }
+    if ((session.flags & ClientFlag.CloseAfterReply) !== 0) session.endsAfterReplies = true;
   }
 
   /** The reply of one command; `replies` by shard, null where a shard had no part of it. */
@@ -81,11 +105,11 @@ export class TransactionReplies {
     assert(reach !== null, 'what shards have run has a reach');
     const present = replies.filter((reply) => reply !== null);
     const [first] = present;
-    if (step.leader !== undefined) {
+    if (step.leader >= 0) {
       const reply = replies[step.leader] ?? null;
       assert(reply !== null, 'a leader answers');
       sink.bulkPiece(reply.at, reply.bytes);
-    } else if (step.process !== undefined) {
+    } else if (step.process !== null) {
       const { rule, words } = step.process;
       rule.merge({ shard: this.#shard, words, replies: present }, sink);
     } else if (step.keys.count === 0 && present.length === 1 && first !== undefined) {
@@ -115,19 +139,10 @@ export class TransactionReplies {
 
 /** Its reply is the one of its shard as it is. */
 function isOfOneShard({ shards, keys, leader, process }: StepPlan): boolean {
-  const isOne = (shards & (shards - 1)) === 0;
-  return isOne && keys.count === 0 && leader === undefined && process === undefined;
+  if (leader >= 0) return true;
+  return (shards & (shards - 1)) === 0 && keys.count === 0 && process === null;
 }
 
 function isNull(low: Uint8Array, at: number): boolean {
   return low[at + 1] === MINUS || low[at] === NULL3;
-}
-
-/** What the connection's own commands within EXEC asked of it. */
-function applyFlags(session: Session): void {
-  if ((session.flags & ClientFlag.ReplySkip) !== 0) {
-    session.flags &= ~ClientFlag.ReplySkip;
-    session.isSkippingNext = true;
-  }
-  if ((session.flags & ClientFlag.CloseAfterReply) !== 0) session.endsAfterReplies = true;
 }
