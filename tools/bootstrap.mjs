@@ -18,7 +18,9 @@ const compiler = 'node_modules/typescript-native/bin/tsc';
 const testRunner = 'node_modules/vitest/vitest.mjs';
 const linter = 'node_modules/eslint/bin/eslint.js';
 const benchmarks = [
-  'server', 'open-loop', 'workers', 'embedded-workers', 'idle', 'start', 'soak', 'memory', 'micro',
+  'server', 'open-loop', 'workers', 'embedded-workers', 'idle', 'blocking', 'pubsub', 'tracking',
+  'start',
+  'soak', 'memory', 'micro',
   'stages', 'eviction', 'expiry', 'advice', 'types', 'types-memory', 'code',
 ];
 /** What is linted by itself: with all of the tree in one process its types fill more than 4 GiB. */

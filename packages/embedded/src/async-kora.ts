@@ -6,6 +6,7 @@
  * What only one thread can give (lending bytes, no promise at all) is `openSync`'s.
  */
 import { Fault } from '@kora/core';
+import type { Name, Payload, SubscribeOptions, Subscription } from '@kora/pubsub';
 import type { CallArgument } from './arguments.ts';
 import type { CallPort, EnginePort } from './call-port.ts';
 import type { Key } from './direct-strings.ts';
@@ -152,6 +153,29 @@ export class AsyncKora implements AsyncDisposable {
   incr(key: Key, by: number | bigint = 1): Promise<number | bigint> {
     const given = by === 1 ? ['INCR', key] : ['INCRBY', key, by];
     return this.#typed(BulkForm.Text, given, integer);
+  }
+
+  // ---------------------------------------------------------------- channels
+
+  /**
+   * Sends a message to all who have subscribed to the channel, or to a pattern that matches it.
+   * @param channel text means its UTF-8 bytes
+   * @param payload text is sent as UTF-8
+   * @returns how many receive it
+   */
+  publish(channel: Name, payload: Payload): Promise<number> {
+    return this.#typed(BulkForm.Text, ['PUBLISH', channel, payload], Number);
+  }
+
+  /**
+   * Messages of channels: `for await (const message of db.subscribe('news'))`. What is published
+   * after its `ready` has resolved comes for certain. `break`, `return`, `close()` of the
+   * subscription and the signal of the options unsubscribe; the loop also ends when the database is
+   * closed. A reader that leaves too much unread gets SUBSCRIBER_SLOW after all it has not read.
+   * @throws {Fault} INVALID_OPTION, ENGINE_CLOSED, ENGINE_FAILED
+   */
+  subscribe(names: Name | readonly Name[], options: SubscribeOptions = {}): Subscription {
+    return this.#engine.subscribe(names, options);
   }
 
   // ---------------------------------------------------------------- the engine

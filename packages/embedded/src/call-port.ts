@@ -2,6 +2,7 @@
  * How the asynchronous database reaches its engine: one interface for the engine in this thread and
  * for workers, so that what is built on it is the same with both.
  */
+import type { Name, SubscribeOptions, Subscription } from '@kora/pubsub';
 import type { CallArgument } from './arguments.ts';
 import type { ReplyValue } from './open-values.ts';
 
@@ -28,6 +29,11 @@ export interface EnginePort {
   readonly isClosed: boolean;
   /** @throws {Fault} ENGINE_CLOSED, ENGINE_FAILED */
   newClient(): CallPort;
+  /**
+   * Messages of channels, of patterns or of sharded channels.
+   * @throws {Fault} INVALID_OPTION, ENGINE_CLOSED, ENGINE_FAILED
+   */
+  subscribe(names: Name | readonly Name[], options: SubscribeOptions): Subscription;
   /** Bytes of memory that it has taken from the system. */
   memoryBytes(): number;
   /** Ends it after the calls that were made. Closing again gives the same promise. */

@@ -27,8 +27,6 @@ export class DirectStrings {
   readonly #client: ClientState;
   readonly #get: Command;
   readonly #set: Command;
-  /** True when the last call was kept from the short way only to be timed. */
-  #isSample = false;
 
   constructor(engine: Engine, client: ClientState) {
     this.#engine = engine;
@@ -81,34 +79,23 @@ export class DirectStrings {
     return 1;
   }
 
-  /**
-   * SET through the executor, after storeKey; the time of a sample stands for the direct calls too.
-   */
+  /** SET through the executor, after storeKey. */
   runSet(): void {
-    const { microseconds } = this.#shard.stats;
-    const { index } = this.#set;
-    const before = microseconds[index] ?? 0;
     this.#engine.run(this.#client, this.#set, this.#engine.values);
-    if (!this.#isSample) return;
-    const us = (microseconds[index] ?? 0) - before;
-    microseconds[index] = before + us * TIMED_CALL_SHARE;
   }
 
   /** True when nothing but the command's own work is to be done; the frame is ready then. */
   #isDirect(command: Command): boolean {
     const shard = this.#shard;
     const frame = this.#frame;
-    this.#isSample = false;
     if (shard.settings.maxmemoryBytes !== 0 || shard.pause.untilMs !== 0) return false;
-    if (this.#client.flags !== 0) return false;
+    if (this.#client.flags !== 0 || shard.observer?.wantsEveryCall === true) return false;
     this.#engine.arguments.bind(frame);
     frame.client = this.#client;
     for (let i = 1; i < frame.count; i++) if (frame.isBig(i)) return false;
     const calls = (shard.stats.calls[command.index] ?? 0) + 1;
-    if ((calls & (TIMED_CALL_SHARE - 1)) === 1) {
-      this.#isSample = true;
-      return false;
-    }
+    // What is timed stands for the direct calls too.
+    if ((calls & (TIMED_CALL_SHARE - 1)) === 1) return false;
     shard.refreshClock();
     return true;
   }

@@ -13,10 +13,13 @@ import {
   ArgFrame, assert, ClientFlag, ClientState, composeShard, Fault, Outcome, replyErrors,
 } from '@kora/core';
 import type { Command, ComposedShard, Executor, Platform, Shard, WorkerMemory } from '@kora/core';
+import { observabilityCommands, observe } from '@kora/observability';
+import { pubSubCommands } from '@kora/pubsub';
 import { Arguments } from './arguments.ts';
 import type { CallArgument } from './arguments.ts';
 import { IntoSink } from './into-sink.ts';
 import { KoraReplyError } from './kora-reply-error.ts';
+import { LocalPubSub } from './local-pub-sub.ts';
 import { MemoryWindow } from './memory-window.ts';
 import { nodePlatform } from './node-platform.ts';
 import type { TurnScheduler } from './node-platform.ts';
@@ -32,6 +35,7 @@ const RESP_VERSION = 3;
 export class Engine {
   readonly composed: ComposedShard;
   readonly shard: Shard;
+  readonly pubSub: LocalPubSub;
   readonly memory: WorkerMemory;
   readonly frame: ArgFrame;
   readonly arguments: Arguments;
@@ -58,6 +62,7 @@ export class Engine {
     this.composed = compose({
       platform,
       settings,
+      extraCommands: [...observabilityCommands, ...pubSubCommands],
       memoryOptions: {
         bytesMax: memoryBytesMax, ...(pooled === undefined ? {} : { memory: pooled }),
       },
@@ -65,7 +70,9 @@ export class Engine {
         this.#defect = { message, cause };
       },
     });
+    observe(this.composed);
     this.shard = this.composed.shard;
+    this.pubSub = new LocalPubSub(this.shard);
     this.memory = this.composed.memory;
     this.#executor = this.composed.executor;
     this.frame = new ArgFrame(this.memory, this.newClient());
@@ -175,6 +182,7 @@ export class Engine {
     if (this.#isClosed) return;
     if (this.#isLent) this.#refuse();
     this.#isClosed = true;
+    this.pubSub.broker.close();
     this.#scheduler?.stop();
     assert(this.shard.ropes.pinCount === 0, 'nobody reads a value of an engine that closes');
     pooledMemories.give(this.memory);

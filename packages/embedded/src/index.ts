@@ -11,5 +11,7 @@ export type { MaxmemoryPolicy, OpenAsyncOptions, OpenOptions } from './open-opti
 export type { CallArgument } from './arguments.ts';
 export type { ReplyValue } from './open-values.ts';
 export { KoraReplyError } from './kora-reply-error.ts';
+export { Message, Subscription } from '@kora/pubsub';
+export type { Name, Payload, QueueLimits, SubscribeOptions } from '@kora/pubsub';
 export { Fault } from '@kora/core';
 export type { FaultCode } from '@kora/core';

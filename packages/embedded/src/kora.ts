@@ -7,6 +7,7 @@
  */
 import { directValueAt, directValueBytes, Fault, NOT_DIRECT, Stat } from '@kora/core';
 import type { ClientState, Command } from '@kora/core';
+import type { Name, Payload, SubscribeOptions, Subscription } from '@kora/pubsub';
 import type { CallArgument } from './arguments.ts';
 import { Connection } from './connection.ts';
 import { DirectStrings } from './direct-strings.ts';
@@ -68,6 +69,7 @@ export class Kora implements Disposable {
   readonly #exists: Command;
   readonly #incr: Command;
   readonly #incrBy: Command;
+  readonly #publish: Command;
 
   /** @internal Use `openSync`. */
   constructor(engine: Engine) {
@@ -81,6 +83,7 @@ export class Kora implements Disposable {
     this.#exists = engine.command('exists');
     this.#incr = engine.command('incr');
     this.#incrBy = engine.command('incrby');
+    this.#publish = engine.command('publish');
   }
 
   // ---------------------------------------------------------------- any command
@@ -231,6 +234,36 @@ export class Kora implements Disposable {
     engine.run(this.#client, by === 1 ? this.#incr : this.#incrBy, values);
     const value = values.take();
     return typeof value === 'bigint' ? value : Number(value);
+  }
+
+  // ---------------------------------------------------------------- channels
+
+  /**
+   * Sends a message to all who have subscribed to the channel, or to a pattern that matches it.
+   * @param channel text means its UTF-8 bytes
+   * @param payload text is sent as UTF-8
+   * @returns how many receive it
+   * @throws {Fault} ENGINE_CLOSED ...
+   */
+  publish(channel: Name, payload: Payload): number {
+    const engine = this.#engine;
+    engine.begin(channel);
+    engine.arguments.add(payload);
+    engine.values.begin(BulkForm.Text);
+    engine.run(this.#client, this.#publish, engine.values);
+    return Number(engine.values.take());
+  }
+
+  /**
+   * Messages of channels from now on, also those of key space events:
+   * `for await (const message of db.subscribe('news'))`. `break`, `return`, `close()` of the
+   * subscription and the signal of the options unsubscribe; the loop also ends when the database is
+   * closed. A reader that leaves too much unread gets SUBSCRIBER_SLOW after all it has not read.
+   * @throws {Fault} INVALID_OPTION, ENGINE_CLOSED ...
+   */
+  subscribe(names: Name | readonly Name[], options?: SubscribeOptions): Subscription {
+    this.#engine.check();
+    return this.#engine.pubSub.broker.subscribe(names, options);
   }
 
   // ---------------------------------------------------------------- the engine

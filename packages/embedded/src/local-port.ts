@@ -4,6 +4,7 @@
  */
 import { ClientFlag, Fault } from '@kora/core';
 import type { ClientState } from '@kora/core';
+import type { Name, SubscribeOptions, Subscription } from '@kora/pubsub';
 import type { CallArgument } from './arguments.ts';
 import type { CallPort, EnginePort } from './call-port.ts';
 import type { Engine } from './engine.ts';
@@ -58,6 +59,11 @@ export class LocalPort implements EnginePort {
   newClient(): CallPort {
     this.#engine.check();
     return new LocalClient(this.#engine);
+  }
+
+  subscribe(names: Name | readonly Name[], options: SubscribeOptions): Subscription {
+    this.#engine.check();
+    return this.#engine.pubSub.broker.subscribe(names, options);
   }
 
   memoryBytes(): number {

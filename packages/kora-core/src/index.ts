@@ -8,7 +8,15 @@ export type { ComposedShard, ComposeOptions } from './shard/compose.ts';
 export { coreCommands } from './shard/core-commands.ts';
 export { Executor, Outcome } from './shard/executor.ts';
 export { ROUTE_HERE, ROUTE_SEVERAL, Router } from './shard/router.ts';
+export type { Publisher } from './shard/publisher.ts';
 export { Shard } from './shard/shard.ts';
+export { PrefixTable } from './tracking/prefix-table.ts';
+export type { PrefixState } from './tracking/prefix-table.ts';
+export type { TrackingHost } from './tracking/tracking.ts';
+export { readerOf, workerOfReader } from './tracking/tracking-layout.ts';
+export { keyText } from './keyspace/key-text.ts';
+export type { CommandTap } from './shard/command-tap.ts';
+export type { Cycle, ShardObserver } from './shard/shard-observer.ts';
 
 // commands
 export { categoriesOfCommand } from './command/acl-categories.ts';
@@ -21,7 +29,9 @@ export { KORA_VERSION, REDIS_VERSION } from './command/engine-context.ts';
 export type { EngineContext } from './command/engine-context.ts';
 export { arg, isWord } from './command/grammar.ts';
 export type { Leaf } from './command/grammar.ts';
-export { checkGate, findCommand, fitsArity, mustPause } from './command/gate.ts';
+export {
+  checkGate, findCommand, fitsArity, isBarred, isConfined, mustPause,
+} from './command/gate.ts';
 export { documentedLeaves, documentedName } from './command/docs.ts';
 export { flagNames } from './command/info.ts';
 export { keysAt, keysCounted } from './command/key-spec.ts';
@@ -50,6 +60,8 @@ export { LockedKeys } from './transaction/locked-keys.ts';
 export { Participant } from './transaction/participant.ts';
 export type { ParticipantPort } from './transaction/participant.ts';
 export { slotOfKey } from './bytes/crc16.hot.ts';
+export { globMatch } from './bytes/glob.ts';
+export { latin1Text } from './bytes/number-text.ts';
 export type { KeyBytes } from './keyspace/move-entry.ts';
 export { sortKeys } from './generic/sort-keys.ts';
 export type { Lending } from './transaction/lent-values.ts';
@@ -61,6 +73,10 @@ export { SlotSet } from './transaction/slot-set.ts';
 export { ArgumentSplitter, PART_KEY_COUNT } from './transaction/split-arguments.ts';
 export type { Transactions } from './transaction/transactions.ts';
 export { WatchTable } from './transaction/watch-table.ts';
+
+// waiting for keys
+export { mayWait } from './waiting/wait-for-keys.ts';
+export type { Waiter, WaitHost } from './waiting/waiter.ts';
 
 // settings and INFO
 export { InfoRegistry } from './admin/info-registry.ts';

@@ -63,6 +63,18 @@ export const WATCH_COUNT_MAX = 1024 * 1024;
 /** Bytes of all keys that are watched in one shard. */
 export const WATCHED_KEY_BYTES_MAX = 256 * 1024 * 1024;
 
+/** Clients that may have read one key and wait to hear of its change, in one shard. */
+export const TRACKED_READER_COUNT_MAX = 16_384;
+
+/** Changed keys that wait until those who subscribed to their prefixes are told, in one shard. */
+export const BROADCAST_KEY_COUNT_MAX = 4096;
+
+/** Keys that are forgotten at once, and told, while more are tracked than may be. */
+export const TRACKED_KEYS_EVICTED_MAX = 100;
+
+/** Keys that all clients together may wait for in one shard, counted once for each client. */
+export const WAITED_KEY_COUNT_MAX = 1024 * 1024;
+
 /** Workers of one engine: a bit of a word each, beside the bit that says that one sleeps. */
 export const MESH_WORKER_COUNT_MAX = 30;
 

@@ -15,6 +15,8 @@ import { assert, composeShard, MemoryPool, Settings } from '@kora/core';
 import { CryptoChance, nodeClock } from '@kora/embedded/node-platform';
 import type { PipeMessage, PipePlan } from '@kora/embedded/workers';
 import { PIPE_VERSION, PipeWords } from '@kora/embedded/workers';
+import { observabilityCommands } from '@kora/observability';
+import { pubSubCommands } from '@kora/pubsub';
 import type { MeshPlan } from './mesh/mesh-plan.ts';
 import { placeOf } from './mesh/mesh-plan.ts';
 import { PipeEngine } from './pipes/pipe-engine.ts';
@@ -128,6 +130,7 @@ class EmbeddedThread {
       memoryOptions: { bytesMax: memoryBytesMax, lowBytes, memory },
       ...(mesh === undefined ? {} : placeOf(mesh)),
       settings,
+      extraCommands: [...observabilityCommands, ...pubSubCommands],
       onError: (message, cause) => {
         this.#say({ kind: 'defect', message, stack: asError(cause).stack ?? '' });
       },

@@ -60,6 +60,8 @@ export class Pipeline {
   /** Byte offset of the rows, 0: there is no memory for them and nothing is looked up ahead. */
   private readonly list: number;
   private isWarm: number;
+  /** Keys looked up by the last `warm`. */
+  private rowCount: number;
   private db: number;
   private epoch: number;
   private generation: number;
@@ -86,6 +88,7 @@ export class Pipeline {
     this.argumentsMax = new Uint8Array(registry.commands.length);
     this.list = shard.memory.lowAllocator.alloc(AHEAD_COUNT_MAX * RECORD_BYTES) * 8;
     this.isWarm = 0;
+    this.rowCount = 0;
     this.db = 0;
     this.epoch = 0;
     this.generation = 0;
@@ -186,9 +189,15 @@ export class Pipeline {
     if (rowCount === 0) return;
     keyspace.findMany(database, this.list, rowCount);
     this.isWarm = 1;
+    this.rowCount = rowCount;
     this.db = db;
     this.epoch = database.dict.epoch();
     this.generation = keyspace.generation;
+  }
+
+  /** Looks up which of the keys the session has read before: it tracks what it reads. */
+  findTracked(reader: number): void {
+    this.shard.tracking.table.lookAhead(this.list, this.isWarm === 0 ? 0 : this.rowCount, reader);
   }
 
   /** Points the frame at the request in this place. */

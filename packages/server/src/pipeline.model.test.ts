@@ -65,6 +65,7 @@ it.each(SEEDS)('replies do not depend on chunks (seed %i)', async (seed) => {
   const streams = Array.from({ length: 3 }, (_, stream) =>
     Array.from({ length: COMMANDS }, () => randomCommand(dice, `k${stream}`)));
   const wanted: string[][] = [];
+  const chunksAtStart = server.room.worker.chunks.alive;
   const plain = await server.connect();
   await plain.call('FLUSHALL');
   for (const commands of streams) {
@@ -91,5 +92,5 @@ it.each(SEEDS)('replies do not depend on chunks (seed %i)', async (seed) => {
   const { worker } = server.room;
   plain.destroy();
   await server.until(() => worker.sessions.all().length === 0);
-  expect(worker.chunks.alive, `seed ${seed}`).toBe(2);
+  expect(worker.chunks.alive, `seed ${seed}`).toBeLessThanOrEqual(chunksAtStart);
 });

@@ -27,12 +27,19 @@ export const REPLY_CHUNKS_RESERVED = 512;
 /** Chunks without content that keep their memory: 2 MiB, what a busy turn sends. */
 const SPARE_CHUNKS_MAX = 32;
 
+/** Who writes into a chunk: hears when no range of it is on its way any more. */
+export interface ChunkWriter {
+  restart(chunk: ReplyChunk): void;
+}
+
 /** A block of low memory with a count of the ranges in it that are on their way. */
 export class ReplyChunk {
   readonly ref: number;
   readonly start: number;
   readonly end: number;
   pins = 0;
+  /** The sink whose current chunk it is, null when nobody writes into it any more. */
+  writer: ChunkWriter | null = null;
 
   constructor(ref: number) {
     this.ref = ref;
@@ -77,6 +84,14 @@ export class ReplyChunks {
     if (ref === 0) return undefined;
     this.#alive++;
     return new ReplyChunk(ref);
+  }
+
+  /** A pinned range of the chunk is free again. */
+  unpin(chunk: ReplyChunk): void {
+    chunk.pins--;
+    if (chunk.pins > 0) return;
+    if (chunk.writer === null) this.give(chunk);
+    else chunk.writer.restart(chunk);
   }
 
   /** Takes back a chunk that holds nothing. */

@@ -129,6 +129,8 @@ export class Requests {
     sink.begin(session);
     if (session.isMuted) sink.mute();
     const result = this.#runAll(session, parser, end);
+    const { tracking } = this.#worker;
+    if (tracking.prefixes.hasKeys) tracking.tellPrefixes();
     sink.flush();
     if (session.isClosing) this.#worker.finish(session, parser);
     else if (result === PARSE_ERROR && session.window !== null) this.#holdError(session, parser);
@@ -152,6 +154,7 @@ export class Requests {
         session.isAuthenticated && (session.flags & ClientFlag.InMulti) === 0
       ) {
         pipeline.find(parser, this.#low, end, session.db);
+        if ((session.flags & ClientFlag.Tracks) !== 0) pipeline.findTracked(session.tracker);
         if (pipeline.count > 0 && !this.#runAhead(session, parser, end)) return PARSE_MORE;
         if (pipeline.hasLast === 0) {
           result = this.#next(session, parser, end);
@@ -178,7 +181,8 @@ export class Requests {
   #runAhead(session: Session, parser: RequestParser, end: number): boolean {
     const pipeline = this.#pipeline;
     const { commands, count, owners, starts } = pipeline;
-    if (this.#bursts?.publish(session, pipeline, this.#frame) === true) {
+    const isShown = this.#executor.tap !== null;
+    if (!isShown && this.#bursts?.publish(session, pipeline, this.#frame) === true) {
       this.#runBurst(session, this.#bursts);
       if (!session.isClosing) return true;
       parser.begin(starts[count] ?? 0);
@@ -223,8 +227,15 @@ export class Requests {
    * False when no other may run now: the request was parked, or the session is held or closing.
    */
   #execute(session: Session, command: Command | undefined, owner = -1): boolean {
-    if (this.#origin !== null) return this.#executeAmong(this.#origin, session, command, owner);
-    return this.#executeHere(session, command, this.#sink);
+    const origin = this.#origin;
+    if (origin === null) return this.#executeHere(session, command, this.#sink);
+    if (this.#executor.tap !== null && session.turn === null && this.#worker.monitors.isCrowded) {
+      session.isRequestHeld = true;
+      session.hold = Hold.Foreign;
+      origin.goOnSoon(session);
+      return false;
+    }
+    return this.#executeAmong(origin, session, command, owner);
   }
 
   /** As #execute, where keys may be another worker's. */
@@ -236,9 +247,16 @@ export class Requests {
     const command = found instanceof ReplyError ? undefined : found;
     const { window } = session;
     const here = window === null ? Step.Here : Step.Hold;
+    const { monitors } = this.#worker;
+    const shown = this.#executor.tap === null || command === undefined ? null
+      : monitors.callsOf(session, command, frame);
+    const watches = session.watchShards !== 0 || session.watcher !== 0;
     const step = command === undefined ? here : origin.dispatch(
       session, command, frame, owner, this.#isFollowed,
     );
+    if (shown !== null && step === Step.Sent) {
+      monitors.showCalls(session, shown, watches && command?.name === 'exec');
+    }
     origin.select(session);
     if (step === Step.Hold) {
       session.isRequestHeld = true;
@@ -257,22 +275,31 @@ export class Requests {
     }
     session.lastCommand = command ?? null;
     session.bigHeldBytes = 0;
-    if (session.isSkippingNext) this.#applyFlags(session);
-    // What began may have let a CLIENT KILL of another worker run.
-    return !session.isClosing;
+    const mustApply = session.isSkippingNext || (session.flags & ClientFlag.CachingSaid) !== 0;
+    if (mustApply) this.#applyFlags(session);
+    // What began may have let a CLIENT KILL of another worker run; or it waits.
+    return !session.isClosing && session.hold === Hold.None;
   }
 
   #executeHere(session: Session, command: Command | undefined, sink: RespSink): boolean {
     const executor = this.#executor;
+    const worker = this.#worker;
+    if (sink === this.#sink) {
+      worker.running = session;
+      worker.runningProgress = sink.progress;
+    }
     const outcome = command === undefined
       ? executor.execute(this.#frame, sink)
       : executor.run(command, this.#frame, sink);
+    worker.running = null;
+    if (session.lateCount > 0) worker.pushes.followReply(session);
     if (outcome === Outcome.Parked) {
       session.isRequestHeld = true;
-      this.#worker.park(session);
+      worker.park(session);
       return false;
     }
     if (sink !== this.#sink) this.#origin?.staged(session);
+    if (worker.tracking.hasOwn) worker.tracking.tellOwn();
     session.lastCommand = executor.current;
     session.bigHeldBytes = 0;
     if (session.flags !== 0 || session.isSkippingNext) this.#applyFlags(session);
@@ -361,6 +388,9 @@ export class Requests {
     }
     if (session.isMuted) sink.mute();
     if ((session.flags & ClientFlag.InMulti) !== 0) this.#checkQueryLimit(session);
+    if ((session.flags & ClientFlag.CachingSaid) !== 0) {
+      this.#worker.tracking.afterCommand(session, session.lastCommand);
+    }
     if ((session.flags & ClientFlag.CloseAfterReply) !== 0) this.#worker.beginClosing(session);
   }
 

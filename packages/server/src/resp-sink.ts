@@ -15,7 +15,7 @@ import {
   writeBulkText, writeCrlf, writeDouble2, writeDouble3, writeError, writeInteger, writeMapHeader,
   writeNull2, writeNull3, writeNullArray2, writePushHeader, writeSetHeader, writeSimple,
 } from '@kora/protocol';
-import type { ReplyChunk, ReplyChunks } from './reply-chunks.ts';
+import type { ChunkWriter, ReplyChunk, ReplyChunks } from './reply-chunks.ts';
 import { REPLY_CHUNK_BYTES } from './reply-chunks.ts';
 
 /** The session a reply goes to. */
@@ -52,7 +52,7 @@ export const LENT_RANGE_BYTES_MAX = 4 * ROPE_PIECE_BYTES;
 const LINE_CHARACTERS_MAX = 16_384;
 const encoder = new TextEncoder();
 
-export class RespSink implements ReplySink {
+export class RespSink implements ReplySink, ChunkWriter {
   errorCount = 0;
   lastError: ReplyError | null = null;
   progress = 0;
@@ -86,6 +86,7 @@ export class RespSink implements ReplySink {
     const chunk = chunks.take();
     assert(discard !== undefined, 'low memory holds a chunk for discarded replies');
     assert(chunk !== undefined, 'low memory holds a chunk for replies');
+    chunk.writer = this;
     this.#discard = discard;
     this.#chunk = chunk;
     this.#current = chunk;
@@ -169,6 +170,8 @@ export class RespSink implements ReplySink {
       this.#enterDiscard();
       return;
     }
+    this.#current.writer = null;
+    fresh.writer = this;
     this.#current = fresh;
     this.#chunk = fresh;
     this.#from = fresh.start;
@@ -178,12 +181,11 @@ export class RespSink implements ReplySink {
 
   /** Called when a pinned range of a chunk is free again. */
   unpin(chunk: ReplyChunk): void {
-    chunk.pins--;
-    if (chunk.pins > 0) return;
-    if (chunk !== this.#current) {
-      this.#chunks.give(chunk);
-      return;
-    }
+    this.#chunks.unpin(chunk);
+  }
+
+  /** Nothing of the current chunk is on its way any more. */
+  restart(chunk: ReplyChunk): void {
     if (this.#chunk === this.#discard) {
       this.#currentFrom = chunk.start;
     } else if (this.#at === this.#from) {

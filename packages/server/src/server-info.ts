@@ -4,6 +4,7 @@
  */
 import { humanBytes } from '@kora/core';
 import type { InfoReader, InfoRegistry } from '@kora/core';
+import { Kind } from '@kora/pubsub';
 import type { Session } from './session.ts';
 import type { Worker } from './worker.ts';
 
@@ -39,6 +40,7 @@ export function addServerInfo(info: InfoRegistry, worker: Worker, facts: ServerF
     client_recent_max_input_buffer: hosted('largest_input'),
     client_recent_max_output_buffer: hosted('largest_output'),
     blocked_clients: hosted('blocked_clients'),
+    tracking_clients: hosted('tracking_clients'),
   });
   info.addFields('memory', {
     used_memory_rss: () => process.memoryUsage.rss(),
@@ -51,6 +53,14 @@ export function addServerInfo(info: InfoRegistry, worker: Worker, facts: ServerF
     instantaneous_input_kbps: (_shard, { hosted: { input = 0 } }) => (input / 1024).toFixed(2),
     instantaneous_output_kbps: (_shard, { hosted: { output = 0 } }) => (output / 1024).toFixed(2),
   });
+  info.addFields('stats', {
+    tracking_total_keys: hosted('tracked_keys'),
+    tracking_total_items: hosted('tracked_items'),
+    tracking_total_prefixes: hosted('tracked_prefixes'),
+    pubsub_channels: hosted('pubsub_channels'),
+    pubsub_patterns: hosted('pubsub_patterns'),
+    pubsubshard_channels: hosted('pubsubshard_channels'),
+  });
   info.addFields('cpu', cpuFields);
 }
 
@@ -62,14 +72,24 @@ function addFigures(info: InfoRegistry, worker: Worker): void {
     return traffic[name].mean;
   };
   info.addFigures('sum', {
+    tracking_clients: () => worker.tracking.clientCount,
+    tracked_keys: () => shard.tracking.table.keyCount,
+    tracked_items: () => shard.tracking.table.itemCount,
+    tracked_prefixes: () => worker.tracking.prefixCount,
     connected_clients: () => sessions.count,
-    blocked_clients: () => worker.waitingCount,
+    blocked_clients: () => worker.waits.count,
     client_bytes: () => sessions.open().reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
     operations: rateOf('operations'),
     input: rateOf('input'),
     output: rateOf('output'),
   });
+  info.addFigures('sum', {
+    pubsub_channels: () => worker.pubSub.activeNames(Kind.Channel, null).length,
+    pubsubshard_channels: () => worker.pubSub.activeNames(Kind.Sharded, null).length,
+  });
   info.addFigures('largest', {
+    // Every worker knows of all.
+    pubsub_patterns: () => worker.pubSub.patternCount(),
     largest_input: () => largest(worker, (session) => session.inputCapacity),
     largest_output: () => largest(worker, (session) => session.outputBytes),
   });

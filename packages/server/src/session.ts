@@ -18,9 +18,13 @@ import { HELD_RANGES_MAX } from './held-ranges.ts';
 import { HEAD_BYTES } from './input.ts';
 import type { Peer } from './io/engine.ts';
 import type { ReplyWindow } from './mesh/reply-window.hot.ts';
+import type { SessionSubscriber } from './pubsub/session-subscriber.ts';
+import type { PushRange } from './pushes.ts';
 import type { ReplyChunk } from './reply-chunks.ts';
 import { REPLY_CHUNK_BYTES } from './reply-chunks.ts';
 import type { ReplyTarget } from './resp-sink.ts';
+import type { SessionTracking } from './tracking/session-tracking.ts';
+import type { Wait } from './waits.ts';
 import type { Worker } from './worker.ts';
 
 /** Classes of client-output-buffer-limit. */
@@ -53,8 +57,12 @@ export class Session extends ClientState implements ReplyTarget {
   libraryName = '';
   libraryVersion = '';
   hold: number = Hold.None;
-  /** End of a Hold.Waiting, ms; Infinity = only CLIENT UNBLOCK or the peer's end. */
-  waitUntilMs = 0;
+  /** What it has subscribed to, null before the first time. */
+  subscriber: SessionSubscriber | null = null;
+  /** How it tracks what it reads, null while it does not (CLIENT TRACKING). */
+  tracking: SessionTracking | null = null;
+  /** What it waits for with Hold.Waiting, else null. */
+  wait: Wait | null = null;
   /** True while `parser` holds a whole request that the gate parked. */
   isRequestHeld = false;
   /** True when it is authenticated only because no password is set at the moment. */
@@ -108,7 +116,18 @@ export class Session extends ClientState implements ReplyTarget {
   headRef = 0;
   isHeadAsked = false;
 
-  /** Bytes of replies that the engine holds: copied ones and those of lent values. */
+  /** What was pushed and leaves before the next reply (pushes.ts): one range, null = none. */
+  pushChunk: ReplyChunk | null = null;
+  pushAt = 0;
+  pushBytes = 0;
+  /** It is among those whose pushes leave at the end of the turn. */
+  isPushListed = false;
+  /** A part of a reply has left, and the rest has not come yet. */
+  isMidReply = false;
+  /** Pushed while a reply was being written: they follow it. Null without. */
+  #late: PushRange[] | null = null;
+
+  /** Bytes of replies that the engine holds, or that follow a reply under way. */
   outputBytes = 0;
   /** Since when outputBytes is above the soft limit, 0 = not. */
   softLimitSinceMs = 0;
@@ -125,10 +144,15 @@ export class Session extends ClientState implements ReplyTarget {
   constructor(worker: Worker, id: number, slot: number, peer: Peer, nowMs: number) {
     super(id);
     this.worker = worker;
+    this.waitHost = worker.engine.isShared === true ? null : worker.keyWaits;
     this.slot = slot;
     this.peer = peer;
     this.createdMs = nowMs;
     this.lastActiveMs = nowMs;
+  }
+
+  override get address(): string {
+    return this.peer.address;
   }
 
   /** Bytes that count towards client-query-buffer-limit. */
@@ -145,8 +169,10 @@ export class Session extends ClientState implements ReplyTarget {
   get memoryBytes(): number {
     const landing = this.landingRef === 0 ? 0 : ROPE_PIECE_BYTES;
     const head = this.headRef === 0 ? 0 : HEAD_BYTES;
-    const received = this.inputCapacity + this.bigHeldBytes + landing + head;
-    return SESSION_OBJECT_BYTES + received + this.queuedBytes + this.outputBytes;
+    const waiting = (this.waiter?.bytes ?? 0) + (this.wait?.waited.bytes ?? 0);
+    const received = this.inputCapacity + this.bigHeldBytes + landing + head + waiting;
+    const subscribed = this.subscriber === null ? 0 : this.subscriber.bytes;
+    return SESSION_OBJECT_BYTES + received + this.queuedBytes + this.outputBytes + subscribed;
   }
 
   /** Ranges of replies that the engine holds. */
@@ -168,6 +194,11 @@ export class Session extends ClientState implements ReplyTarget {
   }
 
   sendRange(chunk: ReplyChunk, at: number, bytes: number): boolean {
+    if (this.pushChunk !== null) this.sendPushed();
+    return this.#send(chunk, at, bytes);
+  }
+
+  #send(chunk: ReplyChunk, at: number, bytes: number): boolean {
     const { worker } = this;
     worker.countMany(Stat.OutputBytes, bytes);
     if (worker.engine.send(this.slot, at, bytes)) return true;
@@ -180,11 +211,49 @@ export class Session extends ClientState implements ReplyTarget {
   }
 
   lendRange(ropes: Ropes, root: number, at: number, bytes: number): void {
+    if (this.pushChunk !== null) this.sendPushed();
     const { worker } = this;
     worker.countMany(Stat.OutputBytes, bytes);
     if (worker.engine.send(this.slot, at, bytes)) return;
     ropes.pin(root);
     this.#hold(null, root, bytes);
+  }
+
+  /** What was pushed leaves. */
+  sendPushed(): void {
+    const chunk = this.pushChunk;
+    if (chunk === null) return;
+    this.pushChunk = null;
+    if (!this.isClosing) this.#send(chunk, this.pushAt, this.pushBytes);
+    this.worker.chunks.unpin(chunk);
+  }
+
+  /** Messages that follow the reply under way. */
+  get lateCount(): number {
+    return this.#late === null ? 0 : this.#late.length;
+  }
+
+  /** The range follows the reply under way. */
+  addLate(range: PushRange): void {
+    range.chunk.pins++;
+    this.#late ??= [];
+    this.#late.push(range);
+    this.outputBytes += range.bytes;
+    if (!this.isClosing) this.worker.limits.checkOutput(this.worker, this);
+  }
+
+  /** What was to follow the reply; its pins are the caller's. */
+  takeLate(): readonly PushRange[] {
+    const late = this.#late ?? [];
+    this.#late = null;
+    for (const { bytes } of late) this.outputBytes -= bytes;
+    return late;
+  }
+
+  /** Nothing that was pushed will leave any more. */
+  dropPushed(): void {
+    this.sendPushed();
+    for (const { chunk } of this.takeLate()) this.worker.chunks.unpin(chunk);
   }
 
   #hold(chunk: ReplyChunk | null, root: number, bytes: number): void {

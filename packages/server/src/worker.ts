@@ -8,7 +8,7 @@
  * before a slow reader is held, CLOSING_MS_MAX for the last replies of a closed session.
  */
 import type { ComposedShard, Executor, Shard } from '@kora/core';
-import { ClientFlag, ReplyError, Stat } from '@kora/core';
+import { ClientFlag, Stat } from '@kora/core';
 import type { RequestParser } from '@kora/protocol';
 import { Input } from './input.ts';
 import type { EngineHandler, IoEngine, Peer } from './io/engine.ts';
@@ -16,15 +16,22 @@ import type { Limits } from './limits.ts';
 import { CLOSING_COUNT_MAX, isRead } from './limits.ts';
 import { MeshNode } from './mesh/mesh-node.ts';
 import type { MeshPlan } from './mesh/mesh-plan.ts';
+import { KeyWaits } from './key-waits.ts';
 import type { Log, LogLevel } from './log.ts';
 import { AHEAD_COUNT_MAX } from './pipeline.hot.ts';
+import { Monitors } from './observe/monitors.ts';
+import { observeWorker } from './observe/slow-calls.ts';
+import { PubSub } from './pubsub/pub-sub.ts';
+import { Pushes } from './pushes.ts';
 import { ReplyChunks } from './reply-chunks.ts';
 import { Requests } from './requests.ts';
 import { RespSink } from './resp-sink.ts';
 import { Rest } from './rest.ts';
 import { Hold, Session } from './session.ts';
 import { SessionTable } from './session-table.ts';
+import { ClientTracking } from './tracking/client-tracking.ts';
 import { Traffic } from './traffic.ts';
+import { Waits } from './waits.ts';
 
 /** A place in the shard's statistics. */
 export type StatPlace = (typeof Stat)[keyof typeof Stat];
@@ -44,8 +51,6 @@ export interface WorkerHost {
 
 const nobodyWakes = (): void => undefined;
 
-const clientUnblocked = new ReplyError('UNBLOCKED client unblocked via CLIENT UNBLOCK');
-
 export class Worker implements EngineHandler {
   readonly shard: Shard;
   readonly executor: Executor;
@@ -53,6 +58,10 @@ export class Worker implements EngineHandler {
   readonly sessions = new SessionTable();
   readonly sink: RespSink;
   readonly chunks: ReplyChunks;
+  readonly pushes: Pushes;
+  readonly waits = new Waits(this);
+  readonly monitors: Monitors;
+  readonly keyWaits = new KeyWaits(this);
   readonly traffic = new Traffic();
   readonly limits: Limits;
   readonly host: WorkerHost;
@@ -62,14 +71,16 @@ export class Worker implements EngineHandler {
   #nextId = 1;
   /** Sessions whose gate said wait, in the order they stopped. */
   readonly #parked = new Set<Session>();
-  /** Sessions in WAIT. */
-  readonly #waiting = new Set<Session>();
   #wantsRetry = false;
-  /** Sessions whose WAIT has ended and who have not been answered. */
-  readonly #released: { readonly session: Session; readonly isError: boolean }[] = [];
+  /** Whose command runs and writes into the sink; null when none does. */
+  running: Session | null = null;
+  /** Progress of the sink when that command began. */
+  runningProgress = 0;
 
   /** The other workers of the process; null where this one is alone. */
   readonly mesh: MeshNode | null;
+  readonly pubSub: PubSub;
+  readonly tracking: ClientTracking;
 
   /**
    * @param aheadCountMax most requests found ahead of the running one; 1 = none
@@ -91,8 +102,13 @@ export class Worker implements EngineHandler {
       resp: 2, sendRange: () => true, lendRange: () => undefined, loseOutput: () => undefined,
     };
     this.sink = new RespSink(memory, this.chunks, nobody);
+    this.pushes = new Pushes(this);
     this.#input = new Input(memory, shard.ropes);
     this.mesh = plan === undefined ? null : new MeshNode(this, plan, wake);
+    this.monitors = new Monitors(this);
+    observeWorker(this, composed);
+    this.pubSub = new PubSub(this);
+    this.tracking = new ClientTracking(this);
     shard.engine.settings.bind('pipeline-order', ({ number }) => {
       if (this.mesh !== null) this.mesh.origin.order = number;
     });
@@ -113,9 +129,9 @@ export class Worker implements EngineHandler {
     counts[place] = (counts[place] ?? 0) + by;
   }
 
-  /** Sessions that wait for a reply (INFO blocked_clients). */
-  get waitingCount(): number {
-    return this.#waiting.size;
+  /** True while a part of a reply to the session is written. */
+  isAnswering(session: Session): boolean {
+    return this.running === session && this.sink.progress !== this.runningProgress;
   }
 
   // ------------------------------------------------------------------ engine events
@@ -123,7 +139,11 @@ export class Worker implements EngineHandler {
   /** Deadlines, idle times and LRU of all events of the turn go by this one reading. */
   onTurnStart(): void {
     this.shard.refreshClock();
-    if (this.mesh !== null) this.shard.pause.look();
+    this.waits.onTurnStart();
+    if (this.mesh !== null) {
+      this.shard.pause.look();
+      this.monitors.look();
+    }
     // What this turn brings did not happen during the rest before it.
     if (this.#rest.isResting) this.traffic.sample(this.shard.nowMs, this.shard.stats);
   }
@@ -133,8 +153,10 @@ export class Worker implements EngineHandler {
       this.#wantsRetry = false;
       this.#retryParked();
     }
-    if (this.#released.length > 0) this.#answerReleased();
-    this.mesh?.poll();
+    this.waits.resume(this.#goOnAnswered);
+    if (this.mesh === null) this.tracking.endTurn();
+    else this.mesh.poll();
+    if (this.pushes.hasAny) this.pushes.flush();
     const { failure } = this.shard;
     if (failure !== null) this.host.onFailure(failure);
     this.host.onTurnEnd?.();
@@ -149,8 +171,9 @@ export class Worker implements EngineHandler {
   restMs(msMax: number): number {
     const { host, limits, shard, mesh } = this;
     if (mesh?.isQuiet === false) return 0;
-    if (this.#parked.size > 0 || this.#waiting.size > 0 || !limits.mayRest(this)) return 0;
-    return host.mayRest?.() === false ? 0 : shard.maintenance.restMs(msMax);
+    if (this.#parked.size > 0 || shard.waiting.hasReady || !limits.mayRest(this)) return 0;
+    if (host.mayRest?.() === false || this.pubSub.across?.hasUnsent === true) return 0;
+    return Math.min(shard.maintenance.restMs(msMax), this.waits.restMs(shard.nowMs));
   }
 
   onAccept(slot: number, peer: Peer): boolean {
@@ -190,7 +213,10 @@ export class Worker implements EngineHandler {
   }
 
   onReceive(slot: number, at: number, bytes: number): void {
-    this.mesh?.catchUp();
+    if (this.mesh !== null) {
+      this.mesh.catchUp();
+      if (this.tracking.clientCount > 0) this.mesh.hear();
+    }
     const session = this.sessions.atSlot(slot);
     if (session === undefined || session.isClosing) return;
     this.countMany(Stat.InputBytes, bytes);
@@ -205,7 +231,8 @@ export class Worker implements EngineHandler {
 
   /** Ends a session when all replies that other workers owe it have come. */
   endInOrder(session: Session): void {
-    if (session.window === null && session.hold !== Hold.Foreign) this.end(session);
+    const isOwed = session.window !== null || session.hold === Hold.Foreign;
+    if (!isOwed || session.wait !== null) this.end(session);
     else session.endsAfterReplies = true;
   }
 
@@ -226,6 +253,7 @@ export class Worker implements EngineHandler {
     if (session === undefined) return;
     while (session.releaseOldest());
     this.beginClosing(session);
+    session.dropPushed();
     this.#input.drop(session, session.parser);
     this.#input.closeLanding(session);
     this.#input.closeHead(session);
@@ -236,7 +264,8 @@ export class Worker implements EngineHandler {
   onTick(): void {
     this.#rest.onTick();
     this.#retryParked();
-    this.#endWaits();
+    this.waits.onTick(this.shard.nowMs);
+    this.pubSub.across?.onTick();
     this.limits.onTick(this);
     this.traffic.sample(this.shard.nowMs, this.shard.stats);
     this.onTurn();
@@ -265,42 +294,10 @@ export class Worker implements EngineHandler {
     this.engine.requestTurn();
   }
 
-  /**
-   * The running command of the session answers later: `:0` at that time. Infinity = never by
-   * itself.
-   */
-  waitUntil(session: Session, untilMs: number): void {
-    session.hold = Hold.Waiting;
-    session.waitUntilMs = untilMs;
-    this.#waiting.add(session);
-  }
-
-  /** Ends a wait in the next turn; false when the session is in none. */
-  unblock(session: Session, isError: boolean): boolean {
-    if (!this.#waiting.delete(session)) return false;
-    this.#released.push({ session, isError });
-    this.engine.requestTurn();
-    return true;
-  }
-
-  #endWaits(): void {
-    for (const session of [...this.#waiting]) {
-      if (session.waitUntilMs <= this.shard.nowMs) this.unblock(session, false);
-    }
-  }
-
-  /** Answers the waits that have ended and lets their sessions go on. */
-  #answerReleased(): void {
-    for (const { session, isError } of this.#released.splice(0)) {
-      if (session.isClosing) continue;
-      this.sink.begin(session);
-      if (session.isMuted) this.sink.mute();
-      if (isError) this.sink.error(clientUnblocked);
-      else this.sink.integer(0);
-      this.sink.flush();
-      this.#resume(session);
-    }
-  }
+  /** A session that waited has been answered. */
+  readonly #goOnAnswered = (session: Session): void => {
+    this.#resume(session);
+  };
 
   #retryParked(): void {
     if (this.#parked.size === 0 || this.shard.pause.isActive(this.shard.nowMs)) return;
@@ -346,7 +343,10 @@ export class Worker implements EngineHandler {
     this.mesh?.origin.abandon(session);
     this.sessions.noteClosing();
     this.#parked.delete(session);
-    this.#waiting.delete(session);
+    this.waits.drop(session);
+    this.pubSub.drop(session);
+    this.tracking.disable(session);
+    this.monitors.leave(session);
     this.shard.transactions.reset(session);
   }
 

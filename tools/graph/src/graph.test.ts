@@ -37,7 +37,7 @@ describe('the package graph', () => {
   it('is this drawing', () => {
     expect(`\n${drawGraph(edges, 'core')}\n`).toMatchInlineSnapshot(`
       "
-      cli ─▶ server ─▶ embedded ─▶ core
+      cli ─▶ server ─▶ embedded ─▶ { observability, pubsub } ─▶ core
         └──────┴─────▶ protocol
       "
     `);

@@ -18,7 +18,7 @@ export const HOME = -1;
 
 /** What a call means to its connection, beside its reply. */
 export const Meaning = Object.freeze({
-  Plain: 0, Select: 1, Multi: 2, Exec: 3, Discard: 4,
+  Plain: 0, Select: 1, Multi: 2, Exec: 3, Discard: 4, Subscribe: 5,
 } as const);
 
 /** What is known of a call by its name. */
@@ -39,7 +39,10 @@ const UTF8_BYTES_PER_UNIT_MAX = 3;
 
 const meanings: ReadonlyMap<string, number> = new Map([
   ['select', Meaning.Select], ['multi', Meaning.Multi], ['exec', Meaning.Exec],
-  ['discard', Meaning.Discard],
+  ['discard', Meaning.Discard], ['subscribe', Meaning.Subscribe],
+  ['psubscribe', Meaning.Subscribe], ['ssubscribe', Meaning.Subscribe],
+  ['unsubscribe', Meaning.Subscribe], ['punsubscribe', Meaning.Subscribe],
+  ['sunsubscribe', Meaning.Subscribe],
 ]);
 /** Their keys are of no one worker: they belong to the connection. */
 const homeward: ReadonlySet<string> = new Set(['watch']);
@@ -63,6 +66,11 @@ export class CallRouter {
   planOf(name: Content): CallPlan {
     const text = typeof name === 'string' ? name : Buffer.from(name).toString('latin1');
     return this.#plans.get(text) ?? this.#remember(text);
+  }
+
+  /** The worker that the messages of a channel go through. */
+  ownerOfChannel(name: Content): number {
+    return this.#workerCount === 1 ? 0 : this.#ownerOfKey(name);
   }
 
   /** The worker that has all keys of the call; HOME when no single one has. */

@@ -4,10 +4,12 @@
  * belongs to one connection; a connection has one slot at most on each worker.
  *   send ──▶ Outgoing ──flush──▶ ring ──▶ worker ──▶ ring ──drain──▶ ReplyReader ──▶ the call
  * Settling a call resolves its promise, which runs no code of the program before this returns.
- * Invariant: a slot has as many open calls as replies are to come, the oldest first.
+ * Invariant: a slot has as many open calls as replies are to come, the oldest first; one of a
+ *   subscription has none, and its owner takes what comes (onPush).
  */
 import { assert, Fault, lowWordsOf, RingReader, RingWriter } from '@kora/core';
 import type { KoraReplyError } from '../kora-reply-error.ts';
+import { BulkForm } from '../open-values.ts';
 import type { ReplyValue } from '../open-values.ts';
 import type { OpenCall } from './open-call.ts';
 import { Outgoing } from './outgoing.ts';
@@ -27,6 +29,11 @@ export interface SlotOwner {
   onSettled(call: OpenCall, value: ReplyValue | undefined): void;
   /** The worker has ended the slot. */
   onGone(slot: PipeSlot): void;
+  /**
+   * Takes all that comes, for owners whose slots have no calls: messages of channels.
+   * @param refusal the error that came instead, null without
+   */
+  readonly onPush?: (value: ReplyValue, refusal: Error | null) => void;
 }
 
 /** A source of commands on one worker. */
@@ -87,6 +94,11 @@ export class Pipe {
   /** Ends a slot after the calls it has; nothing more is sent there. */
   end(slot: PipeSlot): void {
     this.#out.addWord(PipeKind.End, slot.index);
+  }
+
+  /** Sends a request whose replies `onPush` takes; it leaves with the next flush. */
+  sendBare(slot: PipeSlot, contents: readonly Content[]): void {
+    writeRequest(this.#out, slot.index, contents);
   }
 
   /** Sends a call; it leaves with the next flush, or now when there are many. */
@@ -151,9 +163,15 @@ export class Pipe {
   }
 
   #take(slot: PipeSlot, from: number, end: number): void {
-    const { reader } = slot;
+    const { reader, owner } = slot;
     let at = from;
     while (at < end) {
+      if (owner.onPush !== undefined) {
+        at = reader.read(this.#bytes, at, end, BulkForm.Bytes);
+        if (!reader.isComplete) return;
+        owner.onPush(reader.value, reader.refusal);
+        continue;
+      }
       const call = slot.first;
       assert(call !== null, 'a reply is to a call');
       at = reader.read(this.#bytes, at, end, call.form);

@@ -12,8 +12,10 @@
  * The selected database is known here: a slot elsewhere is told before its next call.
  */
 import { assert, Fault } from '@kora/core';
+import { needsOneReply } from '@kora/pubsub';
 import type { CallArgument } from '../arguments.ts';
 import type { CallPort } from '../call-port.ts';
+import { KoraReplyError } from '../kora-reply-error.ts';
 import { BulkForm } from '../open-values.ts';
 import type { ReplyValue } from '../open-values.ts';
 import type { CallPlan } from './call-router.ts';
@@ -97,6 +99,11 @@ export class WorkersClient implements CallPort, SlotOwner {
     if (this.#isClosed) throw new Fault('ENGINE_CLOSED', 'this connection was closed');
     this.#engine.check();
     const contents = contentsOf(given);
+    const [name = ''] = contents;
+    // They have no reply that a call could wait for.
+    if (this.#engine.router.planOf(name).meaning === Meaning.Subscribe) {
+      throw new KoraReplyError(needsOneReply(Buffer.from(name).toString('latin1')));
+    }
     if (this.#held.count > 0 || !this.#start(call, contents)) {
       this.#held.add(call, contents.map(ownCopy));
     }

@@ -5,10 +5,13 @@
  *   up      looks for replies in every turn of the event loop, for LOOK_MS after the last news: a
  *           turn costs less than a wake-up
  *   asleep  the worker that has news sends a message; a tick of NET_MS is the net under that
- *   idle    no calls are open: nothing runs, and nothing keeps the process alive
+ *   idle    no calls and no subscriptions are open: nothing runs
+ * Open calls keep the process alive; subscriptions alone do not.
  * Bounds: the rings; what finds no room there waits in the program's memory.
  */
-import { Fault } from '@kora/core';
+import { assert, Fault } from '@kora/core';
+import { Kind } from '@kora/pubsub';
+import type { Name, SubscribeOptions, Subscription } from '@kora/pubsub';
 import type { EnginePort } from '../call-port.ts';
 import { pooledMemories } from '../pooled-memories.ts';
 import { CallRouter } from './call-router.ts';
@@ -17,6 +20,8 @@ import type { PipePlan } from './pipe-plan.ts';
 import { PipeWords } from './pipe-words.ts';
 import { WorkerThreads } from './worker-threads.ts';
 import { WorkersClient } from './workers-client.ts';
+import type { SubscriberHost } from './workers-subscriber.ts';
+import { WorkersSubscriber } from './workers-subscriber.ts';
 
 /** How long a program with open calls looks for replies before it sleeps. */
 const LOOK_MS = 0.1;
@@ -33,7 +38,7 @@ export interface WorkersOptions {
   readonly onDefect: (message: string, cause: Error) => void;
 }
 
-export class WorkersEngine implements EnginePort {
+export class WorkersEngine implements EnginePort, SubscriberHost {
   readonly router: CallRouter;
   readonly databaseCount: number;
   pipes: readonly Pipe[] = [];
@@ -44,6 +49,7 @@ export class WorkersEngine implements EnginePort {
   readonly #threads: WorkerThreads;
   readonly #net: NodeJS.Timeout;
   #clientCount = 0;
+  readonly #subscribers = new Set<WorkersSubscriber>();
   #isFlushing = false;
   #isLooking = false;
   #isAsleep = false;
@@ -93,6 +99,27 @@ export class WorkersEngine implements EnginePort {
     return new WorkersClient(this, this.#clientCount++ % this.pipes.length);
   }
 
+  subscribe(names: Name | readonly Name[], options: SubscribeOptions): Subscription {
+    this.check();
+    const subscriber = new WorkersSubscriber(this, names, options);
+    // One whose signal was aborted before has ended already.
+    if (subscriber.subscription.isOpen) this.#subscribers.add(subscriber);
+    return subscriber.subscription;
+  }
+
+  /** Any worker for patterns, the owner for channels: its messages then need no second hop. */
+  pipeFor(kind: number, name: Uint8Array): Pipe {
+    const worker = kind === Kind.Pattern
+      ? this.#clientCount++ % this.pipes.length : this.router.ownerOfChannel(name);
+    const pipe = this.pipes[worker];
+    assert(pipe !== undefined, 'every worker has a pipe');
+    return pipe;
+  }
+
+  onSubscriberEnd(subscriber: WorkersSubscriber): void {
+    this.#subscribers.delete(subscriber);
+  }
+
   /** Refuses when no call may run now. @throws {Fault} ENGINE_CLOSED, ENGINE_FAILED */
   check(): void {
     if (this.isClosed) throw new Fault('ENGINE_CLOSED', 'this database was closed');
@@ -125,6 +152,7 @@ export class WorkersEngine implements EnginePort {
   }
 
   async #close(): Promise<void> {
+    for (const { subscription } of [...this.#subscribers]) subscription.end();
     if (this.#isBusy && this.refusal === null) await this.#untilIdle();
     if (this.refusal === null) this.#fail(new Fault('ENGINE_CLOSED', 'this database was closed'));
     await this.#threads.end();
@@ -152,6 +180,7 @@ export class WorkersEngine implements EnginePort {
   #fail(refusal: Fault): void {
     this.refusal ??= refusal;
     clearInterval(this.#net);
+    for (const { subscription } of [...this.#subscribers]) subscription.fail(this.refusal);
     for (const pipe of this.pipes) pipe.fail(this.refusal);
     this.#onIdle?.();
   }
@@ -167,7 +196,8 @@ export class WorkersEngine implements EnginePort {
 
   #lookSoon(): void {
     if (this.#isAsleep) this.#rise();
-    if (this.#isLooking || this.refusal !== null || !this.#isBusy) return;
+    if (this.#isLooking || this.refusal !== null) return;
+    if (!this.#isBusy && this.#subscribers.size === 0) return;
     this.#isLooking = true;
     this.#lastNewsMs = performance.now();
     setImmediate(this.#look);
@@ -202,9 +232,11 @@ export class WorkersEngine implements EnginePort {
     for (const pipe of this.pipes) if (pipe.drain()) isNews = true;
     this.#flush();
     if (!this.#isBusy) {
-      this.#isLooking = false;
       this.#onIdle?.();
-      return;
+      if (this.#subscribers.size === 0) {
+        this.#isLooking = false;
+        return;
+      }
     }
     const nowMs = performance.now();
     if (isNews) this.#lastNewsMs = nowMs;
@@ -222,7 +254,8 @@ export class WorkersEngine implements EnginePort {
     }
     this.#isLooking = false;
     this.#isAsleep = true;
-    this.#net.ref();
+    // A program that only waits for messages has nobody to send them: it may end.
+    if (this.#isBusy) this.#net.ref();
     return true;
   }
 

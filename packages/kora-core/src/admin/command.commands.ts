@@ -283,7 +283,7 @@ function keysOfCommand(shard: Shard, frame: ArgFrame): readonly ShownKey[] | Rep
   const isFamily = container !== undefined && container.subcommands.size > 0;
   const inner = isFamily ? container.subcommands.get(word) : container;
   if (inner === undefined || inner.name.includes('|') !== isFamily) return invalidCommand;
-  const { keys } = inner.definition;
+  const keys = inner.definition.keys.filter(({ extra }) => extra?.includes('not_key') !== true);
   if (keys.length === 0) return noKeyArguments;
   const count = frame.count - INNER_AT;
   if (!fitsArity(inner, count)) return invalidCount;

@@ -83,6 +83,7 @@ export const configResetStat = defineCommand({
   examples: [['CONFIG RESETSTAT', '+"OK"']],
   apply(shard, _frame, out) {
     shard.stats.reset();
+    shard.timer.reset();
     out.ok();
   },
 });

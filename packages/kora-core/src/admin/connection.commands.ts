@@ -2,8 +2,11 @@
  * The commands about a connection that need no socket: they work in the embedded engine too. What
  * needs a session (HELLO, AUTH, CLIENT, QUIT, RESET) is the server's.
  */
+import { isConfined } from '../command/gate.ts';
 import { arg } from '../command/grammar.ts';
+import type { ArgFrame } from '../command/arg-frame.hot.ts';
 import { oneReplyOf, reply } from '../command/reply-schema.ts';
+import type { ReplySink } from '../command/sink.ts';
 import type { Command } from '../command/spec.ts';
 import { defineCommand, Flag } from '../command/spec.ts';
 import { replyErrors, wrongArity } from '../errors/reply-error.ts';
@@ -23,17 +26,29 @@ export const ping = defineCommand({
   keys: [],
   tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
   args: { message: arg.bytes().optional() },
-  reply: oneReplyOf(reply.status('PONG'), reply.bulk('the message')),
+  reply: oneReplyOf(
+    reply.status('PONG'), reply.bulk('the message'),
+    reply.array('pong and the message, to a RESP2 connection that has subscribed to something'),
+  ),
   examples: [['PING', '+"PONG"'], ['PING hello', '$"hello"']],
   // More than one message is an error of arity, not of syntax, as in Redis.
   parse(frame) {
     return frame.count > 2 ? pingArity : null;
   },
   apply(_shard, frame, out) {
-    if (frame.count === 1) out.simple('PONG');
+    if (isConfined(frame.client)) writePong(frame, out);
+    else if (frame.count === 1) out.simple('PONG');
     else out.bulk(frame.at[1] ?? 0, frame.bytes[1] ?? 0);
   },
 });
+
+/** In the shape of a message, among which it comes. */
+function writePong(frame: ArgFrame, out: ReplySink): void {
+  out.array(2);
+  out.bulkText('pong');
+  if (frame.count === 1) out.bulkText('');
+  else out.bulk(frame.at[1] ?? 0, frame.bytes[1] ?? 0);
+}
 
 export const echo = defineCommand({
   name: 'ECHO', group: 'connection', since: '1.0.0',

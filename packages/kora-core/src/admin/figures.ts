@@ -52,14 +52,26 @@ export interface EngineFigures extends CommandFigures {
   readonly databases: readonly DatabaseFigures[];
   /** Figures of the host by name (InfoRegistry.addFigures). */
   readonly hosted: Readonly<Record<string, number>>;
+  /** What sections of INFO tell beside numbers (InfoRegistry.addDetail): of those asked for. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** What knows how figures of several shards become one: the registry of INFO. */
+export interface FigureMerger {
+  mergeOf(name: string): FigureMerge;
+  mergeDetails(all: readonly Readonly<Record<string, unknown>>[]): Record<string, unknown>;
 }
 
 /** How a host's figure of several shards becomes one. */
 export type FigureMerge = 'sum' | 'largest';
 
-/** The figures of a shard now. Arrays are borrowed: they go on counting. */
-export function figuresOf(shard: Shard): EngineFigures {
+/**
+ * The figures of a shard now. Arrays are borrowed: they go on counting.
+ * @param sections of INFO that are asked for; absent: without details
+ */
+export function figuresOf(shard: Shard, sections: readonly string[] | null = null): EngineFigures {
   const { engine, stats } = shard;
+  shard.timer.settle();
   return {
     shardCount: 1,
     runId: engine.runId,
@@ -78,6 +90,7 @@ export function figuresOf(shard: Shard): EngineFigures {
       .filter((database) => database.count > 0)
       .map((database) => databaseFigures(shard, database)),
     hosted: engine.info.hostedFigures(shard),
+    details: engine.info.detailsOf(shard, sections),
   };
 }
 
@@ -129,10 +142,10 @@ export function readFigures(text: string): EngineFigures {
 /**
  * The figures of several shards as those of one.
  * @param all at least one, the process's first shard before all others
- * @param mergeOf how a host's figure is merged
+ * @param info says how a host's figure and a section's details are merged
  */
 export function sumFigures(
-  all: readonly EngineFigures[], mergeOf: (name: string) => FigureMerge,
+  all: readonly EngineFigures[], info: FigureMerger,
 ): EngineFigures {
   const [first] = all;
   assert(first !== undefined, 'a process has a shard');
@@ -154,7 +167,8 @@ export function sumFigures(
     lazyFreePending: all.reduce((sum, one) => sum + one.lazyFreePending, 0),
     changeCount: all.reduce((sum, one) => sum + one.changeCount, 0),
     databases: sumDatabases(all.flatMap((one) => one.databases)),
-    hosted: mergeHosted(all, mergeOf),
+    hosted: mergeHosted(all, (name) => info.mergeOf(name)),
+    details: info.mergeDetails(all.map((one) => one.details)),
   };
 }
 

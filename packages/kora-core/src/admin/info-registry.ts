@@ -19,6 +19,13 @@ export type InfoLines = (shard: Shard, figures: EngineFigures) => readonly strin
 /** Reads a number of the host that several workers have each. */
 export type FigureReader = (shard: Shard) => number;
 
+/** What a section tells beside numbers, as plain data that travels between workers as JSON. */
+export interface InfoDetail {
+  readonly read: (shard: Shard) => unknown;
+  /** One of those of several shards. */
+  readonly merge: (all: readonly unknown[]) => unknown;
+}
+
 /** When a section is shown without being named. */
 export type InfoVisibility = 'default' | 'all' | 'everything' | 'named';
 
@@ -39,6 +46,8 @@ interface Section {
 export class InfoRegistry {
   readonly #sections = new Map<string, Section>();
   readonly #figures = new Map<string, HostedFigure>();
+  /** By section. */
+  readonly #details = new Map<string, InfoDetail>();
 
   /** Adds a section after those that exist; one that exists stays as it is. */
   addSection(name: string, title: string, visibility: InfoVisibility = 'default'): void {
@@ -62,6 +71,33 @@ export class InfoRegistry {
   /** Adds numbers of the host, for readers to find in `figures.hosted`. */
   addFigures(merge: FigureMerge, figures: Readonly<Record<string, FigureReader>>): void {
     for (const [name, read] of Object.entries(figures)) this.#figures.set(name, { read, merge });
+  }
+
+  /** Adds what a section's lines find in `figures.details`, under the section's name. */
+  addDetail(section: string, detail: InfoDetail): void {
+    this.#details.set(section, detail);
+  }
+
+  /** The details of the sections that are asked for (as `render`); null: none is. */
+  detailsOf(shard: Shard, asked: readonly string[] | null): Record<string, unknown> {
+    const found: Record<string, unknown> = {};
+    if (asked === null) return found;
+    const words = wordsOf(asked);
+    for (const [name, detail] of this.#details) {
+      const section = this.#sections.get(name);
+      if (section !== undefined && isShown(section, words)) found[name] = detail.read(shard);
+    }
+    return found;
+  }
+
+  /** The details of several shards as those of one. */
+  mergeDetails(all: readonly Readonly<Record<string, unknown>>[]): Record<string, unknown> {
+    const merged: Record<string, unknown> = {};
+    for (const [name, detail] of this.#details) {
+      const parts = all.map((one) => one[name]).filter((part) => part !== undefined);
+      if (parts.length > 0) merged[name] = detail.merge(parts);
+    }
+    return merged;
   }
 
   /** The host's numbers now. */
@@ -92,9 +128,8 @@ export class InfoRegistry {
    * @param asked section names as the client wrote them; unknown ones are passed over
    * @param figures of the whole process; default: of the shard, which is all there is
    */
-  render(asked: readonly string[], shard: Shard, figures = figuresOf(shard)): string {
-    const words = new Set(asked.map((word) => word.toLowerCase()));
-    if (words.size === 0) words.add('default');
+  render(asked: readonly string[], shard: Shard, figures = figuresOf(shard, asked)): string {
+    const words = wordsOf(asked);
     const parts: string[] = [];
     for (const section of this.#sections.values()) {
       if (isShown(section, words)) parts.push(renderSection(section, shard, figures));
@@ -108,6 +143,13 @@ export class InfoRegistry {
     if (found === undefined) throw new Error(`INFO section ${name} was just added`);
     return found;
   }
+}
+
+/** Names of sections as they are compared. */
+function wordsOf(asked: readonly string[]): Set<string> {
+  const words = new Set(asked.map((word) => word.toLowerCase()));
+  if (words.size === 0) words.add('default');
+  return words;
 }
 
 function isShown(section: Section, words: ReadonlySet<string>): boolean {

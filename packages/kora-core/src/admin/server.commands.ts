@@ -251,6 +251,8 @@ function flush(shard: Shard, databases: readonly Database[], op: number, db: num
     shard.effectOf(op, db, 0, 0, KeyEvent.None);
     shard.commit();
   }
+  // Clients that track keys hear of it in any case: other shards may have had some.
+  shard.tracking.flush();
   for (const database of databases) shard.lazyFree.take(database);
 }
 

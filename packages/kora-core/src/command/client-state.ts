@@ -4,6 +4,7 @@
  * object. Commands reach it as `frame.client`. It owns no bytes and no socket.
  */
 import type { CommandQueue } from '../transaction/command-queue.ts';
+import type { Waiter, WaitHost } from '../waiting/waiter.ts';
 
 /** Bits of ClientState.flags. */
 export const ClientFlag = Object.freeze({
@@ -25,6 +26,14 @@ export const ClientFlag = Object.freeze({
   AbortsExec: 1 << 7,
   /** The commands of its EXEC run: the gate has let all of them in, and none may wait. */
   InExec: 1 << 8,
+  /** It has subscribed to something: in RESP2 it may do little else. */
+  Subscribed: 1 << 9,
+  /** CLIENT TRACKING: the shard remembers which keys its reads look up. */
+  Tracks: 1 << 10,
+  /** CLIENT CACHING was said, and holds for the next command or transaction. */
+  CachingSaid: 1 << 11,
+  /** MONITOR: it sees what others do, and may not touch keys. */
+  Monitor: 1 << 12,
 });
 
 /** Identity and protocol state of one source of commands. */
@@ -44,8 +53,19 @@ export class ClientState {
   queue: CommandQueue | null = null;
   /** Its number in the shard's watch table, 0 = it watches nothing. */
   watcher = 0;
+  /** Its number among those who track keys (tracking/tracking-layout.ts), 0 = it does not. */
+  tracker = 0;
+  /** Who hands it replies that come later; null: its commands never wait. */
+  waitHost: WaitHost | null = null;
+  /** Its command that waits for keys, null when none does. Its host clears it. */
+  waiter: Waiter | null = null;
 
   constructor(id: number) {
     this.id = id;
+  }
+
+  /** Where it is connected from, as CLIENT LIST shows it; empty where there is no such thing. */
+  get address(): string {
+    return '';
   }
 }

@@ -1,11 +1,11 @@
 /**
  * Everything that can refuse or delay a command before it runs, in Redis's order: existence, arity,
- * password, memory, pause, MULTI. Nothing has changed when the gate says no, PARK or QUEUE; a
- * parked command is offered again later from the start.
+ * password, memory, subscriptions, pause, MULTI. Nothing has changed when the gate says no, PARK or
+ * QUEUE; a parked command is offered again later from the start.
  */
-import type { ReplyError } from '../errors/reply-error.ts';
 import {
   echoText,
+  ReplyError,
   replyErrors,
   unknownCommand,
   unknownSubcommand,
@@ -29,12 +29,20 @@ export type ParkReason = 'paused';
 export type Deferral = 'park' | 'queue';
 
 /** Clients that the gate treats in a way of its own. */
-const UNUSUAL_CLIENT = ClientFlag.Internal | ClientFlag.InMulti;
+const UNUSUAL_CLIENT =
+  ClientFlag.Internal | ClientFlag.InMulti | ClientFlag.Subscribed | ClientFlag.Monitor;
+/** What a client in MONITOR may not send. */
+const TOUCHES_KEYS = Flag.Write | Flag.ReadOnly | Flag.MayReplicate;
 /** Of a client in MULTI these run at once; of them the latter are never refused for memory. */
 const RUN_IN_MULTI: ReadonlySet<string> = new Set([
   'multi', 'watch', 'exec', 'discard', 'quit', 'reset',
 ]);
 const END_MULTI: ReadonlySet<string> = new Set(['exec', 'discard', 'quit', 'reset']);
+/** What a client that has subscribed to something may say in RESP2. */
+const SUBSCRIBED_MAY: ReadonlySet<string> = new Set([
+  'subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe', 'ping',
+  'quit', 'reset',
+]);
 
 /** The command the frame names, or the error for a name that is none. */
 export function findCommand(
@@ -93,24 +101,51 @@ function isHeld(shard: Shard, command: Command, flags: number): boolean {
 }
 
 /**
- * The gate for whoever runs inside the engine, whom nothing refuses, and for a client in MULTI.
- * EXEC stands for all that it runs; those are let in with it.
+ * True when the client has subscribed to something and its protocol has no other way to tell
+ * messages from replies: a few commands are all it may send.
+ */
+export function isConfined(client: ClientState): boolean {
+  return (client.flags & ClientFlag.Subscribed) !== 0 && client.resp === 2;
+}
+
+/** True when the gate may refuse the command for what its client is: a subscriber, or a monitor. */
+export function isBarred(client: ClientState, command: Command): boolean {
+  if (isConfined(client)) return true;
+  return (client.flags & ClientFlag.Monitor) !== 0 && (command.flags & TOUCHES_KEYS) !== 0;
+}
+
+/**
+ * The gate for whoever runs inside the engine, whom nothing refuses, for a client in MULTI, and for
+ * one that has subscribed or monitors. EXEC stands for all that it runs; those are let in with it.
  */
 function checkUnusual(
   shard: Shard, command: Command, client: ClientState,
 ): ReplyError | Deferral | null {
   if ((client.flags & (ClientFlag.Internal | ClientFlag.InExec)) !== 0) return null;
   if (!client.isAuthenticated && (command.flags & Flag.NoAuth) === 0) return replyErrors.noAuth;
-  if ((command.flags & Flag.NoMulti) !== 0) return replyErrors.notInMulti;
+  const isInMulti = (client.flags & ClientFlag.InMulti) !== 0;
+  if (isInMulti && (command.flags & Flag.NoMulti) !== 0) return replyErrors.notInMulti;
   const { name } = command;
   const queued = name === 'exec' && client.queue !== null ? client.queue.flags : 0;
   const flags = command.flags | queued;
   if (shard.settings.maxmemoryBytes !== 0 && !shard.ensureMemory()) {
     // What is queued takes memory too.
-    if ((flags & Flag.DenyOom) !== 0 || !END_MULTI.has(name)) return replyErrors.outOfMemory;
+    const isQueued = isInMulti && !END_MULTI.has(name);
+    if ((flags & Flag.DenyOom) !== 0 || isQueued) return replyErrors.outOfMemory;
   }
+  if (isConfined(client) && !SUBSCRIBED_MAY.has(name)) return confined(name);
+  if ((client.flags & ClientFlag.Monitor) !== 0 && (flags & TOUCHES_KEYS) !== 0) return monitors;
   if (shard.pause.isActive(shard.nowMs) && isHeld(shard, command, flags)) return 'park';
-  return RUN_IN_MULTI.has(name) ? null : 'queue';
+  return !isInMulti || RUN_IN_MULTI.has(name) ? null : 'queue';
+}
+
+const monitors = new ReplyError("ERR Replica can't interact with the keyspace");
+
+function confined(name: string): ReplyError {
+  return new ReplyError(
+    `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET ` +
+      'are allowed in this context',
+  );
 }
 
 /** The first bytes of argument i, as an error text shows them; of a rope through the scratch. */

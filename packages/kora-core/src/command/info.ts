@@ -9,14 +9,14 @@ import type { ReplySink } from './sink.ts';
 import type { Command } from './spec.ts';
 import { Flag } from './spec.ts';
 
-/** Wire names of flags, in Redis's order. */
+/** Wire names of flags, in Redis's order. It does not tell which commands may replicate. */
 const FLAG_NAMES: readonly (readonly [number, string])[] = [
   [Flag.Write, 'write'], [Flag.ReadOnly, 'readonly'], [Flag.DenyOom, 'denyoom'],
   [Flag.Admin, 'admin'], [Flag.PubSub, 'pubsub'], [Flag.NoScript, 'noscript'],
   [Flag.Blocking, 'blocking'], [Flag.Loading, 'loading'], [Flag.Stale, 'stale'],
   [Flag.SkipMonitor, 'skip_monitor'], [Flag.SkipSlowlog, 'skip_slowlog'],
   [Flag.Asking, 'asking'], [Flag.Fast, 'fast'], [Flag.NoAuth, 'no_auth'],
-  [Flag.MayReplicate, 'may_replicate'], [Flag.NoMandatoryKeys, 'no_mandatory_keys'],
+  [Flag.NoMandatoryKeys, 'no_mandatory_keys'],
   [Flag.NoAsyncLoading, 'no_async_loading'], [Flag.NoMulti, 'no_multi'],
   [Flag.MovableKeys, 'movablekeys'], [Flag.AllowBusy, 'allow_busy'],
 ];
@@ -80,8 +80,9 @@ export function writeCommandInfo(command: Command, out: ReplySink): void {
   for (const subcommand of command.subcommands.values()) writeCommandInfo(subcommand, out);
 }
 
-/** Words of a key specification: access, effects, extra flags. */
+/** Words of a key specification: access, effects, extra flags; of what is no key, the last only. */
 export function keySpecFlags(spec: KeySpec): readonly string[] {
+  if (spec.extra?.includes('not_key') === true) return spec.extra;
   return [spec.access, ...spec.effects, ...(spec.extra ?? [])];
 }
 

@@ -12,6 +12,10 @@ import { buildGrammar } from './grammar.ts';
 import type { KeySpec } from './key-spec.ts';
 import type { ReplySchema } from './reply-schema.ts';
 import type { ReplySink } from './sink.ts';
+import type { WaitingDefinition, WaitingForm } from './waiting-form.ts';
+import { waitingFormOf } from './waiting-form.ts';
+
+export type { WaitingForm } from './waiting-form.ts';
 
 /** Flags of a command; names and meaning as COMMAND INFO shows them. */
 export const Flag = Object.freeze({
@@ -68,6 +72,11 @@ export interface CommandDefinition<Args extends Readonly<Record<string, Leaf>>> 
    */
   readonly acl: readonly string[];
   readonly keys: readonly KeySpec[];
+  /**
+   * Where it runs among several shards, for commands about something that is no key and yet has an
+   * owner (channels): as if these were its keys. Default: `keys`, without what is no key.
+   */
+  readonly route?: readonly KeySpec[];
   /** Tips of COMMAND INFO, such as `request_policy:all_shards`. */
   readonly tips?: readonly string[];
   /** Behaviour changes by version, for COMMAND DOCS. */
@@ -97,6 +106,8 @@ export interface CommandDefinition<Args extends Readonly<Record<string, Leaf>>> 
    * this part is not met (MSETNX: a key exists). Changes nothing.
    */
   readonly vote?: (shard: Shard, frame: ArgFrame, at: SlotsOf<Args>) => boolean;
+  /** Of a command that waits when it found nothing: how a key serves it later. */
+  readonly waiting?: WaitingDefinition<SlotsOf<Args>>;
   /**
    * Runs on the owner: check, reserve, mutate, commit, write one reply. Never throws for user
    * errors.
@@ -117,6 +128,8 @@ export interface Command {
   readonly index: number;
   /** Subcommands by lower-case word; empty for an ordinary command. */
   readonly subcommands: Map<string, Command>;
+  /** How it waits for keys, null when it never does. */
+  readonly waiting: WaitingForm | null;
   parse(frame: ArgFrame): ReplyError | null;
   vote(shard: Shard, frame: ArgFrame): boolean;
   apply(shard: Shard, frame: ArgFrame, out: ReplySink): void;
@@ -150,6 +163,7 @@ export function defineCommand<const Args extends Readonly<Record<string, Leaf>>>
             const error = parse(frame);
             return error === null ? check(frame, at) : error;
           },
+    waiting: definition.waiting === undefined ? null : waitingFormOf(definition.waiting, at),
     vote: voterOf(definition, at),
     apply: applierOf(definition, at),
   };

@@ -18,6 +18,7 @@ export type FaultCode =
   | 'ADVICE_UNAVAILABLE'
   | 'NOT_BUILT_YET'
   | 'OUT_OF_MEMORY'
+  | 'SUBSCRIBER_SLOW'
   | 'CORRUPT_JOURNAL';
 
 /** An error with a stable code; the message says what happened, to what, and what to try. */

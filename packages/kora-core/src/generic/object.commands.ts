@@ -16,6 +16,7 @@ import type { Command } from '../command/spec.ts';
 import { defineCommand, Flag } from '../command/spec.ts';
 import { replyErrors } from '../errors/reply-error.ts';
 import { idleSeconds, lfuCounter } from '../keyspace/access.hot.ts';
+import { Stat } from '../keyspace/statistics.ts';
 import type { Shard } from '../shard/shard.ts';
 import { entryAccess } from '../structs/entry.hot.ts';
 
@@ -46,7 +47,10 @@ function defineObject(entry: ObjectEntry): Command {
     args: { key: arg.key() },
     reply: oneReplyOf(entry.reply, reply.null('there is no such key')),
     apply(shard: Shard, frame: ArgFrame, out: ReplySink) {
-      const ref = shard.keyspace.peekCounted(frame, 2);
+      const ref = shard.keyspace.peek(frame, 2);
+      const { counts } = shard.stats;
+      const stat = ref === 0 ? Stat.KeyspaceMisses : Stat.KeyspaceHits;
+      counts[stat] = (counts[stat] ?? 0) + 1; // Counted, but no event tells of a miss, as in Redis.
       if (ref === 0) out.null();
       else answer(shard, ref, out);
     },

@@ -143,7 +143,7 @@ export class PatternValue {
     const db = keyspace.databases[this.#frame.client.db];
     if (db === undefined) return 0;
     const ref = keyspace.find(db, keyAt, keyBytes);
-    keyspace.noteRead(this.#frame, ref);
+    keyspace.noteRead(this.#frame, ref, keyAt, keyBytes);
     return ref;
   }
 

@@ -15,6 +15,8 @@ export const EventClass = Object.freeze({
   Evicted: 'e',
   Stream: 't',
   New: 'n',
+  Miss: 'm',
+  Module: 'd',
 } as const);
 
 /** Numbers of events; 0 = none. */

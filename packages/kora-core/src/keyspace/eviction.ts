@@ -96,7 +96,7 @@ export class Evictor {
     const isCalm = !this.#isOver && this.#budget.pressure() === this.#pressureSeen;
     const hasArena = this.#arenaExcessBytes() <= 0;
     if (isCalm && hasArena && this.#shard.usedBytes() <= this.leasedBytes) return true;
-    return (this.#settle() && hasArena) || this.#makeRoom();
+    return (this.#settle() && hasArena) || this.#makeRoomObserved();
   }
 
   /**
@@ -148,6 +148,17 @@ export class Evictor {
     }
     this.#isOver = excess > 0;
     return excess === 0;
+  }
+
+  /** As #makeRoom; how long it takes may be of interest. */
+  #makeRoomObserved(): boolean {
+    const { observer, platform, timer } = this.#shard;
+    timer.breakOff();
+    if (observer?.watchesCycles !== true) return this.#makeRoom();
+    const startUs = platform.clock.monotonicUs();
+    const hasRoom = this.#makeRoom();
+    observer.onCycle('eviction-cycle', platform.clock.monotonicUs() - startUs);
+    return hasRoom;
   }
 
   #makeRoom(): boolean {

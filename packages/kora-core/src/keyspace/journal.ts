@@ -11,6 +11,9 @@ import type { Effect } from './effect.ts';
 /** Called for each change, in commit order. `effect` is only valid during the call. */
 export type JournalListener = (effect: Effect, sequence: number, timeMs: number) => void;
 
+/** As JournalListener, of effects that may lack what only a replay needs: parts of collections. */
+export type KeyListener = (effect: Effect) => void;
+
 /** Listeners one journal may have: log, feed, events, tracking, WATCH, live queries, tests. */
 const LISTENER_COUNT_MAX = 16;
 
@@ -18,11 +21,14 @@ export class Journal {
   /** Sequence of the last change; the first change has 1. Exact below 2^53. */
   readonly #sequence = new Float64Array(1);
   #listeners: readonly JournalListener[] = [];
+  #keyListeners: readonly KeyListener[] = [];
   /**
    * Is told which keys change, of effects that are not described in full; null while nobody asks.
-   * WATCH is the one who does.
+   * WATCH is the one who does; others use `listenToKeys`.
    */
-  keyListener: ((effect: Effect) => void) | null = null;
+  keyListener: KeyListener | null = null;
+  /** The same for those who wait for keys (waiting/ready-keys.ts). */
+  readyListener: ((effect: Effect) => void) | null = null;
   /**
    * Sees every change first, described in full, and may fill the effect anew; a change for which it
    * says true is not announced. Null but while a command runs on keys that this shard only borrows
@@ -45,6 +51,9 @@ export class Journal {
     const sequence = (this.#sequence[0] ?? 0) + 1;
     this.#sequence[0] = sequence;
     if (this.keyListener !== null) this.keyListener(effect);
+    if (this.readyListener !== null) this.readyListener(effect);
+    const keyListeners = this.#keyListeners;
+    for (let i = 0; i < keyListeners.length; i++) keyListeners[i]?.(effect);
     const listeners = this.#listeners;
     for (let i = 0; i < listeners.length; i++) listeners[i]?.(effect, sequence, timeMs);
   }
@@ -55,6 +64,18 @@ export class Journal {
     this.#listeners = [...this.#listeners, listener];
     return () => {
       this.#listeners = this.#listeners.filter((other) => other !== listener);
+    };
+  }
+
+  /**
+   * Adds a listener who needs no more of an effect than its keys and events: while there are only
+   * such, effects are not described in full. Returns the function that removes it.
+   */
+  listenToKeys(listener: KeyListener): () => void {
+    assert(this.#keyListeners.length < LISTENER_COUNT_MAX, 'journal listeners are bounded');
+    this.#keyListeners = [...this.#keyListeners, listener];
+    return () => {
+      this.#keyListeners = this.#keyListeners.filter((other) => other !== listener);
     };
   }
 }

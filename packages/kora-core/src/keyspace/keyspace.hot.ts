@@ -44,6 +44,7 @@ import type { WorkerMemory } from '../structs/worker-memory.ts';
 import type { AccessClock } from './access.hot.ts';
 import { touchAccess } from './access.hot.ts';
 import type { Database } from './database.ts';
+import type { KeyspaceObserver } from './notify.ts';
 import { Stat } from './statistics.ts';
 
 const TWO_32 = 4294967296;
@@ -74,6 +75,8 @@ export class Keyspace {
   generation: number;
   /** Time of tick 0. */
   baseMs: number;
+  /** Is told of misses and of new keys; null while nobody asks (keyspace/notify.ts). */
+  observer: KeyspaceObserver | null;
   /** What findMany fetched, so that no optimiser drops it; nobody reads it. */
   sink: number;
 
@@ -90,6 +93,7 @@ export class Keyspace {
     this.nowHigh = 0;
     this.generation = 0;
     this.baseMs = 0;
+    this.observer = null;
     this.sink = 0;
   }
 
@@ -105,15 +109,19 @@ export class Keyspace {
   /** Entry of argument i for reading: counts a hit or miss and notes the access. 0 = absent. */
   read(frame: ArgFrame, i: number): number {
     const ref = this.lookup(frame, i);
-    this.noteRead(frame, ref);
+    this.noteRead(frame, ref, frame.at[i]!, frame.bytes[i]!);
     return ref;
   }
 
-  /** What `read` does besides the lookup, for an entry (or 0) that `peek` found. */
-  noteRead(frame: ArgFrame, ref: number): void {
+  /**
+   * What `read` does besides the lookup, for an entry (or 0) that was found last.
+   * @param keyAt its key, with its length
+   */
+  noteRead(frame: ArgFrame, ref: number, keyAt: number, keyBytes: number): void {
     const counts = this.shard.stats.counts;
     if (ref === 0) {
       counts[Stat.KeyspaceMisses]!++;
+      if (this.observer !== null) this.observer.onMiss(this.db.index, keyAt, keyBytes);
       return;
     }
     counts[Stat.KeyspaceHits]!++;
@@ -125,13 +133,14 @@ export class Keyspace {
   /**
    * As read, for a key that a batch has found (Dict.findBatch) in the client's database; the dict's
    * epoch has not changed since. `slot` 0 = absent.
+   * @param i its argument
    */
-  readFound(frame: ArgFrame, hash: number, slot: number): number {
+  readFound(frame: ArgFrame, i: number, hash: number, slot: number): number {
     this.db = this.databases[frame.client.db]!;
     this.hash = hash;
     this.slot = slot;
     const ref = this.alive();
-    this.noteRead(frame, ref);
+    this.noteRead(frame, ref, frame.at[i]!, frame.bytes[i]!);
     return ref;
   }
 
@@ -170,6 +179,9 @@ export class Keyspace {
   peekCounted(frame: ArgFrame, i: number): number {
     const ref = this.lookup(frame, i);
     this.shard.stats.counts[ref === 0 ? Stat.KeyspaceMisses : Stat.KeyspaceHits]!++;
+    if (ref === 0 && this.observer !== null) {
+      this.observer.onMiss(this.db.index, frame.at[i]!, frame.bytes[i]!);
+    }
     return ref;
   }
 
@@ -311,6 +323,7 @@ export class Keyspace {
       db.dict.create();
       this.hash = db.dict.hashOfEntry(ref); // The lookup had no dict, so no seeds, to hash with.
     }
+    if (this.observer !== null) this.observer.onNew(db.index, this.hash);
     return db.dict.insert(this.hash, ref);
   }
 

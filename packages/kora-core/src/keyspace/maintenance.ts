@@ -5,6 +5,7 @@
  * each, about a millisecond in all, and says whether more waits.
  */
 import type { Shard } from '../shard/shard.ts';
+import type { Cycle } from '../shard/shard-observer.ts';
 import { Evacuation } from './evacuation.ts';
 import { Evictor } from './eviction.ts';
 import { ActiveExpiry } from './expiry.ts';
@@ -31,15 +32,26 @@ export class Maintenance {
   step(): boolean {
     const shard = this.#shard;
     const isPaused = shard.pause.isActive(shard.nowMs);
-    let hasMore = !isPaused && this.expiry.step();
+    let hasMore = !isPaused && this.#observed('expire-cycle', this.expiry);
     if (!isPaused && shard.settings.maxmemoryBytes !== 0) this.evictor.ensureRoom();
     hasMore = shard.lazyFree.step() || hasMore;
     hasMore = shard.transactions.watches.step() || hasMore;
-    hasMore = this.evacuation.step() || hasMore;
+    hasMore = shard.tracking.step() || hasMore;
+    hasMore = this.#observed('active-defrag-cycle', this.evacuation) || hasMore;
     hasMore = this.giveBack.step() || hasMore;
     const used = shard.usedBytes();
     const { counts } = shard.stats;
     if (used > (counts[Stat.PeakUsedBytes] ?? 0)) counts[Stat.PeakUsedBytes] = used;
+    return hasMore;
+  }
+
+  /** One slice, whose length may be of interest. */
+  #observed(cycle: Cycle, work: { step(): boolean }): boolean {
+    const { observer, platform } = this.#shard;
+    if (observer?.watchesCycles !== true) return work.step();
+    const startUs = platform.clock.monotonicUs();
+    const hasMore = work.step();
+    observer.onCycle(cycle, platform.clock.monotonicUs() - startUs);
     return hasMore;
   }
 

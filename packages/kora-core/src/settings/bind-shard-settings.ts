@@ -47,6 +47,13 @@ export function bindShardSettings(settings: Settings, shard: Shard): void {
   settings.bind('proto-max-bulk-len', ({ number }) => {
     plain.stringBytesMax = Math.min(number, STRING_BYTES_CEILING);
   });
+  settings.bind('notify-keyspace-events', ({ text, number }) => {
+    shard.notifier.choose(text, number === 1);
+  });
+  settings.bind('tracking-table-max-keys', ({ number }) => {
+    // The limit is the process's: a shard has its part of it.
+    shard.tracking.limit(Math.ceil(number / shard.count));
+  });
   bindThresholds(settings, plain);
   settings.bind('requirepass', ({ text }) => {
     plain.password = text;

@@ -19,9 +19,6 @@ const laterScript = { inert: 'there are no scripts yet' };
 const ownExpiry = { inert: 'a timing wheel frees keys when they are due, whatever the effort' };
 const ownFreeing = { inert: 'Kora decides by size whether freeing is done in the background' };
 const ownDefrag = { inert: 'sparse slabs are always evacuated in the background' };
-const laterEvents = { inert: 'stored and checked; keyspace events are not published yet' };
-const laterMonitor = { inert: 'the slow log and latency monitor are not built yet' };
-const laterTracking = { inert: 'client side caching is not built yet' };
 
 const memorySettings: readonly Setting[] = [
   memorySetting('maxmemory', 0, { max: UINT64_MAX }),
@@ -85,7 +82,7 @@ const encodingSettings: readonly Setting[] = [
 ];
 
 const observationSettings: readonly Setting[] = [
-  keyspaceEventsSetting(laterEvents),
+  keyspaceEventsSetting(),
   enumSetting('enable-debug-command', 'no', ['no', 'yes', 'local'], { isFixed: true }),
   enumSetting('enable-module-command', 'no', ['no', 'yes', 'local'], {
     isFixed: true, inert: 'modules cannot be loaded',
@@ -94,12 +91,12 @@ const observationSettings: readonly Setting[] = [
   integerSetting('busy-reply-threshold', 5000, { min: 0 }, {
     aliases: ['lua-time-limit'], ...laterScript,
   }),
-  integerSetting('slowlog-log-slower-than', 10_000, { min: -1 }, laterMonitor),
-  integerSetting('slowlog-max-len', 128, { min: 0 }, laterMonitor),
-  integerSetting('latency-monitor-threshold', 0, { min: 0 }, laterMonitor),
-  booleanSetting('latency-tracking', 'yes', laterMonitor),
-  percentilesSetting(laterMonitor),
-  integerSetting('tracking-table-max-keys', 1_000_000, { min: 0 }, laterTracking),
+  integerSetting('slowlog-log-slower-than', 10_000, { min: -1 }),
+  integerSetting('slowlog-max-len', 128, { min: 0 }),
+  integerSetting('latency-monitor-threshold', 0, { min: 0 }),
+  booleanSetting('latency-tracking', 'yes'),
+  percentilesSetting(),
+  integerSetting('tracking-table-max-keys', 1_000_000, { min: 0 }),
 ];
 
 /** The engine's settings, in the order of CONFIG GET. */

@@ -98,12 +98,16 @@ function limitOf(words: readonly string[]): OutputLimit | undefined {
 /** Classes that `A` stands for, in the order in which they are shown. */
 const EVENT_CLASSES_OF_ALL = [
   EventClass.Generic, EventClass.String, EventClass.List, EventClass.Set, EventClass.Hash,
-  EventClass.SortedSet, EventClass.Expired, EventClass.Evicted, EventClass.Stream, 'd',
+  EventClass.SortedSet, EventClass.Expired, EventClass.Evicted, EventClass.Stream,
+  EventClass.Module,
 ];
 const EVENT_LETTERS_LEGAL = `A${EVENT_CLASSES_OF_ALL.join('')}KEmn`;
 
-/** Letters of the classes of events to publish; empty = none. */
-export function keyspaceEventsSetting(options: SettingOptions): Setting {
+/**
+ * Letters of the classes of events to publish; empty = none. The number is 1 when new keys are
+ * asked for: beside `A` their letter is not shown, as in Redis.
+ */
+export function keyspaceEventsSetting(options: SettingOptions = {}): Setting {
   const parse = (text: string): Parsed => {
     const letters = new Set(text);
     for (const letter of letters) {
@@ -112,16 +116,17 @@ export function keyspaceEventsSetting(options: SettingOptions): Setting {
     }
     if (letters.has('A')) for (const letter of EVENT_CLASSES_OF_ALL) letters.add(letter);
     const isAll = EVENT_CLASSES_OF_ALL.every((letter) => letters.has(letter));
-    const shown = isAll ? ['A'] : [...EVENT_CLASSES_OF_ALL, EventClass.New];
-    const order = [...shown, 'K', 'E', 'm'];
+    const classes = isAll ? ['A'] : [...EVENT_CLASSES_OF_ALL, EventClass.New];
+    const order = [...classes, 'K', 'E', 'm'];
     if (isAll) letters.add('A');
-    return accepted(order.filter((letter) => letters.has(letter)).join(''));
+    const shown = order.filter((letter) => letters.has(letter)).join('');
+    return { text: shown, number: letters.has(EventClass.New) ? 1 : 0 };
   };
   return defineSetting('notify-keyspace-events', '', parse, { ...options, rewriteAs: 'quoted' });
 }
 
 /** Percentiles of INFO latencystats, 0 to 100. */
-export function percentilesSetting(options: SettingOptions): Setting {
+export function percentilesSetting(): Setting {
   const name = 'latency-tracking-info-percentiles';
   const parse = (text: string): Parsed => {
     const words = text === '' ? [] : text.split(' ');
@@ -134,7 +139,7 @@ export function percentilesSetting(options: SettingOptions): Setting {
     }
     return accepted(words.map((word) => String(Number(word))).join(' '));
   };
-  return defineSetting(name, '50 99 99.9', parse, options);
+  return defineSetting(name, '50 99 99.9', parse);
 }
 
 const SHUTDOWN_WORDS = ['default', 'save', 'nosave', 'now', 'force'];

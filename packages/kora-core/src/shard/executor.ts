@@ -8,6 +8,7 @@
  */
 import { assert } from '../assert.ts';
 import type { ArgFrame } from '../command/arg-frame.hot.ts';
+import { ClientFlag } from '../command/client-state.ts';
 import type { Deferral } from '../command/gate.ts';
 import { checkGate, findCommand } from '../command/gate.ts';
 import { findKeys } from '../command/key-spec.ts';
@@ -18,6 +19,9 @@ import { Flag } from '../command/spec.ts';
 import { echoText, ReplyError, replyErrors } from '../errors/reply-error.ts';
 import { Stat } from '../keyspace/statistics.ts';
 import { FLAT_ARGUMENT_BYTES_MAX, KEY_BYTES_MAX } from '../limits.ts';
+import type { CommandTap } from './command-tap.ts';
+import type { CommandTimer } from './command-timer.ts';
+import { BRIEF_US_MAX, Timing, WATCHED_US_MIN } from './command-timer.ts';
 import type { Shard } from './shard.ts';
 
 /** What became of an offered command. */
@@ -28,18 +32,14 @@ export const Outcome = Object.freeze({
   Parked: 1,
 } as const);
 
-/** Of brief commands one call in this many is timed, and stands for all of them. Power of two. */
-const TIMED_CALL_SHARE = 64;
-/** A command whose last timed call took less than this is brief: timing it would cost as much. */
-const BRIEF_US_MAX = 25;
-
 export class Executor {
   readonly shard: Shard;
   readonly registry: CommandRegistry;
   /** The command executed last, also while it runs; null when its name was unknown. */
   current: Command | null = null;
-  /** 1 for commands that were brief when they were last timed, by index. */
-  readonly #isBrief: Uint8Array;
+  /** Is shown what runs; null: nobody is. */
+  tap: CommandTap | null = null;
+  readonly #timer: CommandTimer;
   /** Errors of the sink that INFO knows of: those within EXEC are not counted for EXEC again. */
   #errorsCounted = 0;
   /** Blocks in low memory that hold flattened arguments of the running command. */
@@ -48,7 +48,8 @@ export class Executor {
   constructor(shard: Shard, registry: CommandRegistry) {
     this.shard = shard;
     this.registry = registry;
-    this.#isBrief = new Uint8Array(registry.commands.length);
+    this.#timer = shard.timer;
+    this.#timer.attach(registry.commands);
     shard.transactions.attachRunner(this);
   }
 
@@ -65,8 +66,13 @@ export class Executor {
 
   /** As execute, for a command that is already known. */
   run(command: Command, frame: ArgFrame, out: ReplySink): number {
+    const { tracking, waiting } = this.shard;
     this.current = command;
-    return this.#runGuarded(command, frame, out);
+    tracking.writer = frame.client.tracker;
+    const outcome = this.#runGuarded(command, frame, out);
+    if (waiting.hasReady) waiting.serve();
+    tracking.writer = 0;
+    return outcome;
   }
 
   /** A command within EXEC, which the gate has let in; `current` stays EXEC. */
@@ -101,7 +107,7 @@ export class Executor {
   /** Everything that may throw: gate (it evicts), arguments, the command itself. */
   #runChecked(command: Command, frame: ArgFrame, out: ReplySink): number {
     const shard = this.shard;
-    if ((command.flags & Flag.Fast) === 0 && this.#isBrief[command.index] === 0) {
+    if ((command.flags & Flag.Fast) === 0 && !this.#timer.isBrief(command.index)) {
       shard.refreshClock();
     }
     const refusal = checkGate(shard, command, frame);
@@ -119,13 +125,19 @@ export class Executor {
     stats.calls[command.index] = calls;
     stats.counts[Stat.Commands] = (stats.counts[Stat.Commands] ?? 0) + 1;
     this.#errorsCounted = out.errorCount;
-    const error = command.parse(frame);
-    if (error === null) this.#apply(command, calls, frame, out);
-    else out.error(error);
+    const words = this.tap === null ? null : this.tap.wordsOf(command, frame);
+    const timing = hasBig ? Timing.Exact
+      : this.#timer.timing(command.index, calls, frame.count);
+    if (timing === Timing.None) this.#apply(command, frame, out);
+    else if (timing === Timing.Watched) this.#applyWatched(command, frame, out);
+    else this.#applyTimed(command, frame, out, hasBig);
     if (out.errorCount !== this.#errorsCounted) {
       this.#countFailure(command, out.lastError);
       this.#errorsCounted = out.errorCount;
     }
+    const isTracked = (frame.client.flags & ClientFlag.Tracks) !== 0;
+    if (isTracked && (command.flags & Flag.ReadOnly) !== 0) shard.tracking.remember(command, frame);
+    if (words !== null) this.tap?.show(words, frame.client);
     // A command may have made ropes of its own (RESTORE), and not stored them.
     if (hasBig || frame.madeRopes !== 0) this.#release(frame);
     return Outcome.Done;
@@ -142,21 +154,35 @@ export class Executor {
     return Outcome.Done;
   }
 
-  /** Runs the command and times it, or not (docs/adr/0004). */
-  #apply(command: Command, calls: number, frame: ArgFrame, out: ReplySink): void {
+  #apply(command: Command, frame: ArgFrame, out: ReplySink): void {
+    const error = command.parse(frame);
+    if (error === null) command.apply(this.shard, frame, out);
+    else out.error(error);
+  }
+
+  /** Runs the command and looks whether it took long (docs/adr/0020). */
+  #applyWatched(command: Command, frame: ArgFrame, out: ReplySink): void {
+    const timer = this.#timer;
+    const startUs = timer.startUs();
+    this.#apply(command, frame, out);
+    const endUs = this.shard.platform.clock.monotonicUs();
+    timer.noteEnd(endUs);
+    if (endUs - startUs < WATCHED_US_MIN) return;
+    timer.record(command, frame, endUs - startUs, false);
+    this.shard.refreshClock();
+  }
+
+  /** Runs the command and says how long it took (docs/adr/0020). */
+  #applyTimed(command: Command, frame: ArgFrame, out: ReplySink, hasBig: boolean): void {
     const { shard } = this;
-    const isBrief = this.#isBrief[command.index] === 1;
-    if (isBrief && (calls & (TIMED_CALL_SHARE - 1)) !== 0) {
-      command.apply(shard, frame, out);
-      return;
-    }
-    const { microseconds } = shard.stats;
-    const startUs = shard.platform.clock.monotonicUs();
-    command.apply(shard, frame, out);
-    const us = shard.platform.clock.monotonicUs() - startUs;
-    microseconds[command.index] =
-      (microseconds[command.index] ?? 0) + (isBrief ? us * TIMED_CALL_SHARE : us);
-    this.#isBrief[command.index] = us < BRIEF_US_MAX ? 1 : 0;
+    const { clock } = shard.platform;
+    if (hasBig) shard.observer?.noteArguments(command, frame);
+    const startUs = clock.monotonicUs();
+    this.#apply(command, frame, out);
+    const endUs = clock.monotonicUs();
+    const us = endUs - startUs;
+    this.#timer.noteEnd(endUs);
+    this.#timer.record(command, frame, us, hasBig);
     // What follows in this turn must not live in the past of a long command.
     if (us >= BRIEF_US_MAX) shard.refreshClock();
   }

@@ -26,6 +26,8 @@ const FIRST_ARGUMENT = 1;
 const SEARCHED = 2;
 const BY_CURSOR = 3;
 const MAYBE_UNKNOWN = 4;
+/** As FIRST_ARGUMENT, of something that is no key. */
+const FIRST_IS_NO_KEY = 5;
 
 export class Router {
   /** The worker it routes for. */
@@ -46,7 +48,9 @@ export class Router {
   /** The worker that owns all keys of the command, ROUTE_HERE without keys, or ROUTE_SEVERAL. */
   ownerOf(command: Command, frame: ArgFrame): number {
     const kind = this.#kinds[command.index];
-    if (kind === FIRST_ARGUMENT) return frame.count < 2 ? ROUTE_HERE : this.#ownerOfKey(frame, 1);
+    if (kind === FIRST_ARGUMENT || kind === FIRST_IS_NO_KEY) {
+      return frame.count < 2 ? ROUTE_HERE : this.#ownerOfKey(frame, 1);
+    }
     if (kind === KEYLESS) return ROUTE_HERE;
     if (kind === BY_CURSOR) return this.#ownerOfCursor(frame);
     if (kind === MAYBE_UNKNOWN && hasPattern(frame, (i) => argumentText(frame, i))) {
@@ -117,12 +121,14 @@ export class Router {
 function kindOf(command: Command): number {
   if (command.name === 'scan') return BY_CURSOR;
   if (reachOf(command).mayReadUnknownKeys) return MAYBE_UNKNOWN;
-  const [first, second] = command.definition.keys;
+  const { keys, route } = command.definition;
+  const [first, second] = route ?? keys;
   if (first === undefined || first.extra?.includes('not_key') === true) return KEYLESS;
   const isFirst = first.begin.kind === 'index' && first.begin.index === 1;
   const isOne = first.find.kind === 'range' && first.find.last === 0;
-  return isFirst && isOne && second === undefined && first.locate === undefined
-    ? FIRST_ARGUMENT : SEARCHED;
+  const isOnly = second === undefined && first.locate === undefined;
+  if (!isFirst || !isOne || !isOnly) return SEARCHED;
+  return route === undefined ? FIRST_ARGUMENT : FIRST_IS_NO_KEY;
 }
 
 /** A short argument as text, for counts and keywords among key specifications. */

@@ -16,6 +16,7 @@ import { Keyspace } from '../keyspace/keyspace.hot.ts';
 import { LazyFree } from '../keyspace/lazy-free.ts';
 import { Maintenance } from '../keyspace/maintenance.ts';
 import type { MemoryBudget } from '../keyspace/memory-budget.ts';
+import { KeyspaceNotifier } from '../keyspace/notify.ts';
 import { Stat, Statistics } from '../keyspace/statistics.ts';
 import type { TypeHandler } from '../keyspace/type-handler.ts';
 import { VALUE_TYPE_COUNT } from '../keyspace/type-handler.ts';
@@ -28,9 +29,14 @@ import { entryKeyAt, entryKeyBytes, entryType } from '../structs/entry.hot.ts';
 import { Ropes } from '../structs/rope.ts';
 import { TimingWheel } from '../structs/timing-wheel.hot.ts';
 import type { WorkerMemory } from '../structs/worker-memory.ts';
+import { Tracking } from '../tracking/tracking.ts';
 import { Transactions } from '../transaction/transactions.ts';
+import { WaitTable } from '../waiting/wait-table.ts';
 import { Collections } from './collections.ts';
+import { CommandTimer } from './command-timer.ts';
 import { Pause } from './pause.ts';
+import type { Publisher } from './publisher.ts';
+import type { ShardObserver } from './shard-observer.ts';
 
 /** How a shard is made. */
 export interface ShardOptions {
@@ -70,6 +76,12 @@ export class Shard {
   readonly lazyFree: LazyFree;
   readonly maintenance: Maintenance;
   readonly transactions: Transactions;
+  /** Who waits for keys. */
+  readonly waiting: WaitTable;
+  readonly notifier: KeyspaceNotifier;
+  /** Keys that clients have read and keep. */
+  readonly tracking: Tracking;
+  readonly timer: CommandTimer;
   readonly typeHandlers: (TypeHandler | undefined)[] = new Array<TypeHandler | undefined>(
     VALUE_TYPE_COUNT,
   ).fill(undefined);
@@ -85,6 +97,10 @@ export class Shard {
   isClockFrozen = false;
   /** Keys that expire and are evicted by commands only, null = none. */
   guard: KeyGuard | null = null;
+  /** Brings events to subscribers; null where nobody can subscribe. Set by whoever composes. */
+  publisher: Publisher | null = null;
+  /** Hears how long things take; null where nobody asks. Set by whoever composes. */
+  observer: ShardObserver | null = null;
   /** Set when an invariant broke after a change: the shard refuses all work. */
   failure: Error | null = null;
   readonly #onError: (message: string, cause: unknown) => void;
@@ -116,6 +132,10 @@ export class Shard {
     this.lazyFree = new LazyFree(this);
     this.maintenance = new Maintenance(this, options.budget);
     this.transactions = new Transactions(this);
+    this.timer = new CommandTimer(this);
+    this.waiting = new WaitTable(this);
+    this.notifier = new KeyspaceNotifier(this);
+    this.tracking = new Tracking(this);
     this.nowMs = platform.clock.nowMs();
     this.keyspace.baseMs = this.nowMs - 1000;
     this.keyspace.setNow(this.nowMs);
@@ -134,6 +154,7 @@ export class Shard {
 
   /** Reads the clock: at the start of a turn, and before commands that are not fast. */
   refreshClock(): void {
+    this.timer.breakOff();
     if (this.isReplaying || this.isClockFrozen) return;
     const nowMs = this.platform.clock.nowMs();
     if (nowMs === this.nowMs) return;
@@ -244,7 +265,9 @@ export class Shard {
   maintain(): boolean {
     if (this.failure !== null) return false;
     this.refreshClock();
-    return this.maintenance.step();
+    const hasMore = this.maintenance.step();
+    if (this.waiting.hasReady) this.waiting.serve();
+    return hasMore;
   }
 
   /** Bytes that count towards maxmemory. */

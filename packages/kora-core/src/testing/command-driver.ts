@@ -132,7 +132,8 @@ export class CommandDriver {
   }
 
   /**
-   * Runs a command; null when it was parked. The clock is read first, as at the start of a turn.
+   * Runs a command; null when it was parked, or waits for keys. The clock is read first, as at the
+   * start of a turn.
    */
   offer(client: ClientState, args: readonly DriverArgument[]): RecordedReply | null {
     this.shard.refreshClock();
@@ -142,7 +143,8 @@ export class CommandDriver {
     const outcome = this.executor.execute(this.frame, this.sink);
     if (outcome === Outcome.Parked) this.#freeRopes();
     for (const ref of blocks) this.memory.lowAllocator.free(ref);
-    return outcome === Outcome.Parked ? null : this.sink.take();
+    const hasNoReply = outcome === Outcome.Parked || client.waiter !== null;
+    return hasNoReply ? null : this.sink.take();
   }
 
   /** Runs background work until none is left. */

@@ -19,6 +19,8 @@ export { refuseReserves, starveOfPages } from './memory-faults.ts';
 export type { FaultSetup } from './memory-faults.ts';
 export { NaiveStrings } from './naive-strings.ts';
 export { OrderHistory } from './order-history.ts';
+export { RandomWaitingCommands } from './random-waiting-commands.ts';
+export { WaitingClients } from './waiting-clients.ts';
 export { NullSink } from './null-sink.ts';
 export { RandomTypeCommands } from './random-type-commands.ts';
 export { randomSource } from './random-source.ts';

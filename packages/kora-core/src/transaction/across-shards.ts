@@ -69,7 +69,8 @@ const WATCH = 'watch';
 
 /** Derives the reach of a command. */
 export function reachOf(command: Command): CommandReach {
-  const specs = command.definition.keys.filter((spec) => !isNoKey(spec));
+  const { keys, route } = command.definition;
+  const specs = (route ?? keys).filter((spec) => !isNoKey(spec));
   const isWriter = (command.flags & Flag.Write) !== 0;
   // XREADGROUP's keys are marked as read, yet groups of them change.
   const namesWrites = specs.some((spec) => spec.access !== 'RO');

@@ -235,7 +235,7 @@ export const clientUnblock = defineCommand({
 
 function answerUnblock({ worker }: Asking, id: number, isError: boolean, out: ReplySink): void {
   const session = worker.sessions.byId(id);
-  out.integer(session !== undefined && worker.unblock(session, isError) ? 1 : 0);
+  out.integer(session !== undefined && worker.waits.unblock(session, isError) ? 1 : 0);
 }
 
 /** Entries of CLIENT about other connections. */

@@ -5,9 +5,11 @@
  */
 import type { Command } from '@kora/core';
 import { ClientFlag } from '@kora/core';
+import { Kind } from '@kora/pubsub';
 import { REPLY_CHUNK_BYTES } from '../reply-chunks.ts';
 import { Hold } from '../session.ts';
 import type { Session } from '../session.ts';
+import { TrackingMode } from '../tracking/session-tracking.ts';
 
 /** @param running the command that asks, when the session is the asking one */
 export function clientLine(session: Session, nowMs: number, running: Command | null): string {
@@ -24,9 +26,9 @@ export function clientLine(session: Session, nowMs: number, running: Command | n
     ['idle', Math.floor((nowMs - session.lastActiveMs) / 1000)],
     ['flags', flagsOf(session)],
     ['db', session.db],
-    ['sub', 0],
-    ['psub', 0],
-    ['ssub', 0],
+    ['sub', session.subscriber?.count(Kind.Channel) ?? 0],
+    ['psub', session.subscriber?.count(Kind.Pattern) ?? 0],
+    ['ssub', session.subscriber?.count(Kind.Sharded) ?? 0],
     ['multi', (session.flags & ClientFlag.InMulti) === 0 ? -1 : (session.queue?.count ?? 0)],
     ['qbuf', session.inputBytes],
     ['qbuf-free', session.inputCapacity - session.inputBytes],
@@ -41,7 +43,7 @@ export function clientLine(session: Session, nowMs: number, running: Command | n
     ['events', pinned === 0 ? 'r' : 'rw'],
     ['cmd', command === null ? 'NULL' : command.name],
     ['user', session.user],
-    ['redir', -1],
+    ['redir', session.tracking?.redirect ?? -1],
     ['resp', session.resp],
     ['lib-name', session.libraryName],
     ['lib-ver', session.libraryVersion],
@@ -52,8 +54,13 @@ export function clientLine(session: Session, nowMs: number, running: Command | n
 /** Letters as Redis has them; `N` when there is none. */
 function flagsOf(session: Session): string {
   let letters = '';
+  if ((session.flags & ClientFlag.Subscribed) !== 0) letters += 'P';
+  if ((session.flags & ClientFlag.Monitor) !== 0) letters += 'O';
   if ((session.flags & ClientFlag.InMulti) !== 0) letters += 'x';
   if (session.hold === Hold.Waiting) letters += 'b';
+  if (session.tracking !== null) letters += 't';
+  if (session.tracking?.isBroken === true) letters += 'R';
+  if (session.tracking?.has(TrackingMode.Broadcast) === true) letters += 'B';
   if (session.worker.shard.transactions.isTouched(session)) letters += 'd';
   if ((session.flags & ClientFlag.CloseAfterReply) !== 0) letters += 'c';
   if (session.peer.isUnixSocket) letters += 'U';

@@ -151,38 +151,10 @@ export const clientNoTouch = switchCommand(
   ClientFlag.NoTouch, OWN,
 );
 
-export const clientGetredir = defineCommand({
-  name: 'CLIENT|GETREDIR', group: 'connection', since: '6.0.0',
-  summary: 'Returns the connection that gets the invalidations of this one.',
-  complexity: 'O(1)', arity: 2, flags: OWN, acl: ['connection'], keys: [], args: {},
-  reply: reply.integer('-1: nothing is tracked'),
-  examples: [],
-  apply(_shard, _frame, out) {
-    out.integer(-1);
-  },
-});
-
-export const clientTrackinginfo = defineCommand({
-  name: 'CLIENT|TRACKINGINFO', group: 'connection', since: '6.2.0',
-  summary: 'Says whether and how reads of this connection are tracked.',
-  complexity: 'O(1)', arity: 2, flags: OWN, acl: ['connection'], keys: [], args: {},
-  reply: reply.map('flags, redirect and prefixes'),
-  examples: [],
-  apply(_shard, _frame, out) {
-    out.map(3);
-    out.bulkText('flags');
-    out.set(1);
-    out.bulkText('off');
-    out.bulkText('redirect');
-    out.integer(-1);
-    out.bulkText('prefixes');
-    out.array(0);
-  },
-});
-
 export const clientHelp = defineHelp({
   container: 'CLIENT', group: 'connection', since: '5.0.0', acl: ['connection'],
   lines: [
+    'CACHING (YES|NO)', '    Says whether what the next command reads is tracked.',
     'GETNAME', '    Returns the name of this connection.',
     'GETREDIR', '    Returns the connection that gets the invalidations of this one.',
     'ID', '    Returns the number of this connection.',
@@ -199,6 +171,8 @@ export const clientHelp = defineHelp({
     'REPLY (ON|OFF|SKIP)', '    Switches the replies of this connection.',
     'SETINFO (LIB-NAME|LIB-VER) <value>', '    Says which library speaks here.',
     'SETNAME <name>', '    Names this connection.',
+    'TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT] [NOLOOP]',
+    '    Switches on and off that this connection hears of changes of what it has read.',
     'TRACKINGINFO', '    Says how reads of this connection are tracked.',
     'UNBLOCK <id> [TIMEOUT|ERROR]', '    Ends the wait of a blocked connection.',
     'UNPAUSE', '    Ends a PAUSE.',
@@ -208,5 +182,5 @@ export const clientHelp = defineHelp({
 /** Entries of CLIENT about the asking connection; the container first. */
 export const clientCommands: readonly Command[] = [
   client, clientId, clientGetname, clientSetname, clientSetinfo, clientInfo, clientReply,
-  clientNoEvict, clientNoTouch, clientGetredir, clientTrackinginfo, clientHelp,
+  clientNoEvict, clientNoTouch, clientHelp,
 ];

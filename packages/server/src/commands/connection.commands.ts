@@ -198,8 +198,11 @@ export const reset = defineCommand({
   apply(shard, frame, out) {
     const session = sessionOf(frame);
     shard.transactions.reset(session);
+    session.worker.tracking.disable(session);
+    session.worker.pubSub.drop(session);
     session.db = 0;
     session.resp = 2;
+    session.worker.monitors.leave(session);
     session.flags = 0;
     session.isSkippingNext = false;
     session.name = '';

@@ -8,6 +8,7 @@ import {
   arg, argumentText, ClientFlag, defineCommand, Flag, reply, ReplyError, replyErrors,
 } from '@kora/core';
 import { sessionOf } from '../session.ts';
+import type { Waited } from '../waits.ts';
 
 const noShutdown = new ReplyError('ERR No shutdown in progress.');
 const shutdownFailed = new ReplyError('ERR Errors trying to SHUTDOWN. Check logs.');
@@ -15,6 +16,11 @@ const noReplication = new ReplyError('ERR replication is not built yet: only NO 
 const noReplicas = new ReplyError('ERR FAILOVER requires connected replicas.');
 const noFailover = new ReplyError('ERR No failover in progress.');
 const timeoutNotInteger = new ReplyError('ERR timeout is not an integer or out of range');
+const localOutOfRange = new ReplyError('ERR value is out of range, value must between 0 and 1');
+const replicasNegative = new ReplyError('ERR value is out of range, must be positive');
+const noLog = new ReplyError(
+  'ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.',
+);
 const timeoutNegative = new ReplyError('ERR timeout is negative');
 
 export const shutdown = defineCommand({
@@ -152,21 +158,70 @@ export const wait = defineCommand({
   reply: reply.integer('replicas that have them'),
   examples: [['WAIT 0 100', ':0']],
   apply(shard, frame, out, at) {
-    const ms = readTimeout(frame);
+    const ms = readTimeout(frame, 2);
     if (ms instanceof ReplyError) {
       out.error(ms);
       return;
     }
-    waitFor(frame, out, frame.number[at.numreplicas] ?? 0, ms, shard.nowMs);
+    waitFor(frame, out, frame.number[at.numreplicas] ?? 0, ms, shard.nowMs, noReplica);
   },
 });
 
-/** Milliseconds to wait, or what is wrong with them. */
-function readTimeout(frame: ArgFrame): number | ReplyError {
-  const text = argumentText(frame, 2);
+export const waitaof = defineCommand({
+  name: 'WAITAOF', group: 'generic', since: '7.2.0',
+  summary: "Waits until this connection's writes are in logs; there are none, here or elsewhere.",
+  complexity: 'O(1)',
+  arity: 4,
+  flags: Flag.Blocking,
+  acl: ['connection'],
+  keys: [],
+  tips: ['request_policy:all_shards', 'response_policy:agg_min'],
+  args: { numlocal: arg.integer(), numreplicas: arg.integer(), timeout: arg.bytes() },
+  documentedArgs: [
+    ['numlocal', arg.integer()], ['numreplicas', arg.integer()], ['timeout', arg.integer()],
+  ],
+  reply: reply.array('logs here and replicas that have them'),
+  examples: [
+    ['WAITAOF 0 0 100', '*[:0 :0]'],
+    ['WAITAOF 1 0 100', '-"ERR WAITAOF cannot be used when numlocal is set but appendonly is ' +
+      'disabled."'],
+  ],
+  apply(shard, frame, out, at) {
+    const local = frame.number[at.numlocal] ?? 0;
+    const replicas = frame.number[at.numreplicas] ?? 0;
+    const ms = readTimeout(frame, 3);
+    if (local < 0 || local > 1) out.error(localOutOfRange);
+    else if (replicas < 0) out.error(replicasNegative);
+    else if (ms instanceof ReplyError) out.error(ms);
+    else if (local > 0) out.error(noLog);
+    else waitFor(frame, out, replicas, ms, shard.nowMs, noLogs);
+  },
+});
+
+/** Milliseconds to wait, in argument i, or what is wrong with them. */
+function readTimeout(frame: ArgFrame, i: number): number | ReplyError {
+  const text = argumentText(frame, i);
   if (!/^(?:0|-?[1-9]\d{0,17})$/.test(text)) return timeoutNotInteger;
   return text.startsWith('-') ? timeoutNegative : Number(text);
 }
+
+/** What WAIT waits for never comes. */
+const noReplica: Waited = {
+  cancel: () => true,
+  writeNothing(sink) {
+    sink.integer(0);
+  },
+};
+
+/** The same of WAITAOF. */
+const noLogs: Waited = {
+  cancel: () => true,
+  writeNothing(sink) {
+    sink.array(2);
+    sink.integer(0);
+    sink.integer(0);
+  },
+};
 
 /**
  * No replica will answer: 0 now when none is asked for or within EXEC, else when the time is over;
@@ -174,16 +229,17 @@ function readTimeout(frame: ArgFrame): number | ReplyError {
  */
 function waitFor(
   frame: ArgFrame, out: ReplySink, replicas: number, timeoutMs: number, nowMs: number,
+  waited: Waited,
 ): void {
   if (replicas <= 0 || (frame.client.flags & ClientFlag.InExec) !== 0) {
-    out.integer(0);
+    waited.writeNothing(out);
     return;
   }
   const session = sessionOf(frame);
-  session.worker.waitUntil(session, timeoutMs === 0 ? Infinity : nowMs + timeoutMs);
+  session.worker.waits.begin(session, waited, timeoutMs === 0 ? Infinity : nowMs + timeoutMs);
 }
 
 /** Entries about the process and its role. */
 export const processCommands: readonly Command[] = [
-  shutdown, role, replicaof, slaveof, failover, wait,
+  shutdown, role, replicaof, slaveof, failover, wait, waitaof,
 ];

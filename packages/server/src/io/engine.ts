@@ -100,6 +100,8 @@ export const RECEIVE_BYTES_MAX = 65_536;
 export interface IoEngine {
   /** `node`, `epoll` or `uring`. */
   readonly name: string;
+  /** True where a connection carries calls of many callers: none of them may hold up the others. */
+  readonly isShared?: boolean;
   /** Operations on files, after start; absent where the engine has none. */
   readonly files?: FileOperations | undefined;
   start(memory: WorkerMemory, handler: EngineHandler): void;

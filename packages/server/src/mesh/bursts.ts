@@ -10,7 +10,7 @@
  * Cost: one lock for up to AHEAD_COUNT_MAX commands; nothing is allocated.
  */
 import type { ArgFrame, Router } from '@kora/core';
-import { assert, fitsArity, Flag } from '@kora/core';
+import { assert, fitsArity, Flag, isConfined } from '@kora/core';
 import type { Pipeline } from '../pipeline.hot.ts';
 import { AHEAD_COUNT_MAX } from '../pipeline.hot.ts';
 import type { Session } from '../session.ts';
@@ -75,6 +75,7 @@ export class Bursts {
 
   #mayRun(session: Session, window: ReplyWindow | null): boolean {
     if (this.#lanes.isBehind || session.turn !== null || session.isMuted) return false;
+    if (isConfined(session)) return false;
     if (this.#origin.order === PipelineOrder.Relaxed || !this.#origin.gate.isOpen) return false;
     const { shard } = this.#worker;
     if (shard.pause.isActive(shard.nowMs)) return false;
@@ -115,10 +116,10 @@ export class Bursts {
       if ((this.#touched & (1 << owner)) === 0) this.#marks[owner] = out.mark();
       this.#touched |= 1 << owner;
       pipeline.present(frame, i);
-      const bytes = requestBytes(frame);
+      const bytes = requestBytes(frame, session.tracker);
       const word = bytes < 0 || bytes > out.bodyBytesMax ? -1 : out.begin(KIND_REQUEST, bytes);
       if (word < 0) return false;
-      writeRequest(i32, frame, out, word);
+      writeRequest(i32, frame, out, word, session.tracker);
       out.header(window, base + i, callOf(session, command));
       out.end(bytes);
       this.#lanes.note(peer);

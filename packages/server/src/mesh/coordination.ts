@@ -9,7 +9,7 @@ import type {
   ArgFrame, Command, CommandQueue, CoordinatorPort, Planner, Router, Shard, Transaction,
 } from '@kora/core';
 import {
-  AcrossShards, argumentText, assert, ClientFlag, Coordinator, Course, DATABASE_COUNT, Flag,
+  AcrossShards, assert, ClientFlag, Coordinator, Course, Flag,
   IntentForm, ReplyError, ROUTE_HERE,
 } from '@kora/core';
 import type { ReplyChunks } from '../reply-chunks.ts';
@@ -23,17 +23,19 @@ import type { OrderedLanes } from './ordered-lanes.ts';
 import { KIND_UNWATCH } from './message-kinds.ts';
 import type { Origin } from './origin.ts';
 import { Step } from './origin.ts';
-import { callFor, callOf } from './request-message.ts';
+import { callFor, callOf, rememberedCall } from './request-message.ts';
 import type { ParcelsOut } from './parcels.ts';
 import type { PartBlock } from './part-block.ts';
-import { PART_EXEC, PART_WATCHES } from './part-block.ts';
+import { PART_EXEC, PART_WAITS, PART_WATCHES } from './part-block.ts';
 import { PartPlanner } from './part-planner.ts';
+import { chosen, selected } from './planned-connection.ts';
 import { PartSender } from './part-sender.ts';
 import type { OwnAnswers, Participation } from './participation.ts';
 import { processRuleOf } from './process-commands.ts';
 import { QueuedFrame } from './queued-frame.ts';
 import type { ReplyBytes } from './reply-bytes.ts';
 import type { ReplyWindow } from './reply-window.hot.ts';
+import type { WaitOutcome, WaitsAcross } from './waits-across.ts';
 import type { ScriptRun } from './script-rounds.ts';
 import { ScriptRounds } from './script-rounds.ts';
 import type { StepPlan } from './step-plan.ts';
@@ -55,6 +57,8 @@ interface Work {
   readonly parts: (PartBlock | null)[];
   /** Of a transaction that runs in steps, else null. */
   readonly run: ScriptRun | null;
+  /** Hears what it has come to, who answers then; null: the answer is the connection's reply. */
+  readonly done: ((outcome: WaitOutcome) => void) | null;
 }
 
 type MeshTransaction = Transaction<Work, ReplyBytes>;
@@ -79,6 +83,10 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
   readonly #pieces: AnswerPieces;
   readonly #records: KeyRecords;
   readonly #scripts: ScriptRounds;
+  /** Commands that wait for keys of several shards, or of others. Set once. */
+  waits: WaitsAcross | null = null;
+  /** Mask of the shards that have keys of the command of the last `beginWaiting`. */
+  plannedShards = 0;
 
   constructor(
     worker: Worker, chunks: ReplyChunks, port: MeshPort, lanes: OrderedLanes, origin: Origin,
@@ -129,6 +137,40 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
    *   when too many are under way
    */
   begin(session: Session, command: Command, frame: ArgFrame): number {
+    return this.#begin(session, command, frame, null);
+  }
+
+  /** As `begin`, for a command that waits and is run as one that does not; `done` answers. */
+  beginTrying(
+    session: Session, command: Command, frame: ArgFrame, done: (outcome: WaitOutcome) => void,
+  ): number {
+    return this.#begin(session, command, frame, done);
+  }
+
+  /**
+   * Asks all shards that have keys of a command that waits, as `begin`.
+   * @param asking its arguments, and who waits (wait-parts.ts)
+   */
+  beginWaiting(
+    session: Session, command: Command, frame: ArgFrame, asking: ArgFrame,
+    done: (outcome: WaitOutcome) => void,
+  ): number {
+    this.#parts.start(session, PART_WAITS);
+    const step = this.#parts.addWaiting(command, frame, asking, callOf(session, command));
+    if (step.reach === null) {
+      this.#parts.drop();
+      return Step.Here;
+    }
+    this.plannedShards = step.shards;
+    return this.#beginWith(session, command, 0, {
+      steps: [step], queue: null, course: Course.Voted, leader: -1, done,
+    });
+  }
+
+  #begin(
+    session: Session, command: Command, frame: ArgFrame,
+    done: ((outcome: WaitOutcome) => void) | null,
+  ): number {
     this.#parts.start(session, 0);
     const step = this.#parts.add(command, frame, callOf(session, command), true);
     const { reach, shards, kind } = step;
@@ -141,8 +183,9 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     const isInScript = kind === StepKind.Staged;
     const course = step.process?.rule.course ?? (isInScript ? Course.Scripted : reach.course);
     const sent = this.#beginWith(session, command, isWatch ? shards : 0, {
-      steps: [step], queue: null, course, leader: course === Course.Led ? step.leader : -1,
+      steps: [step], queue: null, course, leader: course === Course.Led ? step.leader : -1, done,
     });
+    if (done !== null) return sent;
     return sent === Step.Here ? this.#refuse(session, command, tooLong) : sent;
   }
 
@@ -159,7 +202,7 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     // Commands of an EXEC fail one by one: only a watch can stop all of them.
     const course = isInScript ? Course.Scripted : watches ? Course.Voted : Course.Certain;
     const result = this.#beginWith(session, exec, watchShards | (1 << this.#port.me), {
-      steps, queue, course, leader: -1,
+      steps, queue, course, leader: -1, done: null,
     });
     if (result === Step.Here) return this.#refuseExec(session, exec, tooLong);
     if (result !== Step.Sent) return result;
@@ -180,13 +223,16 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     const steps: StepPlan[] = [];
     let { db } = session;
     let isNoTouch = (session.flags & ClientFlag.NoTouch) !== 0;
+    let saysCaching = false;
     for (queue?.rewind(); queue?.next() === true;) {
       const command = this.#queued.look(queue);
       const { frame } = this.#queued;
-      const call = callFor(session, command, db, isNoTouch);
+      const call = callFor(session, command, db, isNoTouch) |
+        (saysCaching ? rememberedCall(session, command) : 0);
       steps.push(this.#parts.add(command, frame, call, false));
       if (command.name === 'select') db = selected(frame, db);
       else if (command.name === 'client|no-touch') isNoTouch = chosen(frame, isNoTouch);
+      else if (command.name === 'client|caching') saysCaching = true;
     }
     return steps;
   }
@@ -198,6 +244,7 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
   #beginWith(session: Session, command: Command, extra: number, plan: {
     readonly steps: readonly StepPlan[]; readonly queue: CommandQueue | null;
     readonly course: number; readonly leader: number;
+    readonly done: ((outcome: WaitOutcome) => void) | null;
   }): number {
     this.#parts.plan();
     const { shards: planned, lockCount } = this.#planner;
@@ -229,7 +276,7 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     const run = isInScript ? this.#scripts.begin(window, plan.steps, plan.queue) : null;
     const work: Work = {
       window, place, command, parts, steps: plan.steps, queue: plan.queue, clientId: session.id,
-      watched: extra, run,
+      watched: extra, run, done: plan.done,
     };
     const hasBegun = this.#coordinator.begin(shards, plan.course, plan.leader, lockCount, work);
     assert(hasBegun, 'there was room for it');
@@ -419,6 +466,13 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     this.#records.drop(transaction.handle);
     assert(work !== null, 'a transaction under way has its work');
     for (const part of work.parts) if (part !== null) this.#parts.free(part);
+    const { done } = work;
+    if (done !== null) {
+      this.#origin.reply(work.window, work.place, () => undefined);
+      done({ refused, replies, leader: work.steps[0]?.leader ?? -1 });
+      for (const reply of replies) reply?.free();
+      return;
+    }
     this.#origin.reply(work.window, work.place, (sink, session) => {
       if (replies.some((reply) => reply?.isLost === true)) {
         session.loseOutput('no memory is left for its replies');
@@ -442,16 +496,4 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     if (work.watched !== 0 && (isVoid || isGone)) this.unwatch(work.clientId, work.watched);
     for (const reply of replies) reply?.free();
   }
-}
-
-/** The database that the SELECT in the frame chooses. */
-function selected(frame: ArgFrame, db: number): number {
-  const text = argumentText(frame, 1);
-  return /^(?:0|[1-9]\d?)$/.test(text) && Number(text) < DATABASE_COUNT ? Number(text) : db;
-}
-
-/** What the ON or OFF of the command in the frame makes of a switch. */
-function chosen(frame: ArgFrame, isOn: boolean): boolean {
-  const word = argumentText(frame, 2).toUpperCase();
-  return word === 'ON' || (word !== 'OFF' && isOn);
 }

@@ -14,8 +14,8 @@
  */
 import type { Command, Executor, KeyBytes, Lending, ReplyError, Shard } from '@kora/core';
 import {
-  applyForeign, assert, Fault, Flag, ForeignKeys, lendEnd, lendMember, lendValue, replyErrors,
-  slotOfKey, slotOwners, sortKeys,
+  applyForeign, assert, ClientFlag, Fault, Flag, ForeignKeys, lendEnd, lendMember, lendValue,
+  replyErrors, slotOfKey, slotOwners, sortKeys,
 } from '@kora/core';
 import type { RespSink } from '../resp-sink.ts';
 import type { PartCursor } from './part-cursor.ts';
@@ -53,8 +53,17 @@ export class LedParts {
     const block = new RecordBlock(this.#shard.memory);
     const { count } = this.#cursor.frame;
     const db = this.#database();
-    for (let i = KEY; i < count; i++) lendValue(this.#shard, db, this.#range(i), block);
+    for (let i = KEY; i < count; i++) {
+      lendValue(this.#shard, db, this.#range(i), block);
+      this.#remember(this.#range(i));
+    }
     return this.#checked(block, 'lent');
+  }
+
+  /** A client that tracks keys reads one that is lent: its owner says when it changes. */
+  #remember({ at, bytes }: KeyBytes): void {
+    const { flags, tracker } = this.#cursor.frame.client;
+    if ((flags & ClientFlag.Tracks) !== 0) this.#shard.tracking.note(at, bytes, tracker);
   }
 
   /** The one element that the part's command takes away; else as lendValues. */
@@ -174,6 +183,7 @@ export class LedParts {
   settle(changes: ReplyBytes | null, sink: RespSink): void {
     const shard = this.#shard;
     assert(changes?.isLost !== true, 'low memory holds the changes of a command');
+    shard.tracking.writer = this.#cursor.frame.client.tracker;
     try {
       if (changes === null) {
         this.#takeAway(sink);
@@ -185,6 +195,8 @@ export class LedParts {
     } catch (cause) {
       // The leader has changed its keys: half of it may not stay.
       shard.onUnexpectedError(cause, this.#cursor.command.name, true);
+    } finally {
+      shard.tracking.writer = 0;
     }
   }
 

@@ -15,6 +15,8 @@ export interface ParkedRequest {
   readonly window: number;
   readonly place: number;
   readonly call: number;
+  /** Number of its client among those who track keys, 0 = it does not. */
+  readonly tracker: number;
   /** Block of low memory with the body of the request. */
   readonly ref: number;
 }

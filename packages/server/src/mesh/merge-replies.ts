@@ -94,3 +94,24 @@ export function joinArrays(
     sink.bulkPiece(from, reply.at + reply.bytes - from);
   }
 }
+
+/** Arrays of the same bulk strings, each with a number behind it: the numbers are added up. */
+export function sumNamedNumbers(
+  low: Uint8Array, replies: readonly ReplyRange[], sink: RespSink,
+): void {
+  const [first] = replies;
+  assert(first !== undefined, 'there is an answer of every worker');
+  const positions = replies.map(({ at }) => readLine(low, at));
+  sink.array(header.number);
+  const end = first.at + first.bytes;
+  for (let at = positions[0] ?? end; at < end; at = positions[0] ?? end) {
+    const nameBytes = endOfValue(low, at, end) - at;
+    let sum = 0;
+    for (const [i, position] of positions.entries()) {
+      positions[i] = readLine(low, position + nameBytes);
+      sum += header.number;
+    }
+    sink.bulkPiece(at, nameBytes);
+    sink.integer(sum);
+  }
+}

@@ -4,7 +4,7 @@
  * turn and does all steps: take what has come, let held sessions go on, tell what was written.
  * The order of the steps is part of the proof in docs/adr/0016.
  */
-import { Planner, Router, WorkerState } from '@kora/core';
+import { Planner, Router, slotOfKey, WorkerState } from '@kora/core';
 import type { Worker } from '../worker.ts';
 import { Bursts } from './bursts.ts';
 import { Coordination } from './coordination.ts';
@@ -15,8 +15,9 @@ import type { Peer } from './mesh-port.ts';
 import { MeshPort } from './mesh-port.ts';
 import {
   KIND_ABORT, KIND_ACCEPT, KIND_ANSWER, KIND_CARGO, KIND_INTENT, KIND_PIECE, KIND_RELEASE,
-  KIND_RETURN, KIND_RUN, KIND_STEP, KIND_UNWATCH,
+  KIND_NOTE, KIND_NOTE_END, KIND_RETURN, KIND_RUN, KIND_STEP, KIND_UNWATCH,
 } from './message-kinds.ts';
+import { Notes } from './notes.ts';
 import type { OrderedHost } from './ordered-lanes.ts';
 import { OrderedLanes } from './ordered-lanes.ts';
 import { Origin } from './origin.ts';
@@ -25,6 +26,9 @@ import { ParcelsOut } from './parcels.ts';
 import { Participation } from './participation.ts';
 import { ProcessParts } from './process-parts.ts';
 import { ProcessWords } from './process-words.ts';
+import { WaitNotes } from './wait-notes.ts';
+import { WaitParts } from './wait-parts.ts';
+import { WaitsAcross } from './waits-across.ts';
 
 export class MeshNode implements OrderedHost {
   readonly words: ProcessWords;
@@ -38,6 +42,9 @@ export class MeshNode implements OrderedHost {
   readonly coordination: Coordination;
   readonly participation: Participation;
   readonly parcels: ParcelsOut;
+  readonly waitParts: WaitParts;
+  readonly waitsAcross: WaitsAcross;
+  readonly notes: Notes;
   readonly #worker: Worker;
   /** Peers whose requests could not all run: a bit each. */
   #left = 0;
@@ -52,6 +59,7 @@ export class MeshNode implements OrderedHost {
     this.lanes = new OrderedLanes(this.port);
     this.lanes.attach(this);
     this.parcels = new ParcelsOut(shard);
+    this.notes = new Notes(worker, this.port);
     this.router = new Router(shard, registry, index, workerCount);
     const { router } = this;
     const planner = new Planner({
@@ -73,7 +81,7 @@ export class MeshNode implements OrderedHost {
       shard, executor, chunks, this.port, locks, foreign, process,
     );
     this.owner = new Owner(
-      shard, executor, chunks, this.port, this.gate, foreign, router,
+      shard, executor, chunks, this.port, this.gate, foreign, router, this.notes,
     );
     this.origin = new Origin(
       worker, chunks, this.port, this.lanes, router, this.gate, this.parcels,
@@ -83,7 +91,16 @@ export class MeshNode implements OrderedHost {
       worker, chunks, this.port, this.lanes, this.origin, this.participation, this.parcels,
       planner, router,
     );
+    this.waitParts = new WaitParts(worker, foreign, (frame, i) =>
+      router.owners[router.slotOf(frame, i)] === index);
+    this.participation.waits = this.waitParts;
+    const waitNotes = new WaitNotes(index, this.notes, this.waitParts, shard.memory.low);
+    this.waitsAcross = new WaitsAcross(worker, router, this.origin, this.coordination, waitNotes);
+    waitNotes.attach(this.waitsAcross);
+    this.coordination.waits = this.waitsAcross;
     this.origin.attach(this.coordination);
+    shard.waiting.guard = (at, bytes) =>
+      !this.gate.isOpen && locks.conflictsWith(slotOfKey(shard.memory.low, at, bytes), true);
   }
 
   /** The others have made their rings. */
@@ -98,6 +115,15 @@ export class MeshNode implements OrderedHost {
   catchUp(): void {
     if (this.lanes.isCaughtUp()) return;
     this.lanes.catchUp();
+    this.#worker.sink.flush();
+  }
+
+  /**
+   * Takes what others have said by now: a connection that tracks keys hears of it before it is
+   * answered. Not while one of its requests is under way.
+   */
+  hear(): void {
+    for (const peer of this.port.peers) this.takeWords(peer);
     this.#worker.sink.flush();
   }
 
@@ -123,9 +149,12 @@ export class MeshNode implements OrderedHost {
       if (mustWait || owner.serve(peer)) this.#left |= 1 << peer.index;
     }
     origin.finish();
+    this.waitsAcross.retry();
     let mustGoOn = coordination.sequence();
+    this.participation.serveReady();
     // Some may have ended in there: their replies leave before another session writes its own.
     this.#worker.sink.flush();
+    this.#worker.tracking.endTurn();
     if (!lanes.publish()) mustGoOn = true;
     if (!port.publish()) mustGoOn = true;
     if (owner.hasMore || origin.hasReady) mustGoOn = true;
@@ -184,6 +213,10 @@ export class MeshNode implements OrderedHost {
         return;
       case KIND_ABORT:
         this.participation.participant.onAbort(peer.index, a);
+        return;
+      case KIND_NOTE:
+      case KIND_NOTE_END:
+        this.notes.take(peer);
         return;
       case KIND_UNWATCH:
         this.participation.watches.drop(peer.index, b * 2 ** 32 + (a >>> 0));

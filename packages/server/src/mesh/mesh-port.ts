@@ -182,6 +182,15 @@ export class MeshPort {
     return true;
   }
 
+  /**
+   * Lets a peer see at once what was said to it, before replies of this turn that tell of the same
+   * can leave.
+   */
+  publishWords(peer: Peer): void {
+    if (!peer.repliesOut.publish()) return;
+    if (this.control.publish(peer.index, this.me)) this.#wake(peer.index);
+  }
+
   /** Lets the peers see what was written in this turn. @returns false: take another turn */
   publish(): boolean {
     let mayRest = true;

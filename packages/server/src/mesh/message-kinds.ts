@@ -7,9 +7,9 @@ import { COMMAND_COUNT_MAX, DATABASE_COUNT, assert } from '@kora/core';
 
 // Lane of requests, origin to owner.
 
-/** Window, place, call. Body: arguments | bytes of each | arguments, padded to 4. */
+/** Window, place, call. Body: arguments | bytes of each | arguments, padded to 4 [| tracker]. */
 export const KIND_REQUEST = 1;
-/** The same for a long one. Body: byte of the block | parcel | arguments. */
+/** The same for a long one. Body: byte of the block | parcel | arguments | tracker. */
 export const KIND_PARCEL = 2;
 /** Handle. Body: a part (part-block.ts). */
 export const KIND_INTENT = 9;
@@ -51,7 +51,13 @@ export const KIND_CARGO = 17;
 /** Handle, what to do (script-words.ts). Body: index of a command | commands to run. */
 export const KIND_STEP = 18;
 
-// A call: uncounted, 1 bit | no touch, 1 | RESP3, 1 | database, 4 | command, 10.
+/** Topic, number, 1 = the last piece. Body: bytes (notes.ts). */
+export const KIND_NOTE = 19;
+/** Topic, number, 1 = it is whole, 0 = it broke off. No body: the note had none, or it ended. */
+export const KIND_NOTE_END = 20;
+
+// A call: remembers, 1 bit | tracks, 1 | uncounted, 1 | no touch, 1 | RESP3, 1 | database, 4 |
+//   command, 10.
 
 export const CALL_COMMAND_BITS = 10;
 export const CALL_COMMAND_MASK = (1 << CALL_COMMAND_BITS) - 1;
@@ -60,6 +66,10 @@ export const CALL_RESP3 = 1 << 14;
 export const CALL_NO_TOUCH = 1 << 15;
 /** Another shard's part of the same command is counted. */
 export const CALL_UNCOUNTED = 1 << 16;
+/** The client tracks keys: its number is known. */
+export const CALL_TRACKS = 1 << 17;
+/** What the command reads is remembered for it. */
+export const CALL_REMEMBERS = 1 << 18;
 
 assert(COMMAND_COUNT_MAX <= 1 << CALL_COMMAND_BITS, 'a command index fits a call');
 assert(DATABASE_COUNT <= CALL_DB_MASK + 1, 'a database number fits a call');

@@ -13,7 +13,7 @@
  */
 import type { ArgFrame, Command, Router, Shard } from '@kora/core';
 import {
-  assert, checkGate, ClientFlag, fitsArity, Flag, mustPause, ROUTE_HERE, ROUTE_SEVERAL,
+  assert, checkGate, ClientFlag, fitsArity, isBarred, mustPause, ROUTE_HERE, ROUTE_SEVERAL,
 } from '@kora/core';
 import type { ReplyChunks } from '../reply-chunks.ts';
 import { RespSink } from '../resp-sink.ts';
@@ -23,26 +23,23 @@ import { ForeignMemory } from './foreign-memory.ts';
 import type { MeshPort, Peer } from './mesh-port.ts';
 import type { OrderedLanes } from './ordered-lanes.ts';
 import {
-  KIND_END, KIND_LENT, KIND_LOST,
-  KIND_PARCEL, KIND_REPLY, KIND_REQUEST, KIND_RETURN,
+  KIND_END, KIND_LENT, KIND_LOST, KIND_PARCEL, KIND_REPLY, KIND_REQUEST, KIND_RETURN,
 } from './message-kinds.ts';
 import type { Coordination } from './coordination.ts';
 import type { LockGate, Verdict } from './lock-gate.ts';
 import type { ParcelsOut } from './parcels.ts';
 import { ReplyWindow } from './reply-window.hot.ts';
-import { callOf, requestBytes, writeRequest } from './request-message.ts';
+import {
+  callOf, freeRopes, isInOrder, PARCEL_BODY_BYTES, requestBytes, writeRequest,
+} from './request-message.ts';
 import { StageTarget } from './stage-target.ts';
 import { StagedRanges } from './staged-ranges.ts';
 
-/** What is to be done with a request. */
-export const Step = Object.freeze({
-  /** Run it on this worker's shard. */
-  Here: 0,
-  /** It is on its way. */
-  Sent: 1,
-  /** It waits; offer it again when the session goes on. */
-  Hold: 2,
-} as const);
+/**
+ * What is to be done with a request: run it on this worker's shard; nothing, it is on its way; it
+ * waits, offer it again when the session goes on.
+ */
+export const Step = Object.freeze({ Here: 0, Sent: 1, Hold: 2 } as const);
 
 /** Rules of `pipeline-order`. */
 export const PipelineOrder = Object.freeze({ Writes: 0, Strict: 1, Relaxed: 2 } as const);
@@ -90,7 +87,7 @@ export class Origin {
     this.#port = port;
     this.#router = router;
     this.#foreign = new ForeignMemory(port);
-    this.#stageTarget = new StageTarget(worker);
+    this.#stageTarget = new StageTarget();
     this.#stage = new RespSink(worker.shard.memory, chunks, this.#stageTarget, Infinity);
   }
 
@@ -118,7 +115,7 @@ export class Origin {
   ): number {
     const { window } = session;
     // Who has its turn holds locks, for which what the worker is behind with may wait.
-    if (this.#lanes.isBehind && session.turn === null) {
+    if (session.turn === null && (this.#lanes.isBehind || this.#worker.pubSub.mustWait(command))) {
       this.#resumeLater(session);
       return Step.Hold;
     }
@@ -130,13 +127,17 @@ export class Origin {
     }
     const owner = known >= 0 ? known : this.#router.ownerOf(command, frame);
     const isHere = owner === this.#port.me || owner === ROUTE_HERE;
+    if (command.waiting !== null && this.#coordination?.waits?.concerns(session, command, frame)) {
+      if (window !== null) return Step.Hold;
+      if (!isHere) return this.#coordination.waits.begin(session, command, frame);
+    }
     if (command.name === 'watch' && !isHere) {
       return window === null ? this.#beginAcross(session, command, frame) : Step.Hold;
     }
     if (owner === ROUTE_SEVERAL || (owner === ROUTE_HERE && this.#isForAll[command.index] === 1)) {
       return window === null ? this.#beginAcross(session, command, frame) : Step.Hold;
     }
-    const isWrite = (command.flags & Flag.Write) !== 0;
+    const isWrite = isInOrder(command);
     if (window === null) {
       if (isHere) return this.#here(session, command, frame, owner);
       const isOrdered = isFollowed && this.#needsPlace(session, isWrite);
@@ -226,7 +227,8 @@ export class Origin {
   /** Refused, queued and paused commands are answered, or held, where they came in. */
   #isAdmitted(session: Session, command: Command, frame: ArgFrame): boolean {
     return session.isAuthenticated && (session.flags & ClientFlag.InMulti) === 0 &&
-      fitsArity(command, frame.count) && !mustPause(this.#shard, command);
+      !isBarred(session, command) && fitsArity(command, frame.count) &&
+      !mustPause(this.#shard, command);
   }
 
   #mayGo(window: ReplyWindow, owner: number, isWrite: boolean): boolean {
@@ -241,9 +243,10 @@ export class Origin {
   ): number {
     const peer = this.#port.peer(owner);
     const out = isOrdered ? peer.orderedOut : peer.requestsOut;
-    const bytes = requestBytes(frame);
+    const bytes = requestBytes(frame, session.tracker);
     const isParcel = bytes < 0 || bytes > out.bodyBytesMax;
-    const word = out.begin(isParcel ? KIND_PARCEL : KIND_REQUEST, isParcel ? 12 : bytes);
+    const bodyBytes = isParcel ? PARCEL_BODY_BYTES : bytes;
+    const word = out.begin(isParcel ? KIND_PARCEL : KIND_REQUEST, bodyBytes);
     if (word < 0) {
       if (isOrdered) peer.wantsOrderedRoom = true;
       else peer.wantsRoom = true;
@@ -251,19 +254,15 @@ export class Origin {
       return Step.Hold;
     }
     if (isParcel) {
-      const parcel = this.#parcels.pack(frame);
-      if (parcel === 0) return Step.Here; // No memory here: the executor says so.
-      out.words[word] = this.#parcels.blockAt;
-      out.words[word + 1] = parcel;
-      out.words[word + 2] = frame.count;
+      // Without memory here the executor says so.
+      if (!this.#parcels.write(frame, out, word, session.tracker)) return Step.Here;
     } else {
-      writeRequest(this.#shard.memory.i32, frame, out, word);
+      writeRequest(this.#shard.memory.i32, frame, out, word, session.tracker);
     }
     const window = this.windowFor(session);
-    const isWrite = (command.flags & Flag.Write) !== 0;
-    const place = window.addPending(owner, isWrite, session.isMuted, isOrdered);
+    const place = window.addPending(owner, isInOrder(command), session.isMuted, isOrdered);
     out.header(window.index, place, callOf(session, command));
-    out.end(isParcel ? 12 : bytes);
+    out.end(bodyBytes);
     if (isOrdered) this.#lanes.note(peer);
     return Step.Sent;
   }
@@ -309,7 +308,7 @@ export class Origin {
     session.window = window;
     const { sink } = this.#worker;
     if (sink.pending > 0) {
-      this.#stageTarget.begin(window, window.addReady(), sink);
+      this.#stageTarget.begin(window, window.addReady());
       sink.begin(this.#stageTarget);
       sink.flush();
       sink.begin(session);
@@ -324,7 +323,7 @@ export class Origin {
 
   /** The sink for a command that runs here and has its place already. */
   stageAt(window: ReplyWindow, place: number): RespSink {
-    this.#stageTarget.begin(window, place, this.#stage);
+    this.#stageTarget.begin(window, place);
     this.#stage.begin(this.#stageTarget);
     return this.#stage;
   }
@@ -377,6 +376,7 @@ export class Origin {
         sink.bulkPiece(bodyAt, bodyBytes);
       }
       if (sink === this.#stage) sink.flush();
+      else session.isMidReply = true;
     }
     if (kind === KIND_LENT) this.#port.sendWords(peer, KIND_RETURN, c, 0, 0, 0, 0);
     if (kind === KIND_END || (kind === KIND_REPLY && c === 1)) this.#complete(window, b);
@@ -388,7 +388,7 @@ export class Origin {
       this.select(session);
       return this.#worker.sink;
     }
-    this.#stageTarget.begin(window, place, this.#stage);
+    this.#stageTarget.begin(window, place);
     this.#stage.begin(this.#stageTarget);
     return this.#stage;
   }
@@ -407,20 +407,22 @@ export class Origin {
 
   /** The reply of a place is whole: it leaves, and what was ready behind it. */
   #complete(window: ReplyWindow, place: number): void {
+    const { session } = window;
+    if (session !== null && place === window.head) session.isMidReply = false;
     window.complete(place);
     this.bringUp(window);
-    const { session } = window;
     if (session !== null) {
       this.#resumeLater(session);
       this.hasReady = true;
     }
     if (!window.isEmpty()) {
       // What has come of the next reply leaves too: the rest of it will follow directly.
-      this.#leave(window);
-      return;
+      if (this.#leave(window) && session !== null) session.isMidReply = true;
+    } else {
+      if (session !== null) session.window = null;
+      this.#close(window);
     }
-    if (session !== null) session.window = null;
-    this.#close(window);
+    if (session !== null && session.lateCount > 0) this.#worker.pushes.followReply(session);
   }
 
   /** What is ready before the oldest pending place of a window leaves now. */
@@ -431,10 +433,15 @@ export class Origin {
     }
   }
 
-  /** What is staged of the oldest place is copied behind what was written, or dropped. */
-  #leave(window: ReplyWindow): void {
+  /**
+   * What is staged of the oldest place is copied behind what was written, or dropped.
+   * @returns true when there was anything
+   */
+  #leave(window: ReplyWindow): boolean {
     const ranges = this.#ranges;
-    for (let range = window.takeHeadRanges(); range !== 0; ) {
+    let range = window.takeHeadRanges();
+    const hasAny = range !== 0;
+    while (range !== 0) {
       const bytes = ranges.bytes[range] ?? 0;
       window.stagedBytes -= bytes;
       if (window.session !== null) {
@@ -443,16 +450,15 @@ export class Origin {
       }
       range = this.#release(range);
     }
+    return hasAny;
   }
 
   /** Frees a staged range. @returns the next of its list */
   #release(range: number): number {
     const chunk = this.#ranges.chunks[range];
-    const isOfSink = this.#ranges.isOfSink(range);
     const next = this.#ranges.give(range);
     assert(chunk !== null && chunk !== undefined, 'a staged range has a chunk');
-    if (isOfSink) this.#worker.sink.unpin(chunk);
-    else this.#stage.unpin(chunk);
+    this.#worker.chunks.unpin(chunk);
     return next;
   }
 
@@ -490,8 +496,4 @@ export class Origin {
     session.isResumable = true;
     this.#resumable.push(session);
   }
-}
-
-function freeRopes({ ropes }: Shard, frame: ArgFrame): void {
-  for (let i = 0; i < frame.count; i++) if (frame.isBig(i)) ropes.free(frame.takeRope(i));
 }

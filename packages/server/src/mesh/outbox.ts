@@ -27,6 +27,8 @@ export interface Waiting {
 export class Outbox {
   #waiting: Waiting[] = [];
   #from = 0;
+  /** Bytes that wait. */
+  bytes = 0;
 
   get isEmpty(): boolean {
     return this.#from === this.#waiting.length;
@@ -38,10 +40,13 @@ export class Outbox {
 
   add(waiting: Waiting): void {
     this.#waiting.push(waiting);
+    this.bytes += waitingBytes(waiting);
   }
 
   /** The oldest has gone. */
   shift(): void {
+    const { first } = this;
+    if (first !== undefined) this.bytes -= waitingBytes(first);
     this.#from++;
     if (this.#from < this.#waiting.length) return;
     this.#waiting = [];
@@ -52,6 +57,12 @@ export class Outbox {
   shorten(bytes: number): void {
     const { first } = this;
     if (first === undefined) return;
+    this.bytes -= bytes;
     this.#waiting[this.#from] = { ...first, at: first.at + bytes, bytes: first.bytes - bytes };
   }
+}
+
+/** Words carry an address and a length of something else where they have no chunk. */
+function waitingBytes({ chunk, bytes }: Waiting): number {
+  return chunk === null ? 0 : bytes;
 }

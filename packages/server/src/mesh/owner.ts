@@ -5,22 +5,27 @@
  */
 import type { Command, Executor, RingReader, Ropes, Router, Shard } from '@kora/core';
 import {
-  ArgFrame, assert, ClientFlag, ClientState, mustPause, Outcome, replyErrors,
+  ArgFrame, assert, ClientFlag, Flag, mustPause, Outcome, replyErrors,
 } from '@kora/core';
 import type { ReplyChunk, ReplyChunks } from '../reply-chunks.ts';
 import type { ReplyTarget } from '../resp-sink.ts';
 import { RespSink } from '../resp-sink.ts';
+import { AskingClient } from './asking-client.ts';
 import type { ForeignMemory } from './foreign-memory.ts';
 import type { LockGate, ParkedRequest } from './lock-gate.ts';
 import type { MeshPort, Peer } from './mesh-port.ts';
 import {
-  CALL_COMMAND_BITS, CALL_COMMAND_MASK, CALL_DB_MASK, CALL_NO_TOUCH, CALL_RESP3, KIND_ACCEPT,
+  CALL_COMMAND_BITS, CALL_COMMAND_MASK, CALL_DB_MASK, CALL_NO_TOUCH, CALL_REMEMBERS, CALL_RESP3,
+  CALL_TRACKS, KIND_ACCEPT,
   KIND_END, KIND_LENT, KIND_LOST, KIND_PARCEL, KIND_REPLY,
 } from './message-kinds.ts';
+import type { Notes } from './notes.ts';
 import { ParcelsIn } from './parcels.ts';
 import { RequestsAhead } from './requests-ahead.hot.ts';
 import { PausedRequests } from './paused-requests.ts';
 
+/** Word of a parcel's body that says whose it is, of those who track keys. */
+const PARCEL_TRACKER = 3;
 /** Requests of one peer that run in a turn before the others have theirs. */
 const REQUESTS_PER_TURN_MAX = 1024;
 
@@ -33,11 +38,14 @@ export class Owner implements ReplyTarget {
   readonly #sink: RespSink;
   readonly #frame: ArgFrame;
   readonly #gate: LockGate;
-  readonly #client = new ClientState(0);
+  readonly #notes: Notes;
+  readonly #client = new AskingClient();
   readonly #parcels: ParcelsIn;
   readonly #ahead: RequestsAhead;
   #at = new Int32Array(64);
   #bytes = new Int32Array(64);
+  /** Word behind the arguments of the request that was bound. */
+  #end32 = 0;
   /** Whom the reply under way goes to. */
   #peer: Peer | undefined;
   #window = 0;
@@ -55,8 +63,9 @@ export class Owner implements ReplyTarget {
 
   constructor(
     shard: Shard, executor: Executor, chunks: ReplyChunks, port: MeshPort, gate: LockGate,
-    foreign: ForeignMemory, router: Router,
+    foreign: ForeignMemory, router: Router, notes: Notes,
   ) {
+    this.#notes = notes;
     this.#ahead = new RequestsAhead(shard, router);
     this.#gate = gate;
     this.#shard = shard;
@@ -108,7 +117,7 @@ export class Owner implements ReplyTarget {
     const call = lane.c;
     const command = this.#executor.registry.commands[call & CALL_COMMAND_MASK];
     assert(command !== undefined, 'workers have the same commands');
-    if (mustPause(this.#shard, command) || this.#paused.holds(peer.index, lane.a)) {
+    if (this.#mustHold(command) || this.#paused.holds(peer.index, lane.a)) {
       return this.#holdBack(peer, lane);
     }
     // A parcel waits in the ring, with what is behind it, until nothing is locked.
@@ -122,7 +131,7 @@ export class Owner implements ReplyTarget {
     if (this.#ahead.isNext(bodyAt)) {
       this.#ahead.bind(this.#frame, this.#at, this.#bytes, this.#frame.count);
     }
-    this.#setClient(call);
+    this.#setClient(call, this.#trackerIn(lane.words, call));
     if (!this.#gate.isOpen) {
       const verdict = this.#gate.parkRequest(peer.index, a, command, this.#frame, () =>
         this.#copyBody(peer, a, b, call, bodyAt, bodyBytes));
@@ -132,6 +141,12 @@ export class Owner implements ReplyTarget {
     return true;
   }
 
+  /** True while a pause holds the command, or it would add to what waits for some worker. */
+  #mustHold(command: Command): boolean {
+    if ((command.flags & Flag.PubSub) !== 0 && this.#notes.isAnyCrowded) return true;
+    return mustPause(this.#shard, command);
+  }
+
   /** CLIENT PAUSE holds the current request: it leaves the ring, so that others pass. */
   #holdBack(peer: Peer, lane: RingReader): boolean {
     const { kind, a, b, c, bodyAt, bodyBytes } = lane;
@@ -139,10 +154,13 @@ export class Owner implements ReplyTarget {
     if (isParcel) {
       if (!this.#openParcel(peer, lane)) return true;
       const { ref } = this.#parcels;
-      const request = { peerIndex: peer.index, window: a, place: b, call: c, ref };
+      const { tracker } = this.#client;
+      const request = { peerIndex: peer.index, window: a, place: b, call: c, tracker, ref };
       this.#paused.add(request, this.#frame, true);
       return true;
     }
+    this.#bind(lane.words, bodyAt);
+    this.#setClient(c, this.#trackerIn(lane.words, c));
     const request = this.#copyBody(peer, a, b, c, bodyAt, bodyBytes);
     if (request === null) return false;
     this.#bind(this.#shard.memory.i32, request.ref * 8);
@@ -154,14 +172,14 @@ export class Owner implements ReplyTarget {
   releasePaused(): void {
     const { pause, nowMs } = this.#shard;
     const paused = this.#paused;
-    if (paused.count === 0 || pause.isActive(nowMs)) return;
+    if (paused.count === 0 || pause.isActive(nowMs) || this.#notes.isAnyCrowded) return;
     for (let held = paused.first; held !== undefined; held = paused.first) {
       const { request, isParcel } = held;
-      const { peerIndex, window, place, call, ref } = request;
+      const { peerIndex, window, place, call, tracker, ref } = request;
       const command = this.#executor.registry.commands[call & CALL_COMMAND_MASK];
       assert(command !== undefined, 'workers have the same commands');
       this.#frame.bind(held.at, held.bytes, held.at.length);
-      this.#setClient(call);
+      this.#setClient(call, tracker);
       if (!this.#gate.isOpen) {
         if (isParcel) return;
         const copy = (): typeof request => request;
@@ -180,8 +198,8 @@ export class Owner implements ReplyTarget {
 
   /** Copies the parcel that is the current request into the frame, or answers that it cannot be. */
   #openParcel(peer: Peer, lane: RingReader): boolean {
-    const { a, b, c } = lane;
-    this.#setClient(c);
+    const { a, b, c, words, bodyAt } = lane;
+    this.#setClient(c, words[(bodyAt >>> 2) + PARCEL_TRACKER] ?? 0);
     if (this.#open(peer, lane) > 0) return true;
     this.#begin(peer, a, b);
     this.#sink.error(replyErrors.arenaFull);
@@ -198,15 +216,19 @@ export class Owner implements ReplyTarget {
   }
 
   /** Who the frame's command is run for. */
-  #setClient(call: number): void {
+  #setClient(call: number, tracker: number): void {
     const client = this.#client;
+    client.tracker = tracker;
     client.db = (call >>> CALL_COMMAND_BITS) & CALL_DB_MASK;
     client.flags = (call & CALL_NO_TOUCH) === 0 ? 0 : ClientFlag.NoTouch;
+    if ((call & CALL_REMEMBERS) !== 0) client.flags |= ClientFlag.Tracks;
     client.resp = (call & CALL_RESP3) === 0 ? 2 : 3;
   }
 
   /** Runs the command in the frame and sends its reply. */
   #run(peer: Peer, window: number, place: number, command: Command): void {
+    this.#client.workerIndex = peer.index;
+    this.#client.window = window;
     this.#begin(peer, window, place);
     const outcome = this.#executor.run(command, this.#frame, this.#sink);
     assert(outcome === Outcome.Done, 'what must not pause runs');
@@ -231,21 +253,22 @@ export class Owner implements ReplyTarget {
     const ref = memory.lowAllocator.alloc(bodyBytes);
     if (ref === 0) return null;
     memory.kernel.copy(ref * 8, bodyAt, bodyBytes);
-    return { peerIndex: peer.index, window, place, call, ref };
+    const { tracker } = this.#client;
+    return { peerIndex: peer.index, window, place, call, tracker, ref };
   }
 
   /** A request that was parked has its turn. */
   runParked(request: ParkedRequest): void {
-    const { peerIndex, window, place, call, ref } = request;
+    const { peerIndex, window, place, call, tracker, ref } = request;
     const { memory } = this.#shard;
     const command = this.#executor.registry.commands[call & CALL_COMMAND_MASK];
     assert(command !== undefined, 'workers have the same commands');
     this.#bind(memory.i32, ref * 8);
-    if (mustPause(this.#shard, command) || this.#paused.holds(peerIndex, window)) {
+    if (this.#mustHold(command) || this.#paused.holds(peerIndex, window)) {
       this.#paused.add(request, this.#frame, false);
       return;
     }
-    this.#setClient(call);
+    this.#setClient(call, tracker);
     this.#client.flags |= ClientFlag.Internal;
     this.#run(this.#port.peer(peerIndex), window, place, command);
     memory.lowAllocator.free(ref);
@@ -276,6 +299,12 @@ export class Owner implements ReplyTarget {
       at += (bytes + 3) & ~3;
     }
     this.#frame.bind(this.#at, this.#bytes, argc);
+    this.#end32 = at >>> 2;
+  }
+
+  /** Number of the client whose request was bound, among those who track keys; 0 = it does not. */
+  #trackerIn(words: Int32Array, call: number): number {
+    return (call & CALL_TRACKS) === 0 ? 0 : words[this.#end32] ?? 0;
   }
 
   /** Copies a parcel, and says so. @returns 0 when memory is short */

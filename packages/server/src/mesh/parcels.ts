@@ -10,7 +10,7 @@
  * both belong to it afterwards. Bound: one parcel a connection (its next command waits for the
  * reply) and what the connection may send at all.
  */
-import type { ArgFrame, Shard } from '@kora/core';
+import type { ArgFrame, RingWriter, Shard } from '@kora/core';
 import { assert, copyBytesToWords, ROPE_PIECE_BYTES } from '@kora/core';
 import type { ForeignMemory } from './foreign-memory.ts';
 
@@ -52,6 +52,22 @@ export class ParcelsOut {
     this.blockBytes = bytes;
     const taken = this.#fill(frame, this.blockAt);
     return this.#add({ ref, ropes: taken });
+  }
+
+  /**
+   * Packs the request in the frame, and writes the body of the message that stands for it.
+   * @param word first word of the body; @param tracker as in requestBytes
+   * @returns false when memory is short: nothing was taken
+   */
+  write(frame: ArgFrame, { words }: RingWriter, word: number, tracker: number): boolean {
+    const { count } = frame;
+    const parcel = this.pack(frame);
+    if (parcel === 0) return false;
+    words[word] = this.blockAt;
+    words[word + 1] = parcel;
+    words[word + 2] = count;
+    words[word + 3] = tracker;
+    return true;
   }
 
   /** Lends a block of low memory until the other has copied it. @returns its number */

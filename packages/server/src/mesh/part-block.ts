@@ -44,6 +44,8 @@ export const PART_MOVES = 32;
 export const PART_GROWS = 64;
 /** The part runs in steps, of which the coordinator tells one after the other (script.ts). */
 export const PART_SCRIPT = 128;
+/** The part's command waits for keys (wait-parts.ts). */
+export const PART_WAITS = 256;
 
 const FIRST_BYTES = 512;
 const padded = (bytes: number): number => (bytes + 3) & ~3;

@@ -12,6 +12,9 @@ export class PartClient extends ClientState {
   readonly worker: Worker;
   /** The session that asks, null when it is another worker's. */
   session: Session | null = null;
+  /** The worker whose connection asks, and the connection's id. */
+  workerIndex = 0;
+  clientId = 0;
 
   constructor(worker: Worker) {
     super(0);

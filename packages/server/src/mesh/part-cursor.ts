@@ -6,13 +6,16 @@
 import type { ClientState, Command, CommandRegistry, Shard } from '@kora/core';
 import { ArgFrame, assert, ClientFlag } from '@kora/core';
 import {
-  CALL_COMMAND_BITS, CALL_COMMAND_MASK, CALL_DB_MASK, CALL_NO_TOUCH, CALL_UNCOUNTED,
+  CALL_COMMAND_BITS, CALL_COMMAND_MASK, CALL_DB_MASK, CALL_NO_TOUCH, CALL_REMEMBERS, CALL_TRACKS,
+  CALL_UNCOUNTED,
 } from './message-kinds.ts';
 import { PART_EXEC, PartBlocks } from './part-block.ts';
 
 export class PartCursor {
   readonly blocks: PartBlocks;
   readonly frame: ArgFrame;
+  /** The client that asks, as a reader, if it tracks keys. */
+  asker = 0;
   readonly #registry: CommandRegistry;
   readonly #client: ClientState;
 
@@ -44,6 +47,9 @@ export class PartCursor {
     client.db = (call >>> CALL_COMMAND_BITS) & CALL_DB_MASK;
     if ((call & CALL_NO_TOUCH) === 0) client.flags &= ~ClientFlag.NoTouch;
     else client.flags |= ClientFlag.NoTouch;
+    client.tracker = (call & CALL_TRACKS) === 0 ? 0 : this.asker;
+    if ((call & CALL_REMEMBERS) === 0) client.flags &= ~ClientFlag.Tracks;
+    else client.flags |= ClientFlag.Tracks;
     return true;
   }
 

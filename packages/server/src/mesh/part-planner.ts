@@ -96,6 +96,22 @@ export class PartPlanner {
     return { ...PLAIN, command, kind: stepKind, shards: commandShards, keys, reach };
   }
 
+  /**
+   * Plans the command in the frame, which waits for keys: every shard of those gets all of it.
+   * @param asking its arguments, and who waits
+   */
+  addWaiting(command: Command, frame: ArgFrame, asking: ArgFrame, call: number): StepPlan {
+    const planner = this.#planner;
+    const reach = planner.reachOf(command);
+    const fits = command.parse(frame) === null && planner.add(command, frame);
+    if (!fits || this.#hasLongKey(frame)) {
+      return { ...PLAIN, command, kind: StepKind.Here, shards: 0, reach: null };
+    }
+    const { commandShards } = planner;
+    this.#write(asking, call, commandShards, false);
+    return { ...PLAIN, command, shards: commandShards, reach };
+  }
+
   /** A command that one shard runs with what others lend it. */
   #addLed(
     command: Command, reach: CommandReach, frame: ArgFrame, call: number, isAlone: boolean,

@@ -6,7 +6,7 @@
 import type { Executor, ParticipantPort, Shard, SlotLocks } from '@kora/core';
 import {
   assert, copyBytesToWords, Intent, IntentForm, IntentQueue, INTENT_LOCK_COUNT_MAX, LockedKeys,
-  Outcome, Participant, ReplyError, replyErrors, SlotSet, WholeLock,
+  Outcome, Participant, readerOf, ReplyError, replyErrors, SlotSet, WholeLock,
 } from '@kora/core';
 import type { ReplyChunk, ReplyChunks } from '../reply-chunks.ts';
 import type { ReplyTarget } from '../resp-sink.ts';
@@ -19,7 +19,8 @@ import type { MeshPort, Peer } from './mesh-port.ts';
 import { KIND_ACCEPT, KIND_ANSWER, KIND_INTENT, KIND_PIECE } from './message-kinds.ts';
 import type { PartBlocks } from './part-block.ts';
 import {
-  PART_GROWS, PART_LEADS, PART_LENDS, PART_MOVES, PART_RESP3, PART_SCRIPT, PART_WATCHES,
+  PART_GROWS, PART_LEADS, PART_LENDS, PART_MOVES, PART_RESP3, PART_SCRIPT, PART_WAITS,
+  PART_WATCHES,
 } from './part-block.ts';
 import { PartCursor } from './part-cursor.ts';
 import { BESIDE_BYTES, PartVotes } from './part-votes.ts';
@@ -30,6 +31,7 @@ import type { ScriptHost, ScriptPlace } from './script-parts.ts';
 import { ScriptParts } from './script-parts.ts';
 import { respOf } from './script-words.ts';
 import { BlockSender } from './send-block.ts';
+import type { WaitParts } from './wait-parts.ts';
 
 /** What an intent is about: its block, and what is held for it. */
 export interface PartPayload {
@@ -84,6 +86,8 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
   readonly #sender: BlockSender;
   /** Records that came ahead of the words to run. */
   readonly cargo: CargoStore;
+  /** Who waits for keys of this shard. Set once. */
+  waits: WaitParts | null = null;
   #own: OwnAnswers | undefined;
   /** The reply under way: whose transaction it is of, and its bytes when that is the own one. */
   #peer: Peer | undefined;
@@ -163,6 +167,7 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
     intent.payload = { ref, heldPages: 0, script: null, isLent };
     this.run(intent);
     this.answer(intent, true);
+    this.serveReady();
   }
 
   /** An intent whose part lies in a block of this shard's low memory, which it owns from now on. */
@@ -211,6 +216,7 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
     if (this.#shard.failure !== null) return this.refuse(replyErrors.stopped);
     const flags = this.#blocks.flagsOf(ref);
     if ((flags & PART_LED) !== 0) return this.#prepareLed(payload, flags);
+    if ((flags & PART_WAITS) !== 0) return this.#prepareWaiting(intent, ref);
     const clientId = this.#blocks.clientIdOf(ref);
     if ((flags & PART_WATCHES) !== 0 && this.watches.takeDirty(intent.coordinator, clientId)) {
       this.#sink.nullArray();
@@ -227,15 +233,22 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
 
   run(intent: Intent<PartPayload>): boolean {
     const payload = this.#begin(intent);
+    this.#process.setAsking(intent.coordinator, this.#blocks.clientIdOf(payload.ref));
     this.#letGo(payload);
     const { script, ref } = payload;
     let hasRun = true;
+    const { waiting } = this.#shard;
+    const wasStopped = waiting.isStopped;
+    // Who waits for what the part brings gets it when all of the part is done.
+    waiting.isStopped = true;
     // All parts see the deadlines of one instant.
     this.#shard.atInstant(this.#blocks.nowMsOf(ref), () => {
       if (script !== null) hasRun = this.#scripts.step(intent, payload, script);
       else if ((this.#blocks.flagsOf(ref) & PART_LED) !== 0) this.#runLed(intent, ref);
+      else if ((this.#blocks.flagsOf(ref) & PART_WAITS) !== 0) this.#runWaiting(intent, ref);
       else for (this.#cursor.rewind(ref); this.#cursor.next();) this.runCurrent(intent);
     });
+    waiting.isStopped = wasStopped;
     if (script === null) this.#free(payload);
     return hasRun;
   }
@@ -317,6 +330,33 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
     }
     const peer = this.#port.peer(coordinator);
     this.#port.sendWords(peer, KIND_ANSWER, handle, isAccepted ? 1 : 0, 0, 0, 0);
+  }
+
+  // ------------------------------------------------------------------ parts that wait
+
+  #prepareWaiting({ coordinator }: Intent<PartPayload>, ref: number): boolean {
+    this.#cursor.rewind(ref);
+    if (!this.#cursor.next()) return true; // The own shard takes part, and may have no key of it.
+    const { command, frame } = this.#cursor;
+    return this.#waits().mayWait(command, frame, coordinator);
+  }
+
+  #runWaiting({ coordinator }: Intent<PartPayload>, ref: number): void {
+    this.#cursor.rewind(ref);
+    if (!this.#cursor.next()) return;
+    const { command, frame } = this.#cursor;
+    this.#waits().run(command, frame, coordinator, this.#sink);
+  }
+
+  /** Serves whom it can, when nothing is locked. */
+  serveReady(): void {
+    const { waiting } = this.#shard;
+    if (waiting.hasReady) waiting.serve();
+  }
+
+  #waits(): WaitParts {
+    assert(this.waits !== null, 'a worker among others knows who waits');
+    return this.waits;
   }
 
   // ------------------------------------------------------------------ led parts
@@ -405,6 +445,7 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
     this.resp = (flags & PART_RESP3) === 0 ? 2 : 3;
     if (script !== null) this.resp = respOf(script.word);
     this.#cursor.open(flags, this.resp);
+    this.#cursor.asker = readerOf(coordinator, this.#blocks.clientIdOf(payload.ref));
     this.#peer = coordinator === this.#port.me ? undefined : this.#port.peer(coordinator);
     this.#handle = intent.handle;
     this.#sink.begin(this);

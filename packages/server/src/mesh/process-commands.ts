@@ -18,8 +18,14 @@ import {
   argumentTexts, Course, doctorReport, figuresOf, figuresText, mallocStats, mayDebug, pairsOf,
   readFigures, sumFigures, WholeLock, writeMemoryStats,
 } from '@kora/core';
+import type { HistogramTable, LatencySeries, SlowEntry } from '@kora/observability';
+import {
+  mergeHistograms, mergeSeries, mergeSlowEntries, observationOf, slowCountOf, writeDoctor,
+  writeGraph, writeHistograms, writeHistory, writeLatest, writeSlowEntries,
+} from '@kora/observability';
 import type { RespSink } from '../resp-sink.ts';
 import type { ReplyRange } from './merge-replies.ts';
+import { joinArrays, sumNamedNumbers } from './merge-replies.ts';
 import { header, readLine } from './resp-values.hot.ts';
 
 /** What the workers have answered to a command, by worker, and what was asked. */
@@ -123,14 +129,24 @@ function killed(answers: ProcessAnswers, sink: RespSink): void {
   else sum(answers, sink);
 }
 
-function answerFigures(shard: Shard, _frame: ArgFrame, out: ReplySink): void {
-  out.bulkText(figuresText(figuresOf(shard)));
+/** Each worker lists channels of its own. */
+function allNames(answers: ProcessAnswers, sink: RespSink): void {
+  if (!wroteError(answers, sink)) joinArrays(answers.shard.memory.low, answers.replies, sink);
+}
+
+/** Name and count in turn; the count is one worker's, and 0 at all others. */
+function namedCounts(answers: ProcessAnswers, sink: RespSink): void {
+  if (!wroteError(answers, sink)) sumNamedNumbers(answers.shard.memory.low, answers.replies, sink);
+}
+
+function answerFigures(shard: Shard, frame: ArgFrame, out: ReplySink): void {
+  out.bulkText(figuresText(figuresOf(shard, argumentTexts(frame, 1))));
 }
 
 function figuresIn(answers: ProcessAnswers): EngineFigures {
   const { info } = answers.shard.engine;
   const all = answers.replies.map((reply) => readFigures(textOf(answers, reply)));
-  return sumFigures(all, (name) => info.mergeOf(name));
+  return sumFigures(all, info);
 }
 
 /** A rule of what looks at the figures of all workers. */
@@ -145,6 +161,78 @@ function figuresRule(
     },
   };
 }
+
+/** A worker's answer as plain data. */
+function answerData(out: ReplySink, data: unknown): void {
+  out.bulkText(JSON.stringify(data));
+}
+
+/** What the workers have answered with answerData. */
+function dataOf(answers: ProcessAnswers): unknown[] {
+  return answers.replies.map((reply) => JSON.parse(textOf(answers, reply)) as unknown);
+}
+
+/** A rule of what looks at the latency events of all workers. */
+function eventsRule(
+  write: (all: readonly LatencySeries[], answers: ProcessAnswers, sink: RespSink) => void,
+): ProcessRule {
+  return {
+    ...LOOKS,
+    answer(shard, _frame, out) {
+      answerData(out, observationOf(shard).events.all());
+    },
+    merge(answers, sink) {
+      if (wroteError(answers, sink)) return;
+      // The boundary between workers: `answer` of the same program wrote it.
+      write(mergeSeries(dataOf(answers) as LatencySeries[][]), answers, sink);
+    },
+  };
+}
+
+const slowlogRule = (): ProcessRule => ({
+  ...LOOKS,
+  answer(shard, frame, out) {
+    const count = slowCountOf(frame);
+    const { slowLog } = observationOf(shard);
+    const asked = typeof count === 'number' && count >= 0 ? count : Infinity;
+    answerData(out, { count, entries: slowLog.newest(asked) });
+  },
+  merge(answers, sink) {
+    if (wroteError(answers, sink)) return;
+    // As above.
+    const all = dataOf(answers) as { count: number; entries: SlowEntry[] }[];
+    writeSlowEntries(mergeSlowEntries(all.map((one) => one.entries), all[0]?.count ?? 0), sink);
+  },
+});
+
+const latencyResetRule = (): ProcessRule => ({
+  ...LOOKS,
+  answer(shard, frame, out) {
+    const { events } = observationOf(shard);
+    const names = events.all().map(({ event }) => event);
+    const asked = argumentTexts(frame, 2);
+    answerData(out, names.filter((name) => asked.length === 0 || asked.includes(name)));
+    events.reset(asked);
+  },
+  merge(answers, sink) {
+    // As above.
+    const names = wroteError(answers, sink) ? null : dataOf(answers) as string[][];
+    if (names !== null) sink.integer(new Set(names.flat()).size);
+  },
+});
+
+const histogramRule = (): ProcessRule => ({
+  ...LOOKS,
+  answer(shard, _frame, out) {
+    answerData(out, observationOf(shard).histograms());
+  },
+  merge(answers, sink) {
+    if (wroteError(answers, sink)) return;
+    // As above.
+    const table = mergeHistograms(dataOf(answers) as HistogramTable[]);
+    writeHistograms(answers.shard, table, answers.words.slice(2), sink);
+  },
+});
 
 /** Words of DEBUG that are about shards; all others are answered where they come in. */
 const DEBUG_WORDS: ReadonlySet<string> = new Set([
@@ -192,7 +280,26 @@ const RULES: ReadonlyMap<string, ProcessRule> = new Map<string, ProcessRule>([
     sink.verbatim('txt', mallocStats(figures));
   })],
   ['memory|purge', { ...LOOKS, merge: allOk }],
+  ['slowlog|get', slowlogRule()],
+  ['latency|latest', eventsRule((all, _answers, sink) => {
+    writeLatest(all, sink);
+  })],
+  ['latency|history', eventsRule((all, { words }, sink) => {
+    writeHistory(all, words[2] ?? '', sink);
+  })],
+  ['latency|graph', eventsRule((all, { shard, words }, sink) => {
+    writeGraph(shard, all, words[2] ?? '', sink);
+  })],
+  ['latency|doctor', eventsRule((all, { shard }, sink) => {
+    writeDoctor(shard, all, sink);
+  })],
+  ['latency|reset', latencyResetRule()],
+  ['latency|histogram', histogramRule()],
   ['lastsave', { ...LOOKS, merge: least }],
+  ['pubsub|channels', { ...LOOKS, merge: allNames }],
+  ['pubsub|shardchannels', { ...LOOKS, merge: allNames }],
+  ['pubsub|numsub', { ...LOOKS, merge: namedCounts }],
+  ['pubsub|shardnumsub', { ...LOOKS, merge: namedCounts }],
   ['debug', { ...LOOKS, concerns: concernsDebug, merge: anySuccess }],
 ]);
 

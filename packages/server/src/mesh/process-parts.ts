@@ -22,6 +22,12 @@ export class ProcessParts {
     this.#rules = worker.executor.registry.commands.map(({ name }) => processRuleOf(name));
   }
 
+  /** Whose part runs next. */
+  setAsking(workerIndex: number, clientId: number): void {
+    this.client.workerIndex = workerIndex;
+    this.client.clientId = clientId;
+  }
+
   /** True for a command that every worker carries out. */
   has(command: Command): boolean {
     return this.#rules[command.index] !== undefined;
@@ -53,9 +59,7 @@ export class ProcessParts {
     this.#answer(command, frame, out);
     this.client.session = null;
     if (!isOwn) return;
-    const { microseconds } = shard.stats;
-    const us = clock.monotonicUs() - startUs;
-    microseconds[command.index] = (microseconds[command.index] ?? 0) + us;
+    shard.timer.record(command, frame, clock.monotonicUs() - startUs, false);
     const error = out.errorCount === errorsBefore ? null : out.lastError;
     if (error !== null) this.#countFailure(command, error);
   }

@@ -91,17 +91,31 @@ describe('the words of a process', () => {
     expect(others.decided).toBe(1);
   });
 
+  it('have a bit for each worker with clients in MONITOR', () => {
+    const [words, others] = views();
+    words.setMonitors(0, true);
+    others.setMonitors(2, true);
+    expect(words.monitors).toBe(0b101);
+    words.setMonitors(0, false);
+    words.setMonitors(0, false);
+    expect(others.monitors).toBe(0b100);
+  });
+
   it('do not overlap, whatever the number of workers', () => {
     for (let workers = 1; workers <= 30; workers++) {
       const words = new ProcessWords(workers);
       words.setListening(1, 'bind');
       words.addConnections(7);
       words.pause.fill(0.5);
+      words.slowLog.fill(-1n);
       const last = workers - 1;
       for (let worker = 0; worker < workers; worker++) {
         words.setBell(worker, 100 + worker, 200 + worker);
         words.countChange(worker);
+        words.setMonitors(worker, true);
       }
+      expect(words.monitors).toBe(2 ** workers - 1);
+      expect([...words.slowLog]).toEqual([-1n, -1n]);
       expect(words.nextClientId()).toBe(1);
       expect([words.port, words.connectionCount, words.isEnding]).toEqual([1, 7, false]);
       expect([words.eventfdOf(last), words.ringOf(last)]).toEqual([100 + last, 200 + last]);

@@ -1,11 +1,12 @@
 /**
- * Words of the whole process that its workers share beside the mesh: who can be woken how, the port
- * they all listen on, numbers of connections.
+ * Words of the whole process that its workers share beside the mesh.
  *
  *   word 0        | port + 1, 0 = not known yet |       the first worker stores, the others wait
  *   words 1, 2    | decided | hash of `bind` |          where the first listens, as of which CONFIG
  *                                                       SET; the others follow
  *   word 3        | ending |                            1: a worker has begun to end, so do all
+ *   words 4-7     | next id, i64 | floor, i64 |         of the slow log (SlowLogIds)
+ *   word 8        | a bit for each worker |             those with clients in MONITOR
  *   word 16       | connections |                       of all workers
  *   words 32, 33  | connections so far, i64 |           the next client id
  *   words 40-43   | until, ms, f64 | holds reads, f64 | CLIENT PAUSE (Pause)
@@ -14,13 +15,16 @@
  *   then          | changes of worker 0 | ... |         CONFIG SETs that it has carried out
  *   then, f64     | memory of the clients of worker 0 | ... |   bytes, as of its last tick
  */
-
 import { PAUSE_WORDS } from '@kora/core/control';
 
 const PORT = 0;
 const DECIDED = 1;
 const BIND_HASH = 2;
 const ENDING = 3;
+const SLOW_LOG_I64 = 2;
+/** SLOW_LOG_WORDS of @kora/observability, which a program's own thread does not load. */
+const SLOW_LOG_LONGS = 2;
+const MONITORS = 8;
 const CONNECTIONS = 16;
 const LAST_ID_I64 = 16;
 const PAUSE_F64 = 20;
@@ -30,6 +34,8 @@ export class ProcessWords {
   readonly buffer: SharedArrayBuffer;
   /** Of the Pause of all shards. */
   readonly pause: Float64Array;
+  /** Of the one slow log of all shards. */
+  readonly slowLog: BigInt64Array<ArrayBufferLike>;
   readonly #workerCount: number;
   readonly #words: Int32Array;
   readonly #longs: BigInt64Array;
@@ -44,6 +50,7 @@ export class ProcessWords {
     this.#words = new Int32Array(this.buffer);
     this.#longs = new BigInt64Array(this.buffer);
     this.pause = new Float64Array(this.buffer, PAUSE_F64 * 8, PAUSE_WORDS);
+    this.slowLog = this.#longs.subarray(SLOW_LOG_I64, SLOW_LOG_I64 + SLOW_LOG_LONGS);
   }
 
   /**
@@ -99,6 +106,18 @@ export class ProcessWords {
   waitForPort(timeoutMs: number): number {
     Atomics.wait(this.#words, PORT, 0, timeoutMs); // Pairs with the store in setListening.
     return Atomics.load(this.#words, PORT) - 1;
+  }
+
+  /** The worker has clients in MONITOR, or none any more. */
+  setMonitors(worker: number, hasAny: boolean): void {
+    // Pairs with the load below, once a turn of every worker.
+    if (hasAny) Atomics.or(this.#words, MONITORS, 1 << worker);
+    else Atomics.and(this.#words, MONITORS, ~(1 << worker));
+  }
+
+  /** Mask of the workers that have clients in MONITOR. */
+  get monitors(): number {
+    return Atomics.load(this.#words, MONITORS);
   }
 
   /** A client id that no other connection of the process has. */

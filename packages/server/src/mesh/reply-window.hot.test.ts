@@ -38,7 +38,7 @@ describe('a window of replies', () => {
         open.push({ place, owner, isWrite, isMuted, isReady: false, bytes: [] });
       } else if (kind === 1 && !window.isFull()) {
         const bytes = 1 + next(100);
-        window.stage(window.readyPlace(), chunk, step * 1000, bytes, false);
+        window.stage(window.readyPlace(), chunk, step * 1000, bytes);
         const place = window.addReady();
         const before = open.at(-1);
         expect(place === before?.place).toBe(before?.isReady === true);
@@ -55,7 +55,7 @@ describe('a window of replies', () => {
         expect(window.isMuted(one.place)).toBe(one.isMuted);
         for (let parts = next(3); parts > 0; parts--) {
           one.bytes.push(parts);
-          window.stage(one.place, chunk, step * 1000 + parts * 100, parts, true);
+          window.stage(one.place, chunk, step * 1000 + parts * 100, parts);
         }
         window.complete(one.place);
         one.isReady = true;
@@ -90,11 +90,11 @@ describe('a window of replies', () => {
     const window = new ReplyWindow(0, ranges);
     const chunk = new ReplyChunk(8);
     window.addPending(1, false, false, false);
-    expect(window.stage(window.readyPlace(), chunk, 100, 5, false)).toBe(true);
+    expect(window.stage(window.readyPlace(), chunk, 100, 5)).toBe(true);
     window.addReady();
-    expect(window.stage(window.readyPlace(), chunk, 105, 7, false)).toBe(false);
+    expect(window.stage(window.readyPlace(), chunk, 105, 7)).toBe(false);
     window.addReady();
-    expect(window.stage(window.readyPlace(), chunk, 200, 9, false)).toBe(true);
+    expect(window.stage(window.readyPlace(), chunk, 200, 9)).toBe(true);
     expect(window.stagedBytes).toBe(21);
     window.complete(0);
     window.advance();

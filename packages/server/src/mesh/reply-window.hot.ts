@@ -138,13 +138,10 @@ export class ReplyWindow {
 
   /**
    * Adds bytes to the reply of a place.
-   * @param isOfSink the chunk is one of the worker's sink, not of the stage
    * @returns true when they are noted by themselves, with a pin of the chunk that the caller sets;
    *   false when they follow what the place has of the chunk already
    */
-  stage(
-    place: number, chunk: ReplyChunk, at: number, bytes: number, isOfSink: boolean,
-  ): boolean {
+  stage(place: number, chunk: ReplyChunk, at: number, bytes: number): boolean {
     const cell = place & MASK;
     const ranges = this.ranges;
     const before = this.last[cell]!;
@@ -153,7 +150,7 @@ export class ReplyWindow {
       ranges.bytes[before] = ranges.bytes[before]! + bytes;
       return false;
     }
-    const range = ranges.take(chunk, at, bytes, isOfSink);
+    const range = ranges.take(chunk, at, bytes);
     if (this.first[cell] === 0) this.first[cell] = range;
     else ranges.next[before] = range;
     this.last[cell] = range;

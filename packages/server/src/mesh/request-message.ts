@@ -1,14 +1,23 @@
 /**
  * A request as a message (message-kinds.ts): which command, for whom, and its arguments.
  */
-import type { ArgFrame, Command, RingWriter } from '@kora/core';
-import { ClientFlag } from '@kora/core';
+import type { ArgFrame, Command, RingWriter, Shard } from '@kora/core';
+import { ClientFlag, Flag } from '@kora/core';
 import type { Session } from '../session.ts';
-import { CALL_COMMAND_BITS, CALL_NO_TOUCH, CALL_RESP3 } from './message-kinds.ts';
+import { TrackingMode } from '../tracking/session-tracking.ts';
+import {
+  CALL_COMMAND_BITS, CALL_NO_TOUCH, CALL_REMEMBERS, CALL_RESP3, CALL_TRACKS,
+} from './message-kinds.ts';
 
-/** Bytes of a request's body, -1 when one of its arguments is a rope. */
-export function requestBytes(frame: ArgFrame): number {
-  let bytes = 4 + frame.count * 4;
+/** Bytes of the body that stands for a long request. */
+export const PARCEL_BODY_BYTES = 16;
+
+/**
+ * Bytes of a request's body, -1 when one of its arguments is a rope.
+ * @param tracker of its client, 0 = it tracks nothing
+ */
+export function requestBytes(frame: ArgFrame, tracker: number): number {
+  let bytes = (tracker === 0 ? 4 : 8) + frame.count * 4;
   for (let i = 0; i < frame.count; i++) {
     if (frame.isBig(i)) return -1;
     bytes += ((frame.bytes[i] ?? 0) + 3) & ~3;
@@ -16,9 +25,12 @@ export function requestBytes(frame: ArgFrame): number {
   return bytes;
 }
 
-/** Writes the body of a request whose arguments are flat. @param word its first word in the ring */
+/**
+ * Writes the body of a request whose arguments are flat. @param word its first word in the ring
+ * @param tracker as in requestBytes
+ */
 export function writeRequest(
-  i32: Int32Array, frame: ArgFrame, out: RingWriter, word: number,
+  i32: Int32Array, frame: ArgFrame, out: RingWriter, word: number, tracker: number,
 ): void {
   const { words } = out;
   const { count } = frame;
@@ -30,6 +42,7 @@ export function writeRequest(
     out.copyFrom(i32, frame.at[i] ?? 0, to, bytes);
     to += (bytes + 3) >>> 2;
   }
+  if (tracker !== 0) words[to] = tracker;
 }
 
 /** The words of a request that say which command it is, and for whom. */
@@ -43,5 +56,32 @@ export function callFor(
 ): number {
   const noTouch = isNoTouch ? CALL_NO_TOUCH : 0;
   const resp3 = session.resp === 3 ? CALL_RESP3 : 0;
-  return command.index | (db << CALL_COMMAND_BITS) | resp3 | noTouch;
+  const tracks = session.tracker === 0 ? 0 : trackingOf(session, command);
+  return command.index | (db << CALL_COMMAND_BITS) | resp3 | noTouch | tracks;
+}
+
+/** What a call says of a client that tracks keys. */
+function trackingOf(session: Session, command: Command): number {
+  const isRemembered = (session.flags & ClientFlag.Tracks) !== 0 &&
+    (command.flags & Flag.ReadOnly) !== 0;
+  return isRemembered ? CALL_TRACKS | CALL_REMEMBERS : CALL_TRACKS;
+}
+
+/**
+ * What a call says beside, of a command behind CLIENT CACHING in one EXEC: what it reads is
+ * remembered whatever was said, for a client that hears of a key too much does nothing wrong.
+ */
+export function rememberedCall({ tracking }: Session, { flags }: Command): number {
+  if (tracking === null || tracking.has(TrackingMode.Broadcast)) return 0;
+  return (flags & Flag.ReadOnly) === 0 ? 0 : CALL_REMEMBERS;
+}
+
+/** True for commands that keep their order among those of a connection: what they do is seen. */
+export function isInOrder({ flags }: Command): boolean {
+  return (flags & (Flag.Write | Flag.PubSub)) !== 0;
+}
+
+/** Nobody takes the ropes of the frame any more: they are freed. */
+export function freeRopes({ ropes }: Shard, frame: ArgFrame): void {
+  for (let i = 0; i < frame.count; i++) if (frame.isBig(i)) ropes.free(frame.takeRope(i));
 }

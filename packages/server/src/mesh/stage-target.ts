@@ -4,24 +4,16 @@
  */
 import { assert } from '@kora/core';
 import type { ReplyChunk } from '../reply-chunks.ts';
-import type { ReplyTarget, RespSink } from '../resp-sink.ts';
-import type { Worker } from '../worker.ts';
+import type { ReplyTarget } from '../resp-sink.ts';
 import type { ReplyWindow } from './reply-window.hot.ts';
 
 export class StageTarget implements ReplyTarget {
-  readonly #worker: Worker;
   #window: ReplyWindow | undefined;
   #place = 0;
-  #sink: RespSink | undefined;
 
-  constructor(worker: Worker) {
-    this.#worker = worker;
-  }
-
-  begin(window: ReplyWindow, place: number, sink: RespSink): void {
+  begin(window: ReplyWindow, place: number): void {
     this.#window = window;
     this.#place = place;
-    this.#sink = sink;
   }
 
   /** HELLO may change it in the middle of what is written. */
@@ -32,8 +24,7 @@ export class StageTarget implements ReplyTarget {
   sendRange(chunk: ReplyChunk, at: number, bytes: number): boolean {
     const window = this.#window;
     if (window === undefined || window.session === null) return true;
-    const isOfSink = this.#sink === this.#worker.sink;
-    if (window.stage(this.#place, chunk, at, bytes, isOfSink)) chunk.pins++;
+    if (window.stage(this.#place, chunk, at, bytes)) chunk.pins++;
     return false;
   }
 

@@ -4,7 +4,6 @@
  *
  *   range      1 ... n        0 = none
  *   chunk, at, bytes          the bytes; the chunk is pinned once for each range
- *   of sink                   1: the chunk is one of the worker's sink, 0: one of the stage's
  *   next                      of the same place, or of the free list
  *
  * Bound: places of windows, and the chunks that the ranges pin. Owner: the origin's thread.
@@ -18,7 +17,6 @@ export class StagedRanges {
   at: Int32Array;
   bytes: Int32Array;
   next: Int32Array;
-  #ofSink: Int32Array;
   #free = 0;
 
   constructor() {
@@ -26,12 +24,11 @@ export class StagedRanges {
     this.at = new Int32Array(FIRST_COUNT);
     this.bytes = new Int32Array(FIRST_COUNT);
     this.next = new Int32Array(FIRST_COUNT);
-    this.#ofSink = new Int32Array(FIRST_COUNT);
     this.#chain(1);
   }
 
   /** A range with these bytes, in no list yet. */
-  take(chunk: ReplyChunk, at: number, bytes: number, isOfSink: boolean): number {
+  take(chunk: ReplyChunk, at: number, bytes: number): number {
     if (this.#free === 0) this.#grow();
     const range = this.#free;
     this.#free = this.next[range] ?? 0;
@@ -39,17 +36,12 @@ export class StagedRanges {
     this.at[range] = at;
     this.bytes[range] = bytes;
     this.next[range] = 0;
-    this.#ofSink[range] = isOfSink ? 1 : 0;
     return range;
   }
 
   /** True when byte `at` of the chunk follows the range directly. */
   isEnd(range: number, chunk: ReplyChunk, at: number): boolean {
     return this.chunks[range] === chunk && (this.at[range] ?? 0) + (this.bytes[range] ?? 0) === at;
-  }
-
-  isOfSink(range: number): boolean {
-    return this.#ofSink[range] === 1;
   }
 
   /** Frees a range; its chunk is unpinned by the caller. @returns the next one of its list */
@@ -66,7 +58,6 @@ export class StagedRanges {
     this.at = widened(this.at);
     this.bytes = widened(this.bytes);
     this.next = widened(this.next);
-    this.#ofSink = widened(this.#ofSink);
     for (let i = count; i < count * 2; i++) this.chunks.push(null);
     this.#chain(count);
   }

@@ -91,6 +91,7 @@ export class TransactionReplies {
 
   /** What the connection's own commands within EXEC asked of it. */
   applyFlags(session: Session): void {
+    this.#executor.tap?.onExec(session);
     if ((session.flags & ClientFlag.ReplySkip) !== 0) {
       session.flags &= ~ClientFlag.ReplySkip;
       session.isSkippingNext = true;

@@ -36,6 +36,7 @@ interface Waiting {
 
 export class PipeEngine implements IoEngine {
   readonly name = 'pipe';
+  readonly isShared = true;
   readonly #index: number;
   readonly #wakeProgram: () => void;
   readonly #words: PipeWords;

@@ -9,7 +9,7 @@ import type { MeshRig } from './mesh-rig.ts';
 const SHOWN_CHARACTERS_MAX = 300;
 
 /** What is under way, locked, lent, borrowed or held, as `worker what count`; should be empty. */
-export function leftOf(mesh: MeshRig): string[] {
+export function leftOf(mesh: Pick<MeshRig, 'rigs'>): string[] {
   const left: string[] = [];
   for (const [index, { worker }] of mesh.rigs.entries()) {
     const note = (what: string, count = 0): void => {

@@ -1,7 +1,7 @@
 /**
  * The replies of a connection of a rig, one after the other, as values: for tests that look at
- * replies while others are under way. RESP2, and what clients of tests ask for: texts, numbers as
- * texts, null, arrays. An error is thrown, as no such test expects one.
+ * replies while others are under way. What clients of tests ask for: texts, numbers as texts, null,
+ * arrays, and pushes as arrays. An error is thrown, as no such test expects one.
  */
 
 export type ReplyValue = string | null | readonly ReplyValue[];
@@ -43,7 +43,10 @@ function readReply(text: string, at: number): { value: ReplyValue; end: number }
       if (text.length < end + bytes + 2) return null;
       return { value: text.slice(end, end + bytes), end: end + bytes + 2 };
     }
+    case '_':
+      return { value: null, end };
     case '*':
+    case '>':
       return readArray(text, end, Number(line));
     default:
       throw new Error(`a reply that nobody expects: ${text.slice(at, at + 200)}`);

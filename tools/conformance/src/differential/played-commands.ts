@@ -51,6 +51,8 @@ export const LEFT_OUT: ReadonlyMap<string, string> = new Map([
   ['command|getkeysandflags', 'played by its own step'],
   ['command|docs', 'summaries are our own words'],
   ['hello', 'played by its own step: Redis 7.0 does one option after the other, Kora all or none'],
+  ['client|tracking', 'played by conversations of its own (tracking)'],
+  ['client|caching', 'played by conversations of its own (tracking)'],
   ['client|kill', 'played by its own step: may end the connection that plays'],
   ['client|pause', 'played by its own step'],
   ['client|reply', 'played by its own step'],

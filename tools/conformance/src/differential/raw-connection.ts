@@ -79,9 +79,14 @@ export class RawConnection {
     this.sendRaw(requests.map(encodeRequest).join(''));
   }
 
-  /** Replies until one equals `marker` (which is left out), the end, or the time.
+  /** Replies until one is the marker (which is left out), the end, or the time.
+   * @param marker the whole reply, or what tells it
    * @param silenceMsMax gives up when nothing has come for so long */
-  async until(marker: string, silenceMsMax: number): Promise<Received> {
+  async until(
+    marker: string | ((reply: string) => boolean), silenceMsMax: number,
+  ): Promise<Received> {
+    const isMarker = typeof marker === 'string'
+      ? (reply: string): boolean => reply === marker : marker;
     const replies: string[] = [];
     for (;;) {
       const bytes = this.#pieces.length === 1 ? this.#pieces[0] : Buffer.concat(this.#pieces);
@@ -92,7 +97,7 @@ export class RawConnection {
         if (end === INCOMPLETE) break;
         const reply = bytes.toString('latin1', at, end);
         at = end;
-        if (reply === marker) {
+        if (isMarker(reply)) {
           this.#pieces = [bytes.subarray(at)];
           return { replies, ending: 'complete' };
         }

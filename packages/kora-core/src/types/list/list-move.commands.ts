@@ -1,7 +1,7 @@
 /**
  * The commands that take elements from one list for another, or from the first of several that has
  * any: LMOVE RPOPLPUSH LMPOP, and their forms that wait: BLPOP BRPOP BLMOVE BRPOPLPUSH BLMPOP. The
- * latter answer as inside a transaction: what there is at once, else null.
+ * latter wait when there is nothing (waiting/); where nobody may, they answer null.
  */
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { arg, isWord, readInteger } from '../../command/grammar.ts';
@@ -10,10 +10,13 @@ import { oneReplyOf, reply } from '../../command/reply-schema.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
 import { defineCommand, Flag } from '../../command/spec.ts';
+import type { WaitingDefinition } from '../../command/waiting-form.ts';
 import type { ReplyError} from '../../errors/reply-error.ts';
 import { replyErrors } from '../../errors/reply-error.ts';
+import { ValueType } from '../../keyspace/type-handler.ts';
 import type { Shard } from '../../shard/shard.ts';
-import { blockingTimeoutError } from '../shared/blocking-timeout.ts';
+import { mayWait, waitForKeys } from '../../waiting/wait-for-keys.ts';
+import { blockingTimeoutError, readBlockingTimeout } from '../shared/blocking-timeout.ts';
 import { popOne } from './list-effects.ts';
 import { isListOrAbsent } from './list-errors.ts';
 import { moveElement } from './list-move.ts';
@@ -38,6 +41,11 @@ const waitHistory = [
   ['6.0.0', '`timeout` is interpreted as a double instead of an integer.'],
 ] as const;
 const waitFlags = Flag.Write | Flag.NoScript | Flag.Blocking;
+
+/** What BLMOVE and BRPOPLPUSH wait for: the source. */
+const sourceWaiting = {
+  type: ValueType.List, firstKey: (): number => 1, keyCount: (): number => 1, destination: 2,
+} as const;
 
 /** Reads the end that argument i names into a slot. */
 function readEnd(frame: ArgFrame, slot: number, i: number): ReplyError | null {
@@ -91,7 +99,7 @@ export const rpoplpush = defineCommand({
   },
 });
 
-export const blmove = defineCommand({
+export const blmove: Command = defineCommand({
   name: 'BLMOVE', group: 'list', since: '6.2.0',
   summary: 'As LMOVE, and waits for an element when there is none.',
   complexity: 'O(1)',
@@ -112,13 +120,22 @@ export const blmove = defineCommand({
   parse: (frame, at) =>
     readEnd(frame, at.wherefrom, 3) ?? readEnd(frame, at.whereto, 4)
       ?? blockingTimeoutError(frame, 5),
+  waiting: {
+    ...sourceWaiting,
+    timeoutMs: (frame) => readBlockingTimeout(frame, 5),
+    serve(shard, frame, out, _key, at) {
+      const isFromHead = frame.choice[at.wherefrom] === LEFT;
+      moveElement(shard, frame, out, isFromHead, frame.choice[at.whereto] === LEFT);
+    },
+  },
   apply(shard, frame, out, at) {
+    if (waitsForSource(shard, frame, out, blmove)) return;
     const isFromHead = frame.choice[at.wherefrom] === LEFT;
     moveElement(shard, frame, out, isFromHead, frame.choice[at.whereto] === LEFT);
   },
 });
 
-export const brpoplpush = defineCommand({
+export const brpoplpush: Command = defineCommand({
   name: 'BRPOPLPUSH', group: 'list', since: '2.2.0',
   summary: 'As RPOPLPUSH, and waits for an element when there is none.',
   deprecated: { since: '6.2.0', replacedBy: '`BLMOVE` with the `RIGHT` and `LEFT` arguments' },
@@ -135,10 +152,27 @@ export const brpoplpush = defineCommand({
     ['BRPOPLPUSH nosuch ring 0.001', '_'],
   ],
   parse: (frame) => blockingTimeoutError(frame, 3),
+  waiting: {
+    ...sourceWaiting,
+    timeoutMs: (frame) => readBlockingTimeout(frame, 3),
+    serve(shard, frame, out) {
+      moveElement(shard, frame, out, false, true);
+    },
+  },
   apply(shard, frame, out) {
+    if (waitsForSource(shard, frame, out, brpoplpush)) return;
     moveElement(shard, frame, out, false, true);
   },
 });
+
+/** True when there is no source and the command waits for one, or was refused that. */
+function waitsForSource(
+  shard: Shard, frame: ArgFrame, out: ReplySink, command: Command,
+): boolean {
+  if (!mayWait(frame.client) || shard.keyspace.peek(frame, 1) !== 0) return false;
+  waitForKeys(shard, command, frame, out);
+  return true;
+}
 
 // ------------------------------------------------------------------ from the first of several
 
@@ -173,11 +207,11 @@ export const lmpop = defineCommand({
   ],
   parse: (frame, at) => parsePopSeveral(frame, at, 1),
   apply(shard, frame, out, at) {
-    popFirst(shard, frame, out, at, 2);
+    if (!popFirst(shard, frame, out, at, 2)) out.nullArray();
   },
 });
 
-export const blmpop = defineCommand({
+export const blmpop: Command = defineCommand({
   name: 'BLMPOP', group: 'list', since: '7.0.0',
   summary: 'As LMPOP, and waits for an element when there is none.',
   complexity: 'O(k + n); k = keys, n = elements returned.',
@@ -192,8 +226,18 @@ export const blmpop = defineCommand({
     ['BLMPOP 0.001 1 a LEFT', '*_'],
   ],
   parse: (frame, at) => parsePopSeveral(frame, at, 2) ?? blockingTimeoutError(frame, 1),
+  waiting: {
+    type: ValueType.List,
+    firstKey: () => 3,
+    keyCount: (frame, at) => frame.number[at.numkeys] ?? 0,
+    timeoutMs: (frame) => readBlockingTimeout(frame, 1),
+    serve(shard, frame, out, key, at) {
+      popSome(shard, frame, out, key, shard.keyspace.write(frame, key), at);
+    },
+  },
   apply(shard, frame, out, at) {
-    popFirst(shard, frame, out, at, 3);
+    if (popFirst(shard, frame, out, at, 3)) return;
+    waitOrNull(shard, frame, out, blmpop);
   },
 });
 
@@ -215,21 +259,35 @@ function parsePopSeveral(frame: ArgFrame, at: PopSlots, countAt: number): ReplyE
   return whereAt + 3 === frame.count ? null : replyErrors.syntax;
 }
 
+/** False when no key has a list: nothing was answered. */
 function popFirst(
   shard: Shard, frame: ArgFrame, out: ReplySink, at: PopSlots, firstKey: number,
-): void {
+): boolean {
   const keyEnd = firstKey + (frame.number[at.numkeys] ?? 0);
   for (let i = firstKey; i < keyEnd; i++) {
     const ref = shard.keyspace.write(frame, i);
-    if (!isListOrAbsent(shard, ref, out)) return;
+    if (!isListOrAbsent(shard, ref, out)) return true;
     if (ref === 0) continue;
-    out.array(2);
-    out.bulk(frame.at[i] ?? 0, frame.bytes[i] ?? 0);
-    const isHead = frame.choice[at.where] === LEFT;
-    popSeveral(shard, frame, out, i, ref, isHead, frame.number[at.count] ?? 1);
-    return;
+    popSome(shard, frame, out, i, ref, at);
+    return true;
   }
-  out.nullArray();
+  return false;
+}
+
+/** Answers the key at argument `key` and elements of its list. */
+function popSome(
+  shard: Shard, frame: ArgFrame, out: ReplySink, key: number, ref: number, at: PopSlots,
+): void {
+  out.array(2);
+  out.bulk(frame.at[key] ?? 0, frame.bytes[key] ?? 0);
+  const isHead = frame.choice[at.where] === LEFT;
+  popSeveral(shard, frame, out, key, ref, isHead, frame.number[at.count] ?? 1);
+}
+
+/** Waits for the keys, where the client may; else the answer is null. */
+function waitOrNull(shard: Shard, frame: ArgFrame, out: ReplySink, command: Command): void {
+  if (mayWait(frame.client)) waitForKeys(shard, command, frame, out);
+  else out.nullArray();
 }
 
 /** What BLPOP and BRPOP share. */
@@ -249,7 +307,18 @@ const waitParts = {
   parse: (frame: ArgFrame): ReplyError | null => blockingTimeoutError(frame, frame.count - 1),
 } as const;
 
-export const blpop = defineCommand({
+/** How BLPOP and BRPOP are served by one key. */
+const servedByEnd = (isHead: boolean): WaitingDefinition<unknown> => ({
+  type: ValueType.List,
+  firstKey: () => 1,
+  keyCount: (frame) => frame.count - 2,
+  timeoutMs: (frame) => readBlockingTimeout(frame, frame.count - 1),
+  serve(shard, frame, out, key) {
+    popKeyed(shard, frame, out, key, shard.keyspace.write(frame, key), isHead);
+  },
+});
+
+export const blpop: Command = defineCommand({
   ...waitParts,
   name: 'BLPOP',
   summary: 'Takes the first element of the first of several lists that has any, or waits for one.',
@@ -257,32 +326,43 @@ export const blpop = defineCommand({
     ['RPUSH b 1 2', ':2'], ['BLPOP a b 1', '*[$"b" $"1"]'], ['BLPOP a 0.001', '*_'],
     ['BLPOP a x', '-"ERR timeout is not a float or out of range"'],
   ],
+  waiting: servedByEnd(true),
   apply(shard, frame, out) {
-    popOneOf(shard, frame, out, true);
+    popOneOf(shard, frame, out, blpop, true);
   },
 });
 
-export const brpop = defineCommand({
+export const brpop: Command = defineCommand({
   ...waitParts,
   name: 'BRPOP',
   summary: 'Takes the last element of the first of several lists that has any, or waits for one.',
   examples: [['RPUSH b 1 2', ':2'], ['BRPOP a b 1', '*[$"b" $"2"]'], ['BRPOP a 0.001', '*_']],
+  waiting: servedByEnd(false),
   apply(shard, frame, out) {
-    popOneOf(shard, frame, out, false);
+    popOneOf(shard, frame, out, brpop, false);
   },
 });
 
-function popOneOf(shard: Shard, frame: ArgFrame, out: ReplySink, isHead: boolean): void {
+function popOneOf(
+  shard: Shard, frame: ArgFrame, out: ReplySink, command: Command, isHead: boolean,
+): void {
   for (let i = 1; i < frame.count - 1; i++) {
     const ref = shard.keyspace.write(frame, i);
     if (!isListOrAbsent(shard, ref, out)) return;
     if (ref === 0) continue;
-    out.array(2);
-    out.bulk(frame.at[i] ?? 0, frame.bytes[i] ?? 0);
-    popOne(shard, frame, out, i, ref, isHead);
+    popKeyed(shard, frame, out, i, ref, isHead);
     return;
   }
-  out.nullArray();
+  waitOrNull(shard, frame, out, command);
+}
+
+/** Answers the key at argument `key` and an element of its list. */
+function popKeyed(
+  shard: Shard, frame: ArgFrame, out: ReplySink, key: number, ref: number, isHead: boolean,
+): void {
+  out.array(2);
+  out.bulk(frame.at[key] ?? 0, frame.bytes[key] ?? 0);
+  popOne(shard, frame, out, key, ref, isHead);
 }
 
 /** Entries that move elements, or wait for them. */

@@ -58,6 +58,9 @@ export const streamErrors = Object.freeze({
       + 'the MKSTREAM option to create an empty stream automatically.',
   ),
   busyGroup: new ReplyError('BUSYGROUP Consumer Group name already exists'),
+  groupGone: new ReplyError(
+    'NOGROUP the consumer group this client was blocked on no longer exists',
+  ),
   entriesReadNegative: err('value for ENTRIESREAD must be positive or -1'),
   minIdleXclaim: err('Invalid min-idle-time argument for XCLAIM'),
   minIdleXautoclaim: err('Invalid min-idle-time argument for XAUTOCLAIM'),

@@ -1,6 +1,6 @@
 /**
  * Commands that read streams without groups: XRANGE XREVRANGE XREAD. They change nothing. XREAD
- * that finds nothing answers null, also with BLOCK, as inside MULTI.
+ * with BLOCK that finds nothing waits (waiting/); where nobody may, it answers null.
  */
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { arg, isWord, readInteger } from '../../command/grammar.ts';
@@ -12,11 +12,17 @@ import type { Command } from '../../command/spec.ts';
 import { defineCommand, Flag } from '../../command/spec.ts';
 import type { ReplyError } from '../../errors/reply-error.ts';
 import { replyErrors } from '../../errors/reply-error.ts';
+import { ValueType } from '../../keyspace/type-handler.ts';
 import type { Shard } from '../../shard/shard.ts';
-import { readIntervalId, idReading, IdForm } from './stream-id-text.ts';
+import { mayWait, waitForKeys } from '../../waiting/wait-for-keys.ts';
+import type { Waiter } from '../../waiting/waiter.ts';
+import {
+  readIntervalId, idReading, IdForm, STREAM_ID_TEXT_BYTES_MAX, writeStreamId,
+} from './stream-id-text.ts';
 import { streamErrors } from './stream-errors.ts';
 import { HEADER_LAST_ID, HEADER_LAST_LIVE_ID } from './stream-header.hot.ts';
 import { StreamId } from './stream-id.hot.ts';
+import { SCRATCH_TEXT } from './stream-scratch.ts';
 import { parseXread, readOptions } from './stream-read-options.ts';
 import {
   isCharacter, isStreamOrAbsent, NO_COUNT, readIdArgument, writeRange,
@@ -29,6 +35,7 @@ const COUNT_SLOT = 3;
 const start = new StreamId();
 const end = new StreamId();
 const lastLive = new StreamId();
+const last = new StreamId();
 /** Entries that XRANGE and XREVRANGE asked for; 0 answers null. */
 let rangeCount = 0;
 
@@ -138,7 +145,15 @@ export const streamsArgument = arg.block(
   { key: arg.key().repeated(), id: arg.bytes().repeated() }, 'STREAMS',
 );
 
-export const xread = defineCommand({
+/** What XREAD and XREADGROUP wait for. */
+export const streamsWaiting = {
+  type: ValueType.Stream,
+  firstKey: (): number => readOptions.keysAt,
+  keyCount: (): number => readOptions.streams,
+  timeoutMs: (): number => readOptions.blockMs,
+} as const;
+
+export const xread: Command = defineCommand({
   name: 'XREAD', group: 'stream', since: '5.0.0',
   summary: 'Returns entries of several streams that came after given IDs.',
   complexity: 'O(log n + k) for each stream; n = entries of the stream, k = entries returned.',
@@ -161,6 +176,32 @@ export const xread = defineCommand({
     ['XREAD STREAMS log $', '*_'],
   ],
   parse: parseXread,
+  waiting: {
+    ...streamsWaiting,
+    hasSomething(shard, frame, key) {
+      const ref = shard.keyspace.peek(frame, key);
+      if (ref === 0) return false;
+      if (!shard.keyspace.isType(ref, ValueType.Stream)) return true;
+      return findNews(shard, frame, key, key + readOptions.streams) !== 0;
+    },
+    spareBytes: newIdBytes,
+    onWait: fixNewIds,
+    isServable(shard, frame, key) {
+      headerId(shard, shard.keyspace.peek(frame, key), HEADER_LAST_ID, last);
+      return readIdArgument(frame, key + readOptions.streams, IdForm.Strict, start)
+        && last.compare(start) > 0;
+    },
+    // Also when what came is deleted already: then without entries, as in Redis.
+    serve(shard, frame, out, key) {
+      const ref = shard.keyspace.peek(frame, key);
+      readIdArgument(frame, key + readOptions.streams, IdForm.Strict, start);
+      start.increment();
+      end.setMax();
+      startStreams(frame, out, 1);
+      writeStreamKey(frame, out, key);
+      writeRange(shard, out, ref, start, end, readOptions.countMax, false);
+    },
+  },
   apply(shard, frame, out) {
     const { keysAt: first, streams } = readOptions;
     for (let i = 0; i < streams; i++) {
@@ -171,10 +212,12 @@ export const xread = defineCommand({
     }
     let served = 0;
     for (let i = 0; i < streams; i++) {
+      shard.keyspace.read(frame, first + i); // Again, as Redis does: all lookups count twice.
       if (findNews(shard, frame, first + i, first + streams + i) !== 0) served++;
     }
     if (served === 0) {
-      out.nullArray();
+      if (readOptions.blockMs < 0 || !mayWait(frame.client)) out.nullArray();
+      else waitForKeys(shard, xread, frame, out);
       return;
     }
     startStreams(frame, out, served);
@@ -220,6 +263,31 @@ function findNews(shard: Shard, frame: ArgFrame, key: number, idAt: number): num
   start.increment();
   end.setMax();
   return ref;
+}
+
+/** Bytes of the IDs that `$` will be replaced by. */
+function newIdBytes(frame: ArgFrame): number {
+  const { keysAt: first, streams } = readOptions;
+  let bytes = 0;
+  for (let i = 0; i < streams; i++) {
+    if (isCharacter(frame, first + streams + i, '$')) bytes += STREAM_ID_TEXT_BYTES_MAX;
+  }
+  return bytes;
+}
+
+/** What `$` is now: the last ID of its stream, 0 without one. */
+function fixNewIds(shard: Shard, frame: ArgFrame, waiter: Waiter): void {
+  const { keysAt: first, streams } = readOptions;
+  for (let i = 0; i < streams; i++) {
+    const idAt = first + streams + i;
+    if (!isCharacter(frame, idAt, '$')) continue;
+    const ref = shard.keyspace.peek(frame, first + i);
+    const isStream = ref !== 0 && shard.keyspace.isType(ref, ValueType.Stream);
+    if (isStream) headerId(shard, ref, HEADER_LAST_ID, last);
+    else last.setZero();
+    const textAt = shard.scratchAt + SCRATCH_TEXT;
+    waiter.replaceArgument(idAt, textAt, writeStreamId(shard.memory.low, textAt, last));
+  }
 }
 
 /** Entries of this file. */

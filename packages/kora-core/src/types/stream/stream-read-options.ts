@@ -32,6 +32,8 @@ class ReadOptions {
   /** Argument index of the group's name, 0 = none; the consumer's follows. */
   groupAt = 0;
   isNoAck = false;
+  /** How long to wait when there is nothing, ms; 0 = for ever, -1 = not at all. */
+  blockMs = -1;
 }
 
 /** Options of the command parsed last. */
@@ -51,6 +53,7 @@ function parseReading(frame: ArgFrame, isGroup: boolean): ReplyError | null {
   options.keysAt = 0;
   options.groupAt = 0;
   options.isNoAck = false;
+  options.blockMs = -1;
   for (let i = 1; i < frame.count && options.keysAt === 0; i++) {
     const more = frame.count - i - 1;
     let error: ReplyError | null = null;
@@ -76,10 +79,10 @@ function parseReading(frame: ArgFrame, isGroup: boolean): ReplyError | null {
   return isGroup && options.groupAt === 0 ? streamErrors.groupMissing : null;
 }
 
-/** BLOCK is checked and has no further effect: a command that finds nothing answers null. */
 function readTimeout(frame: ArgFrame, i: number): ReplyError | null {
   if (!readInteger(frame, NUMBER_SLOT, i)) return streamErrors.timeoutNotInteger;
-  return (frame.number[NUMBER_SLOT] ?? 0) < 0 ? streamErrors.timeoutNegative : null;
+  readOptions.blockMs = frame.number[NUMBER_SLOT] ?? 0;
+  return readOptions.blockMs < 0 ? streamErrors.timeoutNegative : null;
 }
 
 function readCount(frame: ArgFrame, i: number): ReplyError | null {

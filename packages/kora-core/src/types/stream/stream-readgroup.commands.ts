@@ -6,8 +6,10 @@
  *   id `>`   entries that the group has not delivered yet; they become pending, unless NOACK
  *   else     the consumer's own pending entries after the ID: its history
  *
- * Without anything to deliver the answer is null, also with BLOCK, and no consumer is made.
+ * Without anything to deliver no consumer is made, and the command waits with BLOCK (waiting/);
+ * where nobody may, and without BLOCK, it answers null.
  */
+import { assert } from '../../assert.ts';
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { arg } from '../../command/grammar.ts';
 import { oneReplyOf, reply } from '../../command/reply-schema.ts';
@@ -18,15 +20,17 @@ import type { ReplyError } from '../../errors/reply-error.ts';
 import { replyErrors } from '../../errors/reply-error.ts';
 import { collectionCount } from '../../keyspace/collection-entry.ts';
 import { KeyEvent } from '../../keyspace/events.ts';
+import { ValueType } from '../../keyspace/type-handler.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { entryRoot } from '../../structs/entry.hot.ts';
+import { mayWait, waitForKeys } from '../../waiting/wait-for-keys.ts';
 import { commitConsumer, commitGroup, toldRecords } from './stream-effects.ts';
 import { noGroup, streamErrors } from './stream-errors.ts';
 import {
   CONSUMER_ACTIVE, CONSUMER_SEEN, consumerRoomBytes, createConsumer, dataWord, findConsumer,
   findGroup, groupLastId, setTimeAt,
 } from './stream-groups.ts';
-import { HEADER_LAST_LIVE_ID } from './stream-header.hot.ts';
+import { HEADER_LAST_ID, HEADER_LAST_LIVE_ID } from './stream-header.hot.ts';
 import { StreamId } from './stream-id.hot.ts';
 import { IdForm } from './stream-id-text.ts';
 import { advanceGroup } from './stream-lag.ts';
@@ -35,7 +39,7 @@ import {
   groupTreeWord, PendingNeed, rankFrom, readPendingId, restartDeliveries,
 } from './stream-pending.ts';
 import {
-  keysOfStreams, startStreams, streamsArgument, writeStreamKey,
+  keysOfStreams, startStreams, streamsArgument, streamsWaiting, writeStreamKey,
 } from './stream-range.commands.ts';
 import { parseXreadgroup, readOptions } from './stream-read-options.ts';
 import {
@@ -57,12 +61,13 @@ interface Served {
 
 const start = new StreamId();
 const lastLive = new StreamId();
+const lastAdded = new StreamId();
 const recordId = new StreamId();
 const max = new StreamId();
 max.setMax();
 const need = new PendingNeed();
 
-export const xreadgroup = defineCommand({
+export const xreadgroup: Command = defineCommand({
   name: 'XREADGROUP', group: 'stream', since: '5.0.0',
   summary: 'Delivers new or pending entries of streams to a consumer of a group.',
   complexity: 'O(k log p) for each stream; k = entries returned, p = pending entries.',
@@ -90,28 +95,71 @@ export const xreadgroup = defineCommand({
     ['XREADGROUP GROUP crew ada STREAMS jobs 0', '*[*[$"jobs" *[*[$"1-1" *[$"do" $"this"]]]]]'],
   ],
   parse: parseXreadgroup,
+  waiting: {
+    ...streamsWaiting,
+    endsWithKey: true,
+    hasSomething(shard, frame, key) {
+      const ref = shard.keyspace.peek(frame, key);
+      if (ref === 0 || !shard.keyspace.isType(ref, ValueType.Stream)) return true;
+      const group = groupOf(shard, frame, ref);
+      if (group === 0 || !isForNew(frame, key + readOptions.streams)) return true;
+      return countNew(shard, ref, group) > 0;
+    },
+    isServable(shard, frame, key) {
+      const ref = shard.keyspace.peek(frame, key);
+      const group = groupOf(shard, frame, ref);
+      if (group === 0) return true;
+      groupLastId(shard, group, start);
+      headerId(shard, ref, HEADER_LAST_ID, lastAdded);
+      return lastAdded.compare(start) > 0;
+    },
+    serve: serveWaiting,
+  },
   apply(shard, frame, out) {
     const { keysAt: first, streams } = readOptions;
     for (let i = 0; i < streams; i++) {
       if (!checkStreamOf(shard, frame, out, first + i, first + streams + i)) return;
     }
-    if (!reserveDeliveries(shard, frame)) {
+    if (!reserveDeliveries(shard, frame, first, streams)) {
       out.error(replyErrors.arenaFull);
       return;
     }
     const served: Served[] = [];
     for (let i = 0; i < streams; i++) {
-      const one = serve(shard, frame, first + i, first + streams + i);
+      const ref = shard.keyspace.read(frame, first + i); // Once more, as Redis does.
+      const one = serve(shard, frame, first + i, first + streams + i, ref, false);
       if (one !== null) served.push(one);
     }
     if (served.length === 0) {
-      out.nullArray();
+      const { blockMs } = readOptions;
+      if (blockMs < 0 || !mayWait(frame.client)) out.nullArray();
+      else waitForKeys(shard, xreadgroup, frame, out);
       return;
     }
     startStreams(frame, out, served.length);
     for (const one of served) writeServed(shard, frame, out, one);
   },
 });
+
+/**
+ * Serves a command that waited from one stream. Also when what came is deleted already: then with
+ * a consumer and without entries, as in Redis.
+ */
+function serveWaiting(shard: Shard, frame: ArgFrame, out: ReplySink, key: number): void {
+  const ref = shard.keyspace.peek(frame, key);
+  if (groupOf(shard, frame, ref) === 0) {
+    out.error(streamErrors.groupGone);
+    return;
+  }
+  if (!reserveDeliveries(shard, frame, key, 1)) {
+    out.error(replyErrors.arenaFull);
+    return;
+  }
+  const one = serve(shard, frame, key, key + readOptions.streams, ref, true);
+  assert(one !== null, 'who waits is served by force');
+  startStreams(frame, out, 1);
+  writeServed(shard, frame, out, one);
+}
 
 /** Writes the error and returns false when the stream, group or ID is not there. */
 function checkStreamOf(
@@ -168,12 +216,14 @@ function countNew(shard: Shard, ref: number, group: number): number {
   return walk.count(start, max, readOptions.countMax);
 }
 
-/** Reserves for all streams together; what two of them share is counted twice. */
-function reserveDeliveries(shard: Shard, frame: ArgFrame): boolean {
-  const { keysAt: first, streams } = readOptions;
+/** Reserves for streams together; what two of them share is counted twice. */
+function reserveDeliveries(
+  shard: Shard, frame: ArgFrame, first: number, count: number,
+): boolean {
+  const { streams } = readOptions;
   const nameBytes = frame.bytes[readOptions.groupAt + 1] ?? 0;
   need.start();
-  for (let i = 0; i < streams; i++) {
+  for (let i = 0; i < count; i++) {
     const ref = shard.keyspace.peek(frame, first + i);
     const group = groupOf(shard, frame, ref);
     const consumer = consumerOf(shard, frame, group);
@@ -185,21 +235,22 @@ function reserveDeliveries(shard: Shard, frame: ArgFrame): boolean {
   return need.reserve(shard);
 }
 
-/** Delivers from one stream; null when there is nothing for the consumer. */
-function serve(shard: Shard, frame: ArgFrame, key: number, idAt: number): Served | null {
-  const ref = shard.keyspace.peek(frame, key);
+/** Delivers from one stream; null when there is nothing for the consumer, unless by force. */
+function serve(
+  shard: Shard, frame: ArgFrame, key: number, idAt: number, ref: number, isForced: boolean,
+): Served | null {
   const group = groupOf(shard, frame, ref);
   const isHistory = !isForNew(frame, idAt);
   let count = 0;
   if (isHistory) start.increment();
   else count = countNew(shard, ref, group);
-  if (!isHistory && count === 0) return null;
+  if (!isHistory && count === 0 && !isForced) return null;
   const from = new StreamId();
   from.copy(start);
   const consumer = seeConsumer(shard, frame, key, group);
   toldRecords.start(shard, frame, key, group, consumer);
   if (isHistory) count = deliverAgain(shard, ref, consumer, from);
-  else deliverNew(shard, ref, group, consumer, from, count);
+  else if (count > 0) deliverNew(shard, ref, group, consumer, from, count);
   toldRecords.end();
   if (!isHistory) commitGroup(shard, frame, key, group, KeyEvent.None);
   if (count > 0) setTimeAt(shard, dataWord(shard, consumer) + CONSUMER_ACTIVE, shard.nowMs);
@@ -276,6 +327,10 @@ function eachRecord(
 
 function writeServed(shard: Shard, frame: ArgFrame, out: ReplySink, one: Served): void {
   writeStreamKey(frame, out, one.key);
+  if (one.count === 0) {
+    out.array(0);
+    return;
+  }
   if (!one.isHistory) {
     writeRange(shard, out, one.ref, one.start, max, one.count, false);
     return;

@@ -31,7 +31,7 @@ export function findDirect(shard: Shard, frame: ArgFrame): number {
     const flags = entryFlags(shard.memory.i32, ref);
     if ((flags & (ENTRY_IS_ROPE | ENTRY_TYPE_MASK)) !== ValueType.String) return NOT_DIRECT;
   }
-  keyspace.noteRead(frame, ref);
+  keyspace.noteRead(frame, ref, frame.at[1] ?? 0, frame.bytes[1] ?? 0);
   return ref;
 }
 

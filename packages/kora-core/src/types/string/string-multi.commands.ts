@@ -86,7 +86,7 @@ function writeBatch(
     // A key that was due has been removed on the way: slots may have moved.
     const isFresh = dict.epoch() === epoch;
     const ref = isFresh
-      ? keyspace.readFound(frame, memory.i32[record + 2] ?? 0, memory.i32[record + 3] ?? 0)
+      ? keyspace.readFound(frame, i, memory.i32[record + 2] ?? 0, memory.i32[record + 3] ?? 0)
       : keyspace.read(frame, i);
     writeText(shard, ref, out);
   }

@@ -1,7 +1,7 @@
 /**
  * Commands that take members from an end of a sorted set. What goes is written, announced by name,
- * and then removed. The blocking forms check their timeout as Redis does and answer as inside
- * MULTI: null when every key is empty.
+ * and then removed. The blocking forms check their timeout as Redis does, and wait when every key
+ * is empty (waiting/); where nobody may, they answer null.
  */
 import { assert } from '../../assert.ts';
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
@@ -11,15 +11,18 @@ import { oneReplyOf, reply } from '../../command/reply-schema.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
 import { defineCommand, Flag } from '../../command/spec.ts';
+import type { WaitingDefinition } from '../../command/waiting-form.ts';
 import type { ReplyError} from '../../errors/reply-error.ts';
 import { replyErrors } from '../../errors/reply-error.ts';
 import { EffectOp } from '../../keyspace/effect.ts';
 import { KeyEvent } from '../../keyspace/events.ts';
+import { ValueType } from '../../keyspace/type-handler.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { entryKeyAt, entryKeyBytes } from '../../structs/entry.hot.ts';
 import { memberScore } from '../../structs/member.hot.ts';
 import { effectOfKey } from '../string/string-effects.ts';
-import { blockingTimeoutError } from '../shared/blocking-timeout.ts';
+import { mayWait, waitForKeys } from '../../waiting/wait-for-keys.ts';
+import { blockingTimeoutError, readBlockingTimeout } from '../shared/blocking-timeout.ts';
 import { dropRanks } from './zset-range-write.commands.ts';
 import { walk } from './zset-walk.ts';
 import {
@@ -170,19 +173,22 @@ function popOne(shard: Shard, frame: ArgFrame, out: ReplySink, isMax: boolean): 
 
 // ------------------------------------------------------------------ the first of several keys
 
-/** Pops from the first of the keys at arguments `first` .. that is not empty; null when none is. */
+/**
+ * Pops from the first of the keys at arguments `first` .. that is not empty. False when all are:
+ * nothing was answered.
+ */
 function popFirst(
   shard: Shard, frame: ArgFrame, first: number, keys: number, isMax: boolean, wanted: number,
   shape: number, out: ReplySink,
-): void {
+): boolean {
   for (let i = first; i < first + keys; i++) {
     const ref = shard.keyspace.write(frame, i);
-    if (!isZsetOrAbsent(shard, ref, out)) return;
+    if (!isZsetOrAbsent(shard, ref, out)) return true;
     if (ref === 0) continue;
     pop(shard, frame, i, ref, isMax, wanted, shape, out);
-    return;
+    return true;
   }
-  out.nullArray();
+  return false;
 }
 
 /** What ZMPOP and BZMPOP say behind their number of keys. Owner: the running command. */
@@ -240,20 +246,42 @@ export const zmpop = defineCommand({
   parse: (frame) => popMany.read(frame, 1),
   apply(shard, frame, out) {
     const { keys, isMax, count } = popMany;
-    popFirst(shard, frame, 2, keys, isMax, count, SHAPE_KEY_NESTED, out);
+    const isPopped = popFirst(shard, frame, 2, keys, isMax, count, SHAPE_KEY_NESTED, out);
+    if (!isPopped) out.nullArray();
   },
 });
 
 // ------------------------------------------------------------------ blocking forms
 
-function popBlocking(shard: Shard, frame: ArgFrame, out: ReplySink, isMax: boolean): void {
+function popBlocking(
+  shard: Shard, frame: ArgFrame, out: ReplySink, command: Command, isMax: boolean,
+): void {
   const error = blockingTimeoutError(frame, frame.count - 1);
-  if (error === null) {
-    popFirst(shard, frame, 1, frame.count - 2, isMax, 1, SHAPE_KEY_FLAT, out);
-  } else {
+  if (error !== null) {
     out.error(error);
+    return;
   }
+  const keys = frame.count - 2;
+  if (popFirst(shard, frame, 1, keys, isMax, 1, SHAPE_KEY_FLAT, out)) return;
+  waitOrNull(shard, frame, out, command);
 }
+
+/** Waits for the keys, where the client may; else the answer is null. */
+function waitOrNull(shard: Shard, frame: ArgFrame, out: ReplySink, command: Command): void {
+  if (mayWait(frame.client)) waitForKeys(shard, command, frame, out);
+  else out.nullArray();
+}
+
+/** How BZPOPMIN and BZPOPMAX are served by one key. */
+const servedByEnd = (isMax: boolean): WaitingDefinition<unknown> => ({
+  type: ValueType.SortedSet,
+  firstKey: () => 1,
+  keyCount: (frame) => frame.count - 2,
+  timeoutMs: (frame) => readBlockingTimeout(frame, frame.count - 1),
+  serve(shard, frame, out, key) {
+    pop(shard, frame, key, shard.keyspace.write(frame, key), isMax, 1, SHAPE_KEY_FLAT, out);
+  },
+});
 
 const blockingFlags = Flag.Write | Flag.NoScript | Flag.Blocking | Flag.Fast;
 const blockingReply = oneReplyOf(
@@ -261,7 +289,7 @@ const blockingReply = oneReplyOf(
   reply.nullArray('every key is empty'),
 );
 
-export const bzpopmin = defineCommand({
+export const bzpopmin: Command = defineCommand({
   name: 'BZPOPMIN', group: 'sorted_set', since: '5.0.0',
   summary: 'Removes and returns the member with the lowest score of the first set that has any.',
   complexity: 'O(log n); n = members of the set.',
@@ -276,12 +304,13 @@ export const bzpopmin = defineCommand({
     ['ZADD board 1 ada 2 bob', ':2'], ['BZPOPMIN nosuch board 1', '*[$"board" $"ada" $"1"]'],
   ],
   parse: parsePlaces,
+  waiting: servedByEnd(false),
   apply(shard, frame, out) {
-    popBlocking(shard, frame, out, false);
+    popBlocking(shard, frame, out, bzpopmin, false);
   },
 });
 
-export const bzpopmax = defineCommand({
+export const bzpopmax: Command = defineCommand({
   name: 'BZPOPMAX', group: 'sorted_set', since: '5.0.0',
   summary: 'Removes and returns the member with the highest score of the first set that has any.',
   complexity: 'O(log n); n = members of the set.',
@@ -294,12 +323,13 @@ export const bzpopmax = defineCommand({
   reply: blockingReply,
   examples: [['ZADD board 1 ada 2 bob', ':2'], ['BZPOPMAX board 1', '*[$"board" $"bob" $"2"]']],
   parse: parsePlaces,
+  waiting: servedByEnd(true),
   apply(shard, frame, out) {
-    popBlocking(shard, frame, out, true);
+    popBlocking(shard, frame, out, bzpopmax, true);
   },
 });
 
-export const bzmpop = defineCommand({
+export const bzmpop: Command = defineCommand({
   name: 'BZMPOP', group: 'sorted_set', since: '7.0.0',
   summary: 'Removes and returns members from an end of the first sorted set that has any.',
   complexity: 'O(k + m log n); k = keys, n = members of the set, m = members popped.',
@@ -316,6 +346,16 @@ export const bzmpop = defineCommand({
     ['ZADD board 1 ada 2 bob', ':2'], ['BZMPOP 1 1 board MIN', '*[$"board" *[*[$"ada" $"1"]]]'],
   ],
   parse: (frame) => popMany.read(frame, 2),
+  waiting: {
+    type: ValueType.SortedSet,
+    firstKey: () => 3,
+    keyCount: () => popMany.keys,
+    timeoutMs: (frame) => readBlockingTimeout(frame, 1),
+    serve(shard, frame, out, key) {
+      const ref = shard.keyspace.write(frame, key);
+      pop(shard, frame, key, ref, popMany.isMax, popMany.count, SHAPE_KEY_NESTED, out);
+    },
+  },
   apply(shard, frame, out) {
     const error = blockingTimeoutError(frame, 1);
     if (error !== null) {
@@ -323,7 +363,8 @@ export const bzmpop = defineCommand({
       return;
     }
     const { keys, isMax, count } = popMany;
-    popFirst(shard, frame, 3, keys, isMax, count, SHAPE_KEY_NESTED, out);
+    if (popFirst(shard, frame, 3, keys, isMax, count, SHAPE_KEY_NESTED, out)) return;
+    waitOrNull(shard, frame, out, bzmpop);
   },
 });
 
