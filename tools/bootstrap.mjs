@@ -24,7 +24,10 @@ const benchmarks = [
   'stages', 'eviction', 'expiry', 'advice', 'types', 'types-memory', 'code',
 ];
 /** What is linted by itself: with all of the tree in one process its types fill more than 4 GiB. */
-const lintedAlone = ['packages/kora-core', 'packages/server', 'tools'];
+const lintedAlone = [
+  'packages/kora-core/src/types', 'packages/kora-core', 'packages/server/src/mesh',
+  'packages/server', 'tools/conformance', 'tools/simulation', 'tools',
+];
 
 /** Runs a program in the root and leaves with its status when it fails. */
 function step(program, programArguments, options = {}) {
@@ -90,9 +93,11 @@ function build(project) {
 
 function staticChecks() {
   node(compiler, ['-b', 'tsconfig.tests.json']);
-  for (const part of lintedAlone) node(linter, [part, '--max-warnings', '0']);
-  const others = lintedAlone.flatMap((part) => ['--ignore-pattern', part]);
-  node(linter, ['.', ...others, '--max-warnings', '0']);
+  for (const part of [...lintedAlone, '.']) {
+    const isWithin = (other) => other !== part && (part === '.' || other.startsWith(`${part}/`));
+    const ignored = lintedAlone.filter(isWithin).flatMap((other) => ['--ignore-pattern', other]);
+    node(linter, [part, ...ignored, '--max-warnings', '0']);
+  }
 }
 
 const tasks = {
