@@ -60,7 +60,10 @@ describe('a command line', () => {
   });
 
   it('is refused with what is wrong', () => {
-    expect(reason(['start'])).toBe('start: unknown command; there is serve, and kora --help');
+    expect(reason(['start'])).toBe(
+      'start: unknown command; there are serve, import, export, inspect, repair, ' +
+        'and kora --help',
+    );
     expect(reason(['--port'])).toBe('--port: a value is missing');
     expect(reason(['--port', '--bind', 'x'])).toBe('--port: a value is missing');
     expect(reason(['--port', '1', 'two'])).toBe(

@@ -7,12 +7,18 @@
  */
 import { takesSeveralWords } from '@kora/server';
 import type { ConfigEntry } from '@kora/server';
+import type { DirectoryRequest } from './directory/directory-line.ts';
+import { readDirectoryLine } from './directory/directory-line.ts';
+import type { TransferRequest } from './transfer/transfer-line.ts';
+import { readTransferLine } from './transfer/transfer-line.ts';
 
 /** What the command line asks for. */
 export type Request =
   | { readonly task: 'help' }
   | { readonly task: 'version' }
   | { readonly task: 'refuse'; readonly reason: string }
+  | TransferRequest
+  | DirectoryRequest
   | {
     readonly task: 'serve';
     readonly flags: readonly ConfigEntry[];
@@ -27,6 +33,17 @@ const LONE_FLAGS: ReadonlyMap<string, string> = new Map([['enable-debug-command'
 
 /** Sorts the words after the program's name. */
 export function readCommandLine(words: readonly string[]): Request {
+  const [task] = words;
+  if (task === 'import' || task === 'export') {
+    if (words.includes('--help') || words.includes('-h')) return { task: 'help' };
+    const request = readTransferLine(task, words.slice(1));
+    return typeof request === 'string' ? { task: 'refuse', reason: request } : request;
+  }
+  if (task === 'inspect' || task === 'repair') {
+    if (words.includes('--help') || words.includes('-h')) return { task: 'help' };
+    const request = readDirectoryLine(task, words.slice(1));
+    return typeof request === 'string' ? { task: 'refuse', reason: request } : request;
+  }
   const reader = new Reader(words[0] === 'serve' ? words.slice(1) : words);
   return reader.read();
 }
@@ -61,7 +78,8 @@ class Reader {
     if (/^-./.test(word)) return `${word}: unknown option; kora --help names them`;
     const before = this.#flags.at(-1)?.shown;
     if (before !== undefined) return `${word}: not expected after ${before}, which takes one value`;
-    return `${word}: unknown command; there is serve, and kora --help`;
+    return `${word}: unknown command; there are serve, import, export, inspect, repair, ` +
+      'and kora --help';
   }
 
   /** Takes a flag with its values; the reason to refuse it, or null. */

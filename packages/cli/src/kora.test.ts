@@ -187,7 +187,7 @@ describe('kora that cannot start', () => {
       [['--workers', '31'], /--workers: "31" is no number from 1 to 30/],
       [['--pipeline-order', 'loose'], /"loose" is refused: .* following: writes, strict, relaxed/],
       [['--io', 'fast'], /--io: "fast" is none of auto, uring, epoll, node/],
-      [['--dir', '/tmp'], /--dir: persistence is not built yet/],
+      [['--dir', '/dev/null'], /cannot make the directory \/dev\/null/],
       [['--config', 'missing.toml'], /missing\.toml: there is no such file/],
       [['--config', 'bad.toml'], /bad\.toml:2: prot: unknown option/],
       [['start'], /start: unknown command/],

@@ -2,6 +2,8 @@
  * The kora command: reads its command line, does what it asks, and answers to signals and
  * accidents.
  *   kora [serve] [options]   serves until a signal or SHUTDOWN
+ *   kora import, kora export takes data from and to a Redis, or its dump
+ *   kora inspect, kora repair a directory that keeps data
  *   kora --help, --version   print and end
  * Exit codes: 0 an orderly end, 1 anything else.
  */
@@ -22,6 +24,17 @@ export function main(words: readonly string[]): void {
   } else if (request.task === 'refuse') {
     process.stderr.write(`kora: ${request.reason}\n`);
     process.exitCode = 1;
+  } else if (request.task === 'import' || request.task === 'export') {
+    watchAccidents();
+    // Loaded only here: a server that starts has no use for it.
+    import('./transfer/transfer.ts').then(({ transfer }) => {
+      transfer(request);
+    }, failToStart);
+  } else if (request.task === 'inspect' || request.task === 'repair') {
+    watchAccidents();
+    import('./directory/run-directory.ts').then(({ runDirectory }) => {
+      process.exitCode = runDirectory(request);
+    }).catch(failToStart);
   } else {
     watchAccidents();
     serve(request.flags, request.configFile).catch(failToStart);

@@ -8,9 +8,12 @@ import { KORA_VERSION } from '@kora/core/control';
 import { createServer, resolveOptions } from '@kora/server';
 import type { ConfigEntry, KoraServer, ServerAddress } from '@kora/server';
 import { endWith, oneLineOf } from './ending.ts';
+import { widenInlining } from './inlining-room.ts';
 
 /** An orderly end takes less than this, or the process ends without it. */
 const END_MS_MAX = 900;
+/** The same where a log is made durable first. */
+const END_LOG_MS_MAX = 11_000;
 const FAILED = 1;
 
 /** Starts a server; the process ends when the server does.
@@ -21,10 +24,12 @@ export async function serve(
   const options = resolveOptions({
     flags, directory: process.cwd(), ...(configFile === undefined ? {} : { configFile }),
   });
+  widenInlining();
   const server = createServer(options);
   endOnSignals(server);
   const address = await server.start();
-  process.stdout.write(`${readyLine(address, options.workers ?? 1)}\n`);
+  const { workers = 1 } = options;
+  process.stdout.write(`${readyLine(address, workers, server.directory)}\n`);
   server.closed.then(
     () => {
       endWith(0);
@@ -37,9 +42,12 @@ export async function serve(
 }
 
 /** What is said when clients may come. */
-export function readyLine(address: ServerAddress, workers: number): string {
+export function readyLine(
+  address: ServerAddress, workers: number, directory: string | null,
+): string {
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;
-  const facts = `(io ${address.io}, ${workers} worker${workers === 1 ? '' : 's'}, memory only)`;
+  const kept = directory === null ? 'memory only' : `data in ${directory}`;
+  const facts = `(io ${address.io}, ${workers} worker${workers === 1 ? '' : 's'}, ${kept})`;
   const unix = address.unixSocket === undefined ? '' : `unix ${address.unixSocket}`;
   const ready = `kora ${KORA_VERSION} ready on`;
   if (address.host === '') return `${ready} ${unix} ${facts}`;
@@ -53,7 +61,7 @@ function endOnSignals(server: KoraServer): void {
     isEnding = true;
     setTimeout(() => {
       endWith(0);
-    }, END_MS_MAX).unref();
+    }, server.directory === null ? END_MS_MAX : END_LOG_MS_MAX).unref();
     void server.close().then(() => {
       endWith(0);
     });

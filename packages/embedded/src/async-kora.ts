@@ -23,7 +23,8 @@ import { openWorkers } from './workers/open-workers.ts';
 
 /**
  * Opens a database: in this thread, or with `workers` on threads of its own that share the keys.
- * @throws {Fault} rejects with INVALID_OPTION, OUT_OF_MEMORY, ENGINE_FAILED
+ * @throws {Fault} rejects with INVALID_OPTION, OUT_OF_MEMORY, ENGINE_FAILED; with `dir` also
+ *   DIRECTORY_IN_USE, CORRUPT_FILE, CORRUPT_JOURNAL, DISK_FAILED
  */
 export async function open(options: OpenAsyncOptions = {}): Promise<AsyncKora> {
   const workerCount = readWorkers(options);
@@ -56,7 +57,7 @@ export class AsyncConnection {
    *   boolean, lists, Map, Set; an error inside a list is a KoraReplyError
    * @throws {KoraReplyError} rejects so when the command refuses
    * @throws {Fault} rejects with ENGINE_CLOSED, ENGINE_FAILED, ENGINE_BUSY, INVALID_ARGUMENT,
-   *   OUT_OF_MEMORY
+   *   OUT_OF_MEMORY; DISK_FAILED when it has run, but is not durable (`fsync: 'always'`)
    */
   call(...given: readonly CallArgument[]): Promise<ReplyValue> {
     return this.#port.call(BulkForm.Text, given, asIs);
@@ -193,13 +194,25 @@ export class AsyncKora implements AsyncDisposable {
     });
   }
 
+  /**
+   * Makes a snapshot of the data, after which the log before it is removed. Calls go on meanwhile;
+   * it counts when the promise is resolved, with all that had changed when it was made.
+   * @throws {Fault} rejects with DISK_FAILED: the snapshot before it counts, and the log;
+   *   INVALID_OPTION without `dir`; ENGINE_CLOSED ...
+   */
+  snapshot(): Promise<void> {
+    return this.#engine.snapshot();
+  }
+
   get isClosed(): boolean {
     return this.#engine.isClosed;
   }
 
   /**
-   * Ends the engine after the calls that were made, 5 s at most, and forgets its data; later calls
-   * reject with ENGINE_CLOSED. Resolves when its threads are gone.
+   * Ends the engine after the calls that were made, 5 s at most, and forgets its data, unless it
+   * has a directory, where everything is durable then; later calls reject with ENGINE_CLOSED.
+   * Resolves when its threads are gone.
+   * @throws {Fault} rejects with DISK_FAILED when the last changes are not durable
    */
   close(): Promise<void> {
     return this.#engine.close();

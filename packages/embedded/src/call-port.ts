@@ -34,6 +34,11 @@ export interface EnginePort {
    * @throws {Fault} INVALID_OPTION, ENGINE_CLOSED, ENGINE_FAILED
    */
   subscribe(names: Name | readonly Name[], options: SubscribeOptions): Subscription;
+  /**
+   * Makes a snapshot of the data.
+   * @throws {Fault} rejects with DISK_FAILED, INVALID_OPTION, ENGINE_CLOSED, ENGINE_FAILED
+   */
+  snapshot(): Promise<void>;
   /** Bytes of memory that it has taken from the system. */
   memoryBytes(): number;
   /** Ends it after the calls that were made. Closing again gives the same promise. */

@@ -1,8 +1,8 @@
 /**
  * The short way of `get`, `getBytes`, `getInto` and `set`: straight to the key space, without reply
  * and executor. It is taken only where it does exactly what the command does (a model test holds it
- * against `call`): no memory limit to enforce, no pause, no MULTI, a short key and value, no
- * options.
+ * against `call`): no memory limit to enforce, no pause or barrier, no MULTI, a short key and
+ * value, no options.
  * Everything else, and every 64th call so that commandstats has times to show, goes through the
  * executor.
  *
@@ -76,6 +76,7 @@ export class DirectStrings {
     }
     if (!isStored) return NOT_DIRECT; // Memory is short: the command finds that again, and says it.
     this.#count(this.#set);
+    engine.store?.afterCall();
     return 1;
   }
 
@@ -89,6 +90,7 @@ export class DirectStrings {
     const shard = this.#shard;
     const frame = this.#frame;
     if (shard.settings.maxmemoryBytes !== 0 || shard.pause.untilMs !== 0) return false;
+    if (shard.barrier !== null) return false;
     if (this.#client.flags !== 0 || shard.observer?.wantsEveryCall === true) return false;
     this.#engine.arguments.bind(frame);
     frame.client = this.#client;

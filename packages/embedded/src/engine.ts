@@ -15,11 +15,15 @@ import {
 import type { Command, ComposedShard, Executor, Platform, Shard, WorkerMemory } from '@kora/core';
 import { observabilityCommands, observe } from '@kora/observability';
 import { pubSubCommands } from '@kora/pubsub';
+import { addStoreInfo, syncPolicyOf } from '@kora/storage/engine';
 import { Arguments } from './arguments.ts';
 import type { CallArgument } from './arguments.ts';
 import { IntoSink } from './into-sink.ts';
 import { KoraReplyError } from './kora-reply-error.ts';
 import { LocalPubSub } from './local-pub-sub.ts';
+import type { LocalSnapshots } from './local-snapshots.ts';
+import { LocalStore, openLocalStore, realStoreHost } from './local-store.ts';
+import type { StoreHost } from './local-store.ts';
 import { MemoryWindow } from './memory-window.ts';
 import { nodePlatform } from './node-platform.ts';
 import type { TurnScheduler } from './node-platform.ts';
@@ -27,6 +31,7 @@ import { readOptions } from './open-options.ts';
 import type { OpenOptions } from './open-options.ts';
 import { pooledMemories } from './pooled-memories.ts';
 import { ValueSink } from './value-sink.ts';
+import { vectorEngine } from './vector-engine.ts';
 import type { ReplyValue } from './open-values.ts';
 
 /** RESP version whose reply shapes the values have. */
@@ -42,6 +47,8 @@ export class Engine {
   readonly window: MemoryWindow;
   readonly values: ValueSink;
   readonly into: IntoSink;
+  /** Keeps the data, null where nothing does. */
+  readonly store: LocalStore | null;
   readonly #executor: Executor;
   readonly #scheduler: TurnScheduler | null;
   #isClosed = false;
@@ -51,8 +58,12 @@ export class Engine {
   readonly #onError: NonNullable<OpenOptions['onError']>;
   #clientCount = 0;
 
-  /** @throws {Fault} INVALID_OPTION, OUT_OF_MEMORY when the system has no room */
-  constructor(options: OpenOptions) {
+  /**
+   * @param host the disk of `dir`; another one for tests
+   * @throws {Fault} INVALID_OPTION, OUT_OF_MEMORY when the system has no room; with `dir` also
+   *   DIRECTORY_IN_USE, CORRUPT_FILE, CORRUPT_JOURNAL, DISK_FAILED
+   */
+  constructor(options: OpenOptions, host: StoreHost = realStoreHost()) {
     const { settings, memoryBytesMax } = readOptions(options);
     this.#onError = options.onError ?? ((): void => undefined);
     const real = options.platform === undefined ? nodePlatform() : null;
@@ -66,6 +77,7 @@ export class Engine {
       memoryOptions: {
         bytesMax: memoryBytesMax, ...(pooled === undefined ? {} : { memory: pooled }),
       },
+      vectorEngine,
       onError: (message, cause) => {
         this.#defect = { message, cause };
       },
@@ -81,7 +93,46 @@ export class Engine {
     this.values = new ValueSink(this.memory, this.window);
     this.into = new IntoSink(this.memory, this.window);
     this.#scheduler = real?.scheduler ?? null;
+    this.store = this.#openStore(options, host);
     this.#scheduler?.start(() => this.#maintain());
+  }
+
+  /** Loads the directory of the options. @throws as the constructor; nothing is left behind then */
+  #openStore({ dir, onNotice }: OpenOptions, host: StoreHost): LocalStore | null {
+    const { settings } = this.composed.engine;
+    const isFixed = (name: string): void => {
+      const given = settings.text(name);
+      settings.onChange(name, ({ text }) => (
+        text === given ? null : 'the directory of an engine is chosen when it is opened'
+      ));
+    };
+    isFixed('dir');
+    isFixed('appendonly');
+    if (dir === undefined) return null;
+    try {
+      const { nowMs } = this.shard;
+      const opened = openLocalStore(dir, host, nowMs, onNotice ?? ((): void => undefined));
+      try {
+        const policy = syncPolicyOf(settings.text('appendfsync'));
+        const store = new LocalStore(this.shard, opened, host, policy, () => {
+          this.#scheduler?.requestTurn();
+        }, onNotice ?? ((): void => undefined));
+        settings.onChange('appendfsync', ({ text }) => {
+          store.persistence.log.setPolicy(syncPolicyOf(text));
+          return null;
+        });
+        addStoreInfo(this.composed.info, store);
+        return store;
+      } catch (error) {
+        opened.close();
+        throw error;
+      }
+    } catch (error) {
+      this.#isClosed = true;
+      this.pubSub.broker.close();
+      pooledMemories.give(this.memory);
+      throw error;
+    }
   }
 
   /** A source of commands with a database of its own. */
@@ -114,6 +165,7 @@ export class Engine {
    * @throws {Fault} ENGINE_CLOSED, ENGINE_FAILED, ENGINE_BUSY */
   check(): void {
     if (this.#isClosed || this.#isLent || this.shard.failure !== null) this.#refuse();
+    if (this.shard.barrier !== null) this.store?.retry();
   }
 
   /** Runs any command from its arguments; the value or a thrown refusal.
@@ -166,6 +218,15 @@ export class Engine {
     this.#finish(outcome, out);
   }
 
+  /** Where the directory's snapshots are made.
+   * @throws {Fault} ENGINE_CLOSED ..., INVALID_OPTION without a directory */
+  snapshots(): LocalSnapshots {
+    this.check();
+    const snapshots = this.store?.snapshots;
+    if (snapshots !== undefined) return snapshots;
+    throw new Fault('INVALID_OPTION', 'a snapshot goes to a directory: open the database with dir');
+  }
+
   /** Keeps every call out while `use` looks at the memory. */
   lend<Result>(use: () => Result): Result {
     this.#isLent = true;
@@ -185,7 +246,12 @@ export class Engine {
     this.pubSub.broker.close();
     this.#scheduler?.stop();
     assert(this.shard.ropes.pinCount === 0, 'nobody reads a value of an engine that closes');
-    pooledMemories.give(this.memory);
+    try {
+      this.store?.close(this.shard.failure === null);
+    } finally {
+      this.shard.vectors.close();
+      pooledMemories.give(this.memory);
+    }
   }
 
   #place(given: readonly CallArgument[]): void {
@@ -200,7 +266,9 @@ export class Engine {
   #maintain(): boolean {
     if (this.#isLent || this.shard.failure !== null) return false;
     try {
-      return this.shard.maintain();
+      const hasMore = this.shard.maintain();
+      const goesOn = this.store?.turn() === true;
+      return hasMore || goesOn;
     } catch (cause) {
       this.shard.onUnexpectedError(cause, 'maintenance', true);
       this.#report();
@@ -216,6 +284,7 @@ export class Engine {
       });
     }
     this.arguments.release();
+    this.store?.afterCall();
     if (out.refusal !== null || out.fault !== null || out.isUnfinished) this.#throwRefusal(out);
   }
 

@@ -10,6 +10,9 @@ import type { CallPort, EnginePort } from './call-port.ts';
 import type { Engine } from './engine.ts';
 import type { ReplyValue } from './open-values.ts';
 
+/** Between two looks at a snapshot that waits for the disk. */
+const IDLE_MS = 1;
+
 class LocalClient implements CallPort {
   readonly #engine: Engine;
   readonly #client: ClientState;
@@ -66,12 +69,26 @@ export class LocalPort implements EnginePort {
     return this.#engine.pubSub.broker.subscribe(names, options);
   }
 
+  async snapshot(): Promise<void> {
+    const engine = this.#engine;
+    await engine.snapshots().later(async (isIdle) => {
+      await new Promise((resolve) => {
+        if (isIdle) setTimeout(resolve, IDLE_MS);
+        else setImmediate(resolve);
+      });
+      engine.check();
+    });
+  }
+
   memoryBytes(): number {
     return this.#engine.memory.memory.buffer.byteLength;
   }
 
   close(): Promise<void> {
-    this.#engine.close();
-    return Promise.resolve();
+    // What is thrown in here becomes the promise's.
+    return new Promise((resolve) => {
+      this.#engine.close();
+      resolve();
+    });
   }
 }

@@ -11,8 +11,28 @@ export type MaxmemoryPolicy =
   | 'noeviction' | 'allkeys-lru' | 'allkeys-lfu' | 'allkeys-random'
   | 'volatile-lru' | 'volatile-lfu' | 'volatile-random' | 'volatile-ttl';
 
+/** When changes are made durable; see `OpenOptions.fsync`. */
+export type Fsync = 'always' | 'everysec' | 'no';
+
 /** Options of `openSync`, and of `open` beside `workers`. */
 export interface OpenOptions {
+  /**
+   * Directory that keeps the data; made when it is not there, and of one engine at a time. Default:
+   * none, the data ends with the engine.
+   */
+  readonly dir?: string;
+  /**
+   * When a change is durable. `always`: when its call returns, or its promise is settled.
+   * `everysec` (the default): within a second, which is what a loss of power may take. `no`: when
+   * the system writes it. A process that is killed loses what the last milliseconds changed, but
+   * with `always`.
+   */
+  readonly fsync?: Fsync;
+  /**
+   * Told what was found in the directory that somebody should know, such as a torn end; with
+   * workers also when the log cannot be written, and when it can again.
+   */
+  readonly onNotice?: (message: string) => void;
   /**
    * Bytes of data at most, or with a unit as in Redis (`'100mb'`). Default: no limit but
    * `memoryBytesMax`.
@@ -54,8 +74,9 @@ const MEMORY_BYTES_MAX = 2 ** 32;
 const WASM_PAGE_BYTES = 65_536;
 const OPTION_NAMES: ReadonlySet<string> = new Set([
   'maxmemory', 'maxmemoryPolicy', 'databases', 'settings', 'memoryBytesMax', 'onError', 'platform',
-  'workers',
+  'workers', 'dir', 'fsync', 'onNotice',
 ]);
+const FSYNC_WORDS: readonly string[] = ['always', 'everysec', 'no'];
 
 /** The options as a settings table and an address space.
  * @throws {Fault} INVALID_OPTION */
@@ -83,6 +104,7 @@ export function readOptions(options: OpenOptions): {
   for (const [name, value] of Object.entries(options.settings ?? {})) {
     pairs.push([name, String(value)]);
   }
+  pairs.push(...storePairs(options));
   const settings = new Settings();
   for (const pair of pairs) {
     const refusal = settings.find(pair[0]) === undefined
@@ -98,6 +120,27 @@ export function readOptions(options: OpenOptions): {
     );
   }
   return { settings, pairs, memoryBytesMax };
+}
+
+/** What the settings say of the directory.
+ * @throws {Fault} INVALID_OPTION */
+function storePairs({ dir, fsync, settings = {} }: OpenOptions): [string, string][] {
+  for (const name of ['dir', 'appendonly']) {
+    if (!Object.hasOwn(settings, name)) continue;
+    throw new Fault('INVALID_OPTION', `settings.${name}: say dir beside the other options`);
+  }
+  if (fsync !== undefined && !FSYNC_WORDS.includes(fsync)) {
+    const allowed = FSYNC_WORDS.join(', ');
+    throw new Fault('INVALID_OPTION', `fsync is ${String(fsync)}; allowed: ${allowed}`);
+  }
+  if (dir === undefined) {
+    if (fsync === undefined) return [];
+    throw new Fault('INVALID_OPTION', 'fsync is about a directory: say dir as well');
+  }
+  if (dir === '') throw new Fault('INVALID_OPTION', 'dir is empty; leave it out to keep nothing');
+  const pairs: [string, string][] = [['dir', dir], ['appendonly', 'yes']];
+  if (fsync !== undefined) pairs.push(['appendfsync', fsync]);
+  return pairs;
 }
 
 /** An engine in the caller's thread has no workers.

@@ -7,6 +7,7 @@
  *   members (member.hot.ts), packs (packs.hot.ts).
  * Invariants: no static data (a data segment would be written over the shared memory by every new
  *   instance); no load touches a byte outside the given ranges, so nothing traps at the end.
+ * Compiled together with kernel-lists.as.ts (tools/kernel), as one source.
  * Twin and oracle: src/structs/kernel-twin.hot.ts. Language: AssemblyScript, not TypeScript.
  * Source: Marvin32 as published for .NET by Microsoft; Linear hashing, Litwin 1980.
  */
@@ -385,50 +386,6 @@ export function packRemove(pack: u32, pos: u32, entries: u32): void {
   if (rest != 0) memory.copy(at, end, rest);
   store<u32>(base, used - <u32>(end - at));
   store<u32>(base + PACK_COUNT, load<u32>(base + PACK_COUNT) - entries);
-}
-
-// @ts-ignore: decorator
-@inline
-function digitsOf(value: u32): u32 {
-  if (value < 10) return 1;
-  if (value < 100) return 2;
-  if (value < 1000) return 3;
-  let digits: u32 = 4;
-  for (let rest = value / 10000; rest != 0; rest /= 10) digits++;
-  return digits;
-}
-
-/** Pairs of words: byte offset, bytes. `$<length>\r\n<bytes>\r\n` for each. */
-export function bulksBytes(list: u32, count: u32): u32 {
-  let sum: u64 = 0;
-  const end: usize = <usize>list + (<usize>count << 3);
-  for (let at: usize = list; at < end; at += 8) {
-    const bytes = load<u32>(at + 4);
-    sum += <u64>bytes + digitsOf(bytes) + 5;
-  }
-  return sum > 0x7fffffff ? 0x7fffffff : <u32>sum;
-}
-
-export function encodeBulks(list: u32, count: u32, to: u32): u32 {
-  const end: usize = <usize>list + (<usize>count << 3);
-  let out: usize = to;
-  for (let at: usize = list; at < end; at += 8) {
-    const bytes = load<u32>(at + 4);
-    store<u8>(out, 0x24);
-    const digits = digitsOf(bytes);
-    let rest = bytes;
-    for (let digit = out + digits; digit > out; digit--) {
-      store<u8>(digit, <u8>(0x30 + (rest % 10)));
-      rest /= 10;
-    }
-    out += digits + 1;
-    store<u16>(out, 0x0a0d);
-    copyShort(out + 2, load<u32>(at), bytes);
-    out += bytes + 2;
-    store<u16>(out, 0x0a0d);
-    out += 2;
-  }
-  return <u32>(out - to);
 }
 
 // Nodes of a score tree (structs/score-tree-nodes.hot.ts): `node` is a ref.

@@ -8,6 +8,7 @@ export type { ComposedShard, ComposeOptions } from './shard/compose.ts';
 export { coreCommands } from './shard/core-commands.ts';
 export { Executor, Outcome } from './shard/executor.ts';
 export { ROUTE_HERE, ROUTE_SEVERAL, Router } from './shard/router.ts';
+export type { EventTaker, KeyspaceNotifier } from './keyspace/notify.ts';
 export type { Publisher } from './shard/publisher.ts';
 export { Shard } from './shard/shard.ts';
 export { PrefixTable } from './tracking/prefix-table.ts';
@@ -27,11 +28,13 @@ export {
 export { ClientFlag, ClientState } from './command/client-state.ts';
 export { KORA_VERSION, REDIS_VERSION } from './command/engine-context.ts';
 export type { EngineContext } from './command/engine-context.ts';
+export type { SavingHost } from './command/saving-host.ts';
 export { arg, isWord } from './command/grammar.ts';
 export type { Leaf } from './command/grammar.ts';
 export {
-  checkGate, findCommand, fitsArity, isBarred, isConfined, mustPause,
+  checkGate, findCommand, fitsArity, isBarred, isConfined, isRefusedByBarrier, mustPause,
 } from './command/gate.ts';
+export type { Barrier } from './command/barrier.ts';
 export { documentedLeaves, documentedName } from './command/docs.ts';
 export { flagNames } from './command/info.ts';
 export { keysAt, keysCounted } from './command/key-spec.ts';
@@ -46,7 +49,7 @@ export { defineContainer, defineHelp } from './command/container.ts';
 
 // transactions
 export { CommandQueue, QueueMemory } from './transaction/command-queue.ts';
-export { AcrossShards, Merge } from './transaction/across-shards.ts';
+export { AcrossShards, Merge, reachOf } from './transaction/across-shards.ts';
 export type { CommandReach } from './transaction/across-shards.ts';
 export { Coordinator, Course } from './transaction/coordinator.ts';
 export type { CoordinatorPort, Transaction } from './transaction/coordinator.ts';
@@ -55,17 +58,25 @@ export { ForeignKeys } from './transaction/foreign-keys.ts';
 export { Intent, IntentForm, IntentQueue } from './transaction/intent-queue.ts';
 export { ParkedCommands } from './transaction/parked-commands.ts';
 export type { ParkedCommand, ParkedHost } from './transaction/parked-commands.ts';
+export {
+  applyForeignPop, endArguments, LENT_END_ARGUMENTS, lendEndOf, popsEnd,
+} from './transaction/lent-ends.ts';
 export { lendEnd, lendMember, lendValue } from './transaction/lent-values.ts';
 export { LockedKeys } from './transaction/locked-keys.ts';
 export { Participant } from './transaction/participant.ts';
 export type { ParticipantPort } from './transaction/participant.ts';
-export { slotOfKey } from './bytes/crc16.hot.ts';
+export { SLOT_COUNT, slotOfKey } from './bytes/crc16.hot.ts';
 export { globMatch } from './bytes/glob.ts';
 export { latin1Text } from './bytes/number-text.ts';
 export type { KeyBytes } from './keyspace/move-entry.ts';
 export { sortKeys } from './generic/sort-keys.ts';
+export { WALK_KEY_BYTES_MAX } from './generic/key-walk.ts';
+export {
+  countKeysOfSlot, slotOfArgument, writeKeysOfSlot,
+} from './generic/slot-keys.ts';
+export { CURSOR_POSITIONS, readCursor, shardOfCursor } from './generic/scan-cursor.ts';
 export type { Lending } from './transaction/lent-values.ts';
-export { slotOwners } from './shard/slot-map.ts';
+export { firstSlotOf, slotOwner, slotOwners } from './shard/slot-map.ts';
 export { Planner } from './transaction/plan.ts';
 export { SlotLocks, WholeLock } from './transaction/slot-locks.ts';
 export type { SlotTaker } from './transaction/slot-set.ts';
@@ -77,6 +88,11 @@ export { WatchTable } from './transaction/watch-table.ts';
 // waiting for keys
 export { mayWait } from './waiting/wait-for-keys.ts';
 export type { Waiter, WaitHost } from './waiting/waiter.ts';
+
+// vector sets
+export type {
+  NearestIndex, NearestIndexOptions, VectorEngine, VectorFilter,
+} from './types/vector-set/vector-engine.ts';
 
 // settings and INFO
 export { InfoRegistry } from './admin/info-registry.ts';
@@ -98,7 +114,7 @@ export { AssertionError, assert, unreachable } from './assert.ts';
 export { Fault } from './errors/fault.ts';
 export type { FaultCode } from './errors/fault.ts';
 export {
-  echoText, ReplyError, replyErrors, unknownCommand, unknownSubcommand, wrongArity,
+  echoText, logFails, ReplyError, replyErrors, unknownCommand, unknownSubcommand, wrongArity,
 } from './errors/reply-error.ts';
 
 // platform, memory, limits
@@ -139,6 +155,25 @@ export {
   NOT_DIRECT, directValueAt, directValueBytes, findDirect, storeDirect,
 } from './types/string/string-direct.ts';
 
+// keys as a Redis dump has them
+export { encodeEntry, entryKeyRange, loadKey, visitEntries, visitKeys } from './rdb/shard-dump.ts';
+export type { DumpedKeyFacts, KeyVisitor, LoadedKey } from './rdb/shard-dump.ts';
+export { RdbError } from './rdb/rdb-error.ts';
+
+// snapshots of a shard that goes on working
+export { ShardSnapshot } from './snapshot/shard-snapshot.ts';
+export { replayPlainSet } from './types/string/replay-string.hot.ts';
+export { SnapshotLoader } from './snapshot/snapshot-loader.ts';
+export type { KeyFilter } from './snapshot/snapshot-loader.ts';
+export type { SnapshotSink } from './snapshot/snapshot-format.ts';
+export { SNAPSHOT_CHUNK_BYTES } from './limits.ts';
+
 // the journal as bytes
-export { EFFECT_VERSION, encodeEffect, replayEffect } from './keyspace/effect-codec.ts';
+export { EFFECT_VERSION, EffectOp } from './keyspace/effect.ts';
+export type { Effect } from './keyspace/effect.ts';
+export {
+  encodeEffect, recordEventsOf, recordKindOf, replayEffect,
+} from './keyspace/effect-codec.ts';
 export type { EffectWriter, RecordWriter } from './keyspace/effect-writer.ts';
+export { stringRecords } from './types/string/string-records.ts';
+export type { StringRecords } from './types/string/string-records.ts';

@@ -104,6 +104,19 @@ export const PARKED_COMMAND_COUNT_MAX = 8192;
 /** Slots one parked command waits for; where it needs more it waits for the whole shard. */
 export const PARKED_SLOT_COUNT_MAX = 128;
 
+/** Bytes of one chunk of a snapshot: with its header it fills a block of storage. */
+export const SNAPSHOT_CHUNK_BYTES = 65_528;
+
+/** Longest part of a long value or key in a snapshot; shorter values stand in one record. */
+export const SNAPSHOT_PART_BYTES = 32_768;
+
+/** Values of this many elements and more are taken over when their key is removed unsaved. */
+export const SNAPSHOT_TAKEN_ELEMENTS_MIN = 65;
+
+/** Bytes of values that a snapshot has taken over and not saved yet; more are saved at once. */
+export const SNAPSHOT_TAKEN_BYTES_MAX = 32 * 1024 * 1024;
+
+assert(2 * SNAPSHOT_PART_BYTES <= SNAPSHOT_CHUNK_BYTES + 8, 'a record of two parts fits a chunk');
 assert(BIG_ARGUMENT_BYTES_MIN <= ROPE_BYTES_MIN, 'a value that arrives flat is never a rope');
 assert(KEY_BYTES_MAX <= WATCHED_KEY_BYTES_MAX, 'every legal key can be watched');
 assert(KEY_BYTES_MAX <= FLAT_ARGUMENT_BYTES_MAX, 'every legal key can be made contiguous');

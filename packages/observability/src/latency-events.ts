@@ -5,6 +5,7 @@
  *   command, fast-command   calls of commands without and with the flag `fast`
  *   expire-cycle, eviction-cycle, active-defrag-cycle
  *                           slices of background work, and evictions before a command
+ *   command-unblocking      commands that have waited, when they are served
  * Bounds: the kinds are a closed list of the engine's; SAMPLE_COUNT_MAX samples of each.
  */
 

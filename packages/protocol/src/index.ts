@@ -23,7 +23,8 @@ export {
   writeArrayHeader, writeAttributeHeader, writeBigInteger, writeBigNumber3, writeBoolean3,
   writeBulkHeader, writeBulkText, writeCrlf, writeDecimal, writeDouble2, writeDouble3,
   writeDoubleText3, writeError, writeInteger, writeInteger64, writeMapHeader, writeNull2,
-  writeNull3, writeNullArray2, writePushHeader, writeSetHeader, writeSimple, writeVerbatim3,
+  writeNull3, writeNullArray2, writeOk, writePushHeader, writeSetHeader, writeSimple,
+  writeVerbatim3,
 } from './reply-encoder.hot.ts';
 export {
   CRLF_BYTES, DOUBLE_BULK_BYTES_MAX, DOUBLE_BYTES_MAX, HEADER_BYTES_MAX, INTEGER_BYTES_MAX,

@@ -29,6 +29,14 @@ export function writeSimple(u8: Uint8Array, at: number, text: string): number {
   return writeCrlf(u8, writeLineText(u8, at + 1, text));
 }
 
+/** `+OK`, the reply that is written most. */
+export function writeOk(u8: Uint8Array, at: number): number {
+  u8[at] = 0x2b;
+  u8[at + 1] = 0x4f;
+  u8[at + 2] = 0x4b;
+  return writeCrlf(u8, at + 3);
+}
+
 /** `-text`: the whole error with its first word, e.g. `ERR syntax error`. As writeSimple. */
 export function writeError(u8: Uint8Array, at: number, text: string): number {
   u8[at] = 0x2d;

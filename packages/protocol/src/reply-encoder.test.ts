@@ -9,7 +9,7 @@ import {
   writeArrayHeader, writeAttributeHeader, writeBigInteger, writeBigNumber3, writeBoolean3,
   writeBulkHeader, writeBulkText, writeCrlf, writeDouble2, writeDouble3, writeDoubleText3,
   writeError, writeInteger, writeInteger64, writeMapHeader, writeNull2, writeNull3,
-  writeNullArray2, writePushHeader, writeSetHeader, writeSimple, writeVerbatim3,
+  writeNullArray2, writeOk, writePushHeader, writeSetHeader, writeSimple, writeVerbatim3,
 } from './reply-encoder.hot.ts';
 import {
   CRLF_BYTES, DOUBLE_BULK_BYTES_MAX, DOUBLE_BYTES_MAX, HEADER_BYTES_MAX, INTEGER_BYTES_MAX,
@@ -39,6 +39,7 @@ describe('fixed forms', () => {
   it('writes nulls, booleans and headers', () => {
     const forms: readonly (readonly [number, (u8: Uint8Array, at: number) => number, string])[] = [
       [CRLF_BYTES, writeCrlf, '\r\n'],
+      [lineBytesMax('OK'), writeOk, '+OK\r\n'],
       [NULL_BYTES_MAX, writeNull2, '$-1\r\n'],
       [NULL_BYTES_MAX, writeNullArray2, '*-1\r\n'],
       [NULL_BYTES_MAX, writeNull3, '_\r\n'],

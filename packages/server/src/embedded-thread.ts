@@ -3,16 +3,17 @@
  * shard, a worker of the mesh and an engine without sockets, turned until the program asks for the
  * end. It never returns to Node's loop before that, and waits in Atomics.wait, which the end of the
  * process or of the thread interrupts.
- *   Starting --all workers are ready--> serving --asked to end--> over
- *        '--no room, other version--> refused      '--an invariant broke--> failed
+ *   Starting --all workers are ready, all data is there--> serving --asked to end--> over
+ *        '--no room, other version, damaged data--> refused      '--an invariant broke--> failed
  * Started by @kora/embedded and by nobody else; importing it anywhere else is a mistake. Commands
  * are those of the embedded engine: what is about sockets is not there.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ComposedShard } from '@kora/core';
-import { assert, composeShard, MemoryPool, Settings } from '@kora/core';
+import { assert, composeShard, Fault, MemoryPool, Settings } from '@kora/core';
 import { CryptoChance, nodeClock } from '@kora/embedded/node-platform';
+import { vectorEngine } from '@kora/embedded/vector-engine';
 import type { PipeMessage, PipePlan } from '@kora/embedded/workers';
 import { PIPE_VERSION, PipeWords } from '@kora/embedded/workers';
 import { observabilityCommands } from '@kora/observability';
@@ -21,17 +22,24 @@ import type { MeshPlan } from './mesh/mesh-plan.ts';
 import { placeOf } from './mesh/mesh-plan.ts';
 import { PipeEngine } from './pipes/pipe-engine.ts';
 import { PipeWorker } from './pipes/pipe-worker.ts';
+import type { RoomStore } from './store/room-store.ts';
+import { fixDirectory, heldRepliesOf, openWorkerStore } from './store/worker-store.ts';
 
 /** How long one look for the other workers waits. */
 const MEETING_MS = 50;
 /** How long the end of the next other worker is waited for. */
 const ENDING_MS = 200;
+/** How long what is under way between workers may take to its end before logs are closed. */
+const SETTLING_MS_MAX = 1000;
 
 class EmbeddedThread {
   readonly #plan: PipePlan;
   readonly #port: MessagePort;
   readonly #words: PipeWords;
   readonly #engine: PipeEngine;
+  /** Keeps the data, null where nothing does. */
+  #store: RoomStore | null = null;
+  #isReady = false;
   #failure: Error | undefined;
 
   constructor(plan: PipePlan, port: MessagePort) {
@@ -48,19 +56,29 @@ class EmbeddedThread {
     const { version } = this.#plan;
     if (version !== PIPE_VERSION) {
       const message = `@kora/embedded and @kora/server do not fit: ${version}, ${PIPE_VERSION}`;
-      this.#say({ kind: 'refused', message, isMemory: false });
+      this.#say({ kind: 'refused', message, code: '' });
       return;
     }
     let composed: ComposedShard;
+    let worker: PipeWorker;
     try {
       composed = this.#compose();
+      worker = this.#start(composed);
     } catch (cause) {
-      const isMemory = cause instanceof RangeError;
-      this.#say({ kind: 'refused', message: asError(cause).message, isMemory });
+      this.#refuse(asError(cause));
       return;
     }
-    const mesh = this.#meshPlan();
-    const worker = new PipeWorker(composed, this.#engine, {
+    this.#serve(worker);
+    if (this.#store !== null) this.#closeStore(this.#store, worker);
+    worker.mesh?.end();
+    if (this.#failure === undefined) this.#empty(composed);
+  }
+
+  /** The worker, with its log. @throws {CorruptFileFault} {DiskFault} */
+  #start(composed: ComposedShard): PipeWorker {
+    const { store: plan, index } = this.#plan;
+    const held = plan === undefined ? null : heldRepliesOf(plan, this.#engine, index);
+    const worker = new PipeWorker(composed, held ?? this.#engine, {
       log: (level, message) => {
         if (level === 'warning') this.#say({ kind: 'defect', message, stack: '' });
       },
@@ -68,12 +86,45 @@ class EmbeddedThread {
         this.#failure ??= error;
       },
       onShutdown: () => undefined,
-    }, mesh, (other) => {
+      onTurnEnd: () => {
+        this.#store?.endTurn();
+      },
+      mayRest: () => this.#store?.isQuiet !== false,
+    }, this.#meshPlan(), (other) => {
       this.#words.ring(other);
     });
-    this.#serve(worker);
-    worker.mesh?.end();
-    if (this.#failure === undefined) this.#empty(composed);
+    if (plan === undefined || held === null) return worker;
+    fixDirectory(composed.settings, 'the directory of an engine is chosen when it is opened');
+    this.#store = openWorkerStore(worker, composed, held, plan, {
+      log: (_, message) => {
+        if (this.#isReady) this.#say({ kind: 'notice', message });
+      },
+      onFailure: (error) => {
+        this.#failure ??= error;
+      },
+    });
+    return worker;
+  }
+
+  #refuse(cause: Error): void {
+    let code = cause instanceof Fault ? cause.code : '' as const;
+    if (cause instanceof RangeError) code = 'OUT_OF_MEMORY';
+    this.#say({ kind: 'refused', message: cause.message, code });
+  }
+
+  /** What was answered is durable when it returns, or the program is told that it is not. */
+  #closeStore(store: RoomStore, { shard }: PipeWorker): void {
+    const errno = store.close(this.#failure === undefined && shard.failure === null);
+    if (errno !== 0) this.#say({ kind: 'unsaved', errno });
+  }
+
+  /** An answer may be out before all of its shards know how it ended: the logs are to have that. */
+  #settle({ mesh }: PipeWorker): void {
+    const endUs = nodeClock.monotonicUs() + SETTLING_MS_MAX * 1000;
+    this.#engine.turn(false);
+    while (mesh?.isQuiet === false && nodeClock.monotonicUs() < endUs) {
+      this.#engine.turn(mesh.maySleep());
+    }
   }
 
   /** Leaves the memory zeroed, so that another engine of the program can have it. */
@@ -92,14 +143,29 @@ class EmbeddedThread {
         }
         mesh.connect();
       }
-      this.#say({ kind: 'ready' });
-      while (this.#engine.turn(mesh?.maySleep() ?? true) && this.#failure === undefined);
+      if (this.#store === null) this.#sayReady();
+      else this.#engine.requestTurn();
+      while (this.#engine.turn(mesh?.maySleep() ?? true) && this.#failure === undefined) {
+        if (!this.#isReady && this.#store?.isLoading !== true) this.#sayReady();
+      }
+      if (this.#store !== null && this.#isReady && this.#failure === undefined) {
+        this.#settle(worker);
+      }
     } catch (cause) {
       this.#failure ??= asError(cause);
     }
     if (this.#failure === undefined) return;
+    if (this.#failure instanceof Fault && !this.#isReady) {
+      this.#refuse(this.#failure);
+      return;
+    }
     const { message, stack = '' } = this.#failure;
     this.#say({ kind: 'failed', message, stack });
+  }
+
+  #sayReady(): void {
+    this.#isReady = true;
+    this.#say({ kind: 'ready' });
   }
 
   #meshPlan(): MeshPlan | undefined {
@@ -131,6 +197,7 @@ class EmbeddedThread {
       ...(mesh === undefined ? {} : placeOf(mesh)),
       settings,
       extraCommands: [...observabilityCommands, ...pubSubCommands],
+      vectorEngine,
       onError: (message, cause) => {
         this.#say({ kind: 'defect', message, stack: asError(cause).stack ?? '' });
       },

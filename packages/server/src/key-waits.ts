@@ -39,8 +39,10 @@ export class KeyWaits implements WaitHost {
   }
 
   begin(waiter: Waiter): void {
-    const { shard, waits } = this.#worker;
-    waits.begin(sessionOfWaiter(waiter), new KeyWait(shard, waiter), waiter.untilMs);
+    const { shard, store, waits } = this.#worker;
+    const session = sessionOfWaiter(waiter);
+    store?.noteAsked(session.slot);
+    waits.begin(session, new KeyWait(shard, waiter), waiter.untilMs);
   }
 
   /** Nobody but this thread could end it. */

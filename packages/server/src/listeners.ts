@@ -3,7 +3,8 @@
  * begins with `-` may fail; `*` and `::*` are all addresses of IPv4 and IPv6. All TCP addresses
  * share one port: with port 0 the first gets a free one and the others take the same. CONFIG SET of
  * `port` and `bind` listens anew when its turn ends; when the new addresses cannot be had the old
- * ones come back, the settings with them, and the log says why.
+ * ones come back, the settings with them, and the log says why. With `cluster-ports` a worker has a
+ * port of its own on every address of `bind` too, where a client speaks to it alone.
  * Of several workers the first goes ahead: it decides about a CONFIG SET when all have carried it
  * out, and the others listen where it does, or take the old addresses back as it did.
  * Engines answer `listen` at once or later; changes that come meanwhile wait for the answer.
@@ -254,7 +255,24 @@ export class Listeners {
       if (this.at.host === '') {
         this.at = { ...this.at, host: host === '0.0.0.0' ? '127.0.0.1' : host };
       }
-      this.#openNames(rest, bound, lost, done);
+      this.#openNode(host, (refusal) => {
+        if (refusal === null) this.#openNames(rest, bound, lost, done);
+        else this.#tcpOpened(bound, refusal, done);
+      });
+    });
+  }
+
+  /** The port of this worker alone, as a node of a cluster. */
+  #openNode(host: string, done: Done): void {
+    const first = this.#settings.number('cluster-ports');
+    if (first === 0) {
+      done(null);
+      return;
+    }
+    const port = first + (this.#worker?.index ?? 0);
+    this.#listen({ host, port, backlog: this.#backlog, sharing: 'none' }, (error, listener) => {
+      if (error === null) this.#tcp.push(listener);
+      done(error);
     });
   }
 

@@ -6,6 +6,7 @@
  */
 import type { ComposeOptions } from '@kora/core';
 import { Fault, MESH_WORKER_COUNT_MAX } from '@kora/core/control';
+import type { Settings } from '@kora/core/control';
 import { MEMORY_ADVICES } from './io/native/memory-advisor.ts';
 import type { MemoryAdvice } from './io/native/memory-advisor.ts';
 import type { LogLevel } from './log.ts';
@@ -50,9 +51,12 @@ export interface ServerOptions {
    * and koffi; where it cannot be had, `start` rejects with ADVICE_UNAVAILABLE.
    */
   readonly memoryAdvice?: MemoryAdvice;
-  /** Directory of the log and snapshots. Not built yet. */
+  /**
+   * Directory that keeps the data; made when it is not there, and of one engine at a time. The same
+   * as the setting `dir`. Default: none, the data lives in memory.
+   */
   readonly dataDir?: string;
-  /** When the log is written through. Not built yet. */
+  /** When a change is durable; the same as the setting `appendfsync`. Default `everysec`. */
   readonly fsync?: 'always' | 'everysec' | 'no';
   /** Takes every log line instead of stdout or `logfile`. */
   readonly onLog?: (level: LogLevel, message: string) => void;
@@ -76,10 +80,30 @@ export function checkOptions(options: ServerOptions): void {
   checkIo(options);
   if (workers > 1) checkThreads(workers, options);
   checkAdvice(options);
-  if (options.dataDir !== undefined || options.fsync !== undefined) {
-    const name = options.dataDir === undefined ? 'fsync' : 'dir';
-    throw new Fault('NOT_BUILT_YET', `${name}: persistence is not built yet; data lives in memory`);
-  }
+  checkFsync(options);
+}
+
+const FSYNC_WORDS: readonly string[] = ['always', 'everysec', 'no'];
+
+function checkFsync({ fsync }: ServerOptions): void {
+  if (fsync === undefined || FSYNC_WORDS.includes(fsync)) return;
+  const allowed = FSYNC_WORDS.join(', ');
+  throw new Fault('INVALID_OPTION', `fsync is ${String(fsync)}; allowed: ${allowed}`);
+}
+
+/**
+ * The directory that is to keep the data, null = none: `dir`, unless `appendonly no` was given as
+ * well; `appendonly yes` alone means the directory the process runs in, as in Redis.
+ */
+export function directoryOf(
+  settings: Settings, pairs: readonly (readonly string[])[],
+): string | null {
+  const given = pairs.some(([name]) => name?.toLowerCase() === 'appendonly');
+  const isOn = settings.isOn('appendonly');
+  if (given && !isOn) return null;
+  const dir = settings.text('dir');
+  if (dir !== '') return dir;
+  return isOn ? '.' : null;
 }
 
 /** Several workers are threads, to which commands given as functions cannot go. */
@@ -107,7 +131,12 @@ function checkAdvice({ memoryAdvice = 'off' }: ServerOptions): void {
 
 /** The settings as pairs of name and text. */
 export function settingPairs(options: ServerOptions): [string, string][] {
-  return Object.entries(options.settings ?? {}).map(([name, value]) => [name, settingText(value)]);
+  const { settings = {}, dataDir, fsync } = options;
+  const pairs = Object.entries(settings).map(([name, value]): [string, string] =>
+    [name, settingText(value)]);
+  if (dataDir !== undefined) pairs.push(['dir', dataDir]);
+  if (fsync !== undefined) pairs.push(['appendfsync', fsync]);
+  return pairs;
 }
 
 function settingText(value: SettingInput): string {

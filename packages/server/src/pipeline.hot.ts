@@ -18,8 +18,11 @@
 import type {
   ArgFrame, Command, CommandRegistry, Router, Shard, WorkerMemory,
 } from '@kora/core';
+import { assert, Flag, slotOwner } from '@kora/core';
 import type { RequestParser } from '@kora/protocol';
 import { PARSE_REQUEST } from '@kora/protocol';
+import { BURST_COUNT_MAX, burstBytes } from './mesh/burst-message.hot.ts';
+import { isInOrder } from './mesh/request-message.ts';
 
 /** Most requests found ahead. */
 export const AHEAD_COUNT_MAX = 16;
@@ -29,6 +32,13 @@ const ARGUMENTS_MAX = 16;
 const ARGUMENTS_OF_MANY_KEYS_MAX = 3;
 /** From so many on keys are looked up together. */
 const WARM_COUNT_MIN = 2;
+/** Workers of a process: a bit of a word each. */
+const SHARD_COUNT_MAX = 32;
+/** Kinds of commands: its first argument is its only key; it waits for nothing; it writes. */
+const ROUTED = 1;
+const SHARED = 2;
+const WRITES = 4;
+const WRITES_SHIFT = 2;
 const RECORD_BYTES = 16;
 const RECORD_SHIFT = 2;
 const STAR = 0x2a;
@@ -49,7 +59,26 @@ export class Pipeline {
   readonly argc: Int32Array;
   readonly starts: Int32Array;
   readonly owners: Int32Array;
-  /** Row of each place, -1 = none. */
+  /**
+   * Where all are not here: 1 when all found may go together (mesh/bursts.ts), those other shards
+   * that they go to and the places that keep their order, a bit each; places that run here.
+   */
+  mayShare: number;
+  shards: number;
+  writes: number;
+  ownCount: number;
+  /** By shard: how many places, bytes of their message, and the places, BURST_COUNT_MAX a shard. */
+  readonly countOf: Int32Array;
+  readonly bytesOf: Int32Array;
+  readonly places: Int32Array;
+  /** Bytes of each from its first argument to the end of its last. */
+  readonly spans: Int32Array;
+  /** By command: ROUTED | SHARED | WRITES; and by place, SHARED only with as many arguments. */
+  private readonly kinds: Uint8Array;
+  private readonly placeKinds: Uint8Array;
+  /** Rows in the list, of places whose keys are here: those that `warm` looks up. */
+  private rowCount: number;
+  /** Row of each place, -1 = none; without a router that of the same number. */
   private readonly rows: Int32Array;
   private readonly router: Router | null;
   private readonly memory: WorkerMemory;
@@ -57,11 +86,9 @@ export class Pipeline {
   private readonly registry: CommandRegistry;
   /** Most arguments with which a command may be found ahead, by index; 0 = never. */
   private readonly argumentsMax: Uint8Array;
-  /** Byte offset of the rows, 0: there is no memory for them and nothing is looked up ahead. */
+  /** Byte offset of the rows. */
   private readonly list: number;
   private isWarm: number;
-  /** Keys looked up by the last `warm`. */
-  private rowCount: number;
   private db: number;
   private epoch: number;
   private generation: number;
@@ -76,6 +103,18 @@ export class Pipeline {
     this.router = router;
     this.owners = new Int32Array(AHEAD_COUNT_MAX).fill(-1);
     this.rows = new Int32Array(AHEAD_COUNT_MAX);
+    for (let i = 0; i < AHEAD_COUNT_MAX; i++) this.rows[i] = i;
+    this.rowCount = 0;
+    this.mayShare = 0;
+    this.shards = 0;
+    this.writes = 0;
+    this.ownCount = 0;
+    this.countOf = new Int32Array(SHARD_COUNT_MAX);
+    this.bytesOf = new Int32Array(SHARD_COUNT_MAX);
+    this.places = new Int32Array(SHARD_COUNT_MAX * BURST_COUNT_MAX);
+    this.kinds = new Uint8Array(registry.commands.length);
+    this.placeKinds = new Uint8Array(AHEAD_COUNT_MAX);
+    this.spans = new Int32Array(AHEAD_COUNT_MAX);
     this.countMax = countMax < AHEAD_COUNT_MAX ? countMax : AHEAD_COUNT_MAX;
     this.count = 0;
     this.hasLast = 0;
@@ -87,8 +126,8 @@ export class Pipeline {
     this.registry = registry;
     this.argumentsMax = new Uint8Array(registry.commands.length);
     this.list = shard.memory.lowAllocator.alloc(AHEAD_COUNT_MAX * RECORD_BYTES) * 8;
+    assert(this.list !== 0, 'low memory holds the rows of a pipeline');
     this.isWarm = 0;
-    this.rowCount = 0;
     this.db = 0;
     this.epoch = 0;
     this.generation = 0;
@@ -99,6 +138,9 @@ export class Pipeline {
     }
     for (let i = 0; i < this.argumentsMax.length; i++) {
       this.argumentsMax[i] = argumentsMaxOf(registry.commands[i]!);
+      const isRouted = router !== null && router.hasKeyFirst(i);
+      this.kinds[i] = (isRouted ? ROUTED : 0) | (isShared(registry.commands[i]!) ? SHARED : 0) |
+        (isInOrder(registry.commands[i]!) ? WRITES : 0);
     }
   }
 
@@ -134,7 +176,64 @@ export class Pipeline {
     }
     this.count = count;
     this.isWarm = 0;
+    if (this.router !== null) this.route(this.router);
     if (count >= WARM_COUNT_MIN) this.warm(db);
+  }
+
+  /**
+   * Finds out whose the keys of all places are; the rows of those that are here move together.
+   * Nobody foretells whose the next key is, so what depends on it is computed, not branched on.
+   */
+  private route(router: Router): void {
+    const count = this.count;
+    const i32 = this.memory.i32;
+    const first = this.list >>> 2;
+    const me = router.me;
+    const workerCount = router.workerCount;
+    const kinds = this.placeKinds;
+    const countOf = this.countOf;
+    const bytesOf = this.bytesOf;
+    this.memory.kernel.slotBatch(this.list, count, router.slotTables);
+    for (let worker = 0; worker < workerCount; worker++) {
+      countOf[worker] = 0;
+      bytesOf[worker] = 0;
+    }
+    let allKinds = ROUTED | SHARED;
+    let writes = 0;
+    let to = 0;
+    for (let i = 0; i < count; i++) {
+      const kind = kinds[i]!;
+      const row = first + (i << RECORD_SHIFT);
+      const toRow = first + (to << RECORD_SHIFT);
+      let isHere = 1;
+      allKinds &= kind;
+      writes |= ((kind & WRITES) >>> WRITES_SHIFT) << i;
+      if ((kind & ROUTED) === 0) {
+        this.owners[i] = -1;
+      } else {
+        const owner = slotOwner(i32[row + 2]!, workerCount);
+        const k = countOf[owner]!;
+        this.owners[i] = owner;
+        this.places[owner * BURST_COUNT_MAX + k] = i;
+        countOf[owner] = k + 1;
+        bytesOf[owner] = bytesOf[owner]! + burstBytes(this.argc[i]!, this.spans[i]!);
+        isHere = ((owner ^ me) - 1) >>> 31;
+      }
+      // Of a key that is elsewhere the row is written over by the next, or lies behind all.
+      i32[toRow] = i32[row]!;
+      i32[toRow + 1] = i32[row + 1]!;
+      this.rows[i] = to | (isHere - 1);
+      to += isHere;
+    }
+    let shards = 0;
+    for (let worker = 0; worker < workerCount; worker++) {
+      if (countOf[worker] !== 0) shards |= 1 << worker;
+    }
+    this.rowCount = to;
+    this.mayShare = allKinds === (ROUTED | SHARED) ? 1 : 0;
+    this.shards = shards & ~(1 << me);
+    this.ownCount = countOf[me]!;
+    this.writes = writes;
   }
 
   /** Copies the parser's request to place `count`; false when it has to run from the parser. */
@@ -158,12 +257,16 @@ export class Pipeline {
     }
     this.commands[count] = command;
     this.argc[count] = argc;
-    const router = this.router;
-    if (router !== null && router.hasKeyFirst(command.index)) {
-      this.owners[count] = router.ownerOfFlatKey(toAt[1]!, toBytes[1]!);
-    } else {
-      this.owners[count] = -1;
-    }
+    const row = (this.list >>> 2) + (count << RECORD_SHIFT);
+    const i32 = this.memory.i32;
+    i32[row] = fromAt[1]!;
+    i32[row + 1] = fromBytes[1]!;
+    const arity = command.arity;
+    const kind = this.kinds[command.index]!;
+    const fits = arity >= 0 ? argc === arity : argc >= -arity;
+    this.placeKinds[count] = fits ? kind : kind & ~SHARED;
+    const last = argc - 1;
+    this.spans[count] = fromAt[last]! + fromBytes[last]! - fromAt[0]!;
     return true;
   }
 
@@ -171,22 +274,8 @@ export class Pipeline {
   private warm(db: number): void {
     const keyspace = this.shard.keyspace;
     const database = keyspace.databases[db]!;
-    if (database.dict.header === 0 || this.list === 0) return;
-    const count = this.count;
-    const rows = this.list >>> 2;
-    const i32 = this.memory.i32;
-    const me = this.router === null ? -1 : this.router.me;
-    let rowCount = 0;
-    for (let i = 0; i < count; i++) {
-      const owner = this.owners[i]!;
-      this.rows[i] = -1;
-      if (owner >= 0 && owner !== me) continue;
-      const row = rows + (rowCount << RECORD_SHIFT);
-      i32[row] = this.at[i]![1]!;
-      i32[row + 1] = this.bytes[i]![1]!;
-      this.rows[i] = rowCount++;
-    }
-    if (rowCount === 0) return;
+    const rowCount = this.router === null ? this.count : this.rowCount;
+    if (database.dict.header === 0 || rowCount === 0) return;
     keyspace.findMany(database, this.list, rowCount);
     this.isWarm = 1;
     this.rowCount = rowCount;
@@ -224,4 +313,9 @@ function argumentsMaxOf(command: Command): number {
   if (spec.extra !== undefined && spec.extra.includes('not_key')) return 0;
   const isOneKey = spec.find.kind === 'range' && spec.find.last === 0;
   return isOneKey ? ARGUMENTS_MAX : ARGUMENTS_OF_MANY_KEYS_MAX;
+}
+
+/** True when the command may go with others: it waits for nothing, and no other worker for it. */
+function isShared(command: Command): boolean {
+  return (command.flags & (Flag.Blocking | Flag.PubSub)) === 0 && command.waiting === null;
 }

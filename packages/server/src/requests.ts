@@ -7,17 +7,18 @@
  */
 import type { Command, Executor, Shard } from '@kora/core';
 import {
-  ArgFrame, assert, ClientFlag, ClientState, findCommand, isWord, Outcome, ReplyError, replyErrors,
-  Stat,
+  ArgFrame, assert, ClientFlag, ClientState, findCommand, Outcome, ReplyError, replyErrors, Stat,
 } from '@kora/core';
 import { PARSE_BIG, PARSE_ERROR, PARSE_MORE, PARSE_REQUEST, RequestParser } from '@kora/protocol';
+import { isHttp } from './http-request.ts';
 import type { Input } from './input.ts';
 import { isUnread } from './limits.ts';
 import type { Bursts } from './mesh/bursts.ts';
 import type { Origin } from './mesh/origin.ts';
 import { Step } from './mesh/origin.ts';
-import { Pipeline } from './pipeline.hot.ts';
+import { AHEAD_COUNT_MAX, Pipeline } from './pipeline.hot.ts';
 import type { RespSink } from './resp-sink.ts';
+import { noteBurst, noteSent } from './store/asked-changes.ts';
 import type { Session } from './session.ts';
 import { Hold } from './session.ts';
 import type { Worker } from './worker.ts';
@@ -32,9 +33,6 @@ const FRAME_TOO_BIG = 'FRAME_TOO_BIG';
 
 /** Parsers kept for reuse. */
 const SPARE_PARSERS_MAX = 16;
-
-const POST = Uint8Array.of(0x50, 0x4f, 0x53, 0x54);
-const HOST = Uint8Array.of(0x48, 0x4f, 0x53, 0x54, 0x3a);
 
 export class Requests {
   readonly #worker: Worker;
@@ -114,9 +112,11 @@ export class Requests {
   resume(session: Session): void {
     if (session.inputRef === 0) return;
     const start = session.inputRef * 8;
-    // Requests that waited for other workers are likely to wait again: found ahead, most of them
-    // would be found again and again.
-    this.#isLate = session.isLate;
+    // Requests that waited for other workers are likely to wait again, unless they may go as a
+    // burst: found ahead, most of them would be found again and again.
+    const { window } = session;
+    const mayBurst = window === null || (window.isOrdered && !window.isFull(AHEAD_COUNT_MAX));
+    this.#isLate = session.isLate && !mayBurst;
     this.#run(session, start, start + session.inputBytes);
     this.#isLate = false;
   }
@@ -128,8 +128,11 @@ export class Requests {
     const sink = this.#sink;
     sink.begin(session);
     if (session.isMuted) sink.mute();
+    const worker = this.#worker;
+    const { running, tracking } = worker;
+    worker.running = session;
     const result = this.#runAll(session, parser, end);
-    const { tracking } = this.#worker;
+    worker.running = running;
     if (tracking.prefixes.hasKeys) tracking.tellPrefixes();
     sink.flush();
     if (session.isClosing) this.#worker.finish(session, parser);
@@ -163,7 +166,7 @@ export class Requests {
         command = pipeline.lastCommand;
       }
       frame.bind(parser.argAt, parser.argBytes, parser.argc);
-      if (command === undefined && limits.suspectsHttp && this.#isHttp(frame)) {
+      if (command === undefined && limits.suspectsHttp && isHttp(this.#low, frame)) {
         this.#refuseHttp(session);
         return PARSE_MORE;
       }
@@ -181,17 +184,23 @@ export class Requests {
   #runAhead(session: Session, parser: RequestParser, end: number): boolean {
     const pipeline = this.#pipeline;
     const { commands, count, owners, starts } = pipeline;
-    const isShown = this.#executor.tap !== null;
-    if (!isShown && this.#bursts?.publish(session, pipeline, this.#frame) === true) {
-      this.#runBurst(session, this.#bursts);
-      if (!session.isClosing) return true;
+    const bursts = this.#executor.tap === null ? this.#bursts : null;
+    if (bursts?.publish(session, pipeline, (starts[count] ?? 0) < end) === true) {
+      noteBurst(this.#worker.store, session, commands, count);
+      bursts.runOwn(session, pipeline, this.#frame);
+      if (this.#mayGoOn(session)) return true;
       parser.begin(starts[count] ?? 0);
       return false;
     }
+    const areHere = bursts?.areHere(session, pipeline) === true;
     for (let i = 0; i < count; i++) {
       pipeline.present(this.#frame, i);
-      this.#isFollowed = (starts[i + 1] ?? 0) < end;
-      if (this.#execute(session, commands[i], owners[i])) continue;
+      if (areHere && session.window === null) {
+        if (this.#executeOwn(session, commands[i])) continue;
+      } else {
+        this.#isFollowed = (starts[i + 1] ?? 0) < end;
+        if (this.#execute(session, commands[i], owners[i])) continue;
+      }
       parser.begin(starts[session.isRequestHeld ? i : i + 1] ?? 0);
       if (session.isRequestHeld) {
         const result = parser.parse(this.#low, starts[i + 1] ?? 0);
@@ -200,26 +209,6 @@ export class Requests {
       return false;
     }
     return true;
-  }
-
-  /** Runs what a published burst has for this shard. */
-  #runBurst(session: Session, bursts: Bursts): void {
-    const pipeline = this.#pipeline;
-    const origin = this.#origin;
-    const { window } = session;
-    assert(origin !== null && window !== null, 'a burst has a window');
-    const me = this.#worker.shard.index;
-    for (let i = 0; i < pipeline.count; i++) {
-      const command = pipeline.commands[i];
-      if (pipeline.owners[i] !== me || command === undefined) continue;
-      const place = bursts.places[i] ?? 0;
-      pipeline.present(this.#frame, i);
-      const outcome = this.#executor.run(command, this.#frame, origin.stageAt(window, place));
-      assert(outcome === Outcome.Done, 'what is paused is in no burst');
-      origin.stagedAt(window, place);
-    }
-    session.lastCommand = pipeline.commands[pipeline.count - 1] ?? null;
-    session.bigHeldBytes = 0;
   }
 
   /**
@@ -236,6 +225,13 @@ export class Requests {
       return false;
     }
     return this.#executeAmong(origin, session, command, owner);
+  }
+
+  /** As #execute, where all runs as it would without other workers (Bursts.areHere). */
+  #executeOwn(session: Session, command: Command | undefined): boolean {
+    const mayGoOn = this.#executeHere(session, command, this.#sink);
+    this.#origin?.replies.select(session); // Whom it has served may have been answered.
+    return mayGoOn;
   }
 
   /** As #execute, where keys may be another worker's. */
@@ -257,19 +253,23 @@ export class Requests {
     if (shown !== null && step === Step.Sent) {
       monitors.showCalls(session, shown, watches && command?.name === 'exec');
     }
-    origin.select(session);
+    if (step === Step.Sent) noteSent(this.#worker.store, session, command);
+    origin.replies.select(session);
     if (step === Step.Hold) {
       session.isRequestHeld = true;
       session.hold = Hold.Foreign;
       return false;
     }
     if (step === Step.Here) {
-      const sink = window === null ? this.#sink : origin.stageFor(window);
+      const sink = window === null ? this.#sink : origin.replies.stageFor(window);
       const wasInMulti = (session.flags & ClientFlag.InMulti) !== 0;
+      const { store } = this.#worker;
+      const before = window === null ? 0 : store?.appended;
       const mayGoOn = this.#executeHere(session, command, sink);
       // A pause may hold it after all: its locks go, or all that comes behind it would wait too.
       if (session.turn !== null) origin.gate.finishTurn(session);
-      origin.select(session);
+      origin.replies.select(session);
+      if (window !== null && store?.appended !== before) store?.noteAsked(session.slot);
       if (session.watchShards !== 0) origin.afterLocal(session, wasInMulti);
       return mayGoOn;
     }
@@ -278,50 +278,41 @@ export class Requests {
     const mustApply = session.isSkippingNext || (session.flags & ClientFlag.CachingSaid) !== 0;
     if (mustApply) this.#applyFlags(session);
     // What began may have let a CLIENT KILL of another worker run; or it waits.
-    return !session.isClosing && session.hold === Hold.None;
+    return this.#mayGoOn(session);
   }
 
   #executeHere(session: Session, command: Command | undefined, sink: RespSink): boolean {
     const executor = this.#executor;
     const worker = this.#worker;
-    if (sink === this.#sink) {
-      worker.running = session;
-      worker.runningProgress = sink.progress;
-    }
+    worker.isRunning = sink === this.#sink;
+    worker.runningProgress = sink.progress;
     const outcome = command === undefined
       ? executor.execute(this.#frame, sink)
       : executor.run(command, this.#frame, sink);
-    worker.running = null;
-    if (session.lateCount > 0) worker.pushes.followReply(session);
+    worker.isRunning = false;
+    const { following } = worker;
+    if (following > 0) worker.pushes.followReply(session);
     if (outcome === Outcome.Parked) {
       session.isRequestHeld = true;
       worker.park(session);
       return false;
     }
-    if (sink !== this.#sink) this.#origin?.staged(session);
-    if (worker.tracking.hasOwn) worker.tracking.tellOwn();
+    if (sink !== this.#sink) this.#origin?.replies.staged(session);
+    if (following > 0) worker.tracking.tellOwn();
     session.lastCommand = executor.current;
     session.bigHeldBytes = 0;
     if (session.flags !== 0 || session.isSkippingNext) this.#applyFlags(session);
+    return this.#mayGoOn(session);
+  }
+
+  /** False when nothing more of the session may run now: it ended, is held, or has to read. */
+  #mayGoOn(session: Session): boolean {
     if (session.isClosing || session.hold !== Hold.None) return false;
     if (session.outputBytes !== 0 && isUnread(session)) {
       session.hold = Hold.Unread;
       return false;
     }
     return true;
-  }
-
-  /**
-   * True for a browser that was lured here: the first words of its request, which is otherwise
-   * inline commands.
-   */
-  #isHttp(frame: ArgFrame): boolean {
-    const bytes = frame.bytes[0] ?? 0;
-    if (bytes !== POST.length && bytes !== HOST.length) return false;
-    const at = frame.at[0] ?? -1;
-    const first = (this.#low[at] ?? 0) & 0xdf;
-    if (first !== POST[0] && first !== HOST[0]) return false;
-    return isWord(frame, 0, POST) || isWord(frame, 0, HOST);
   }
 
   /** A request across protocols ends without a word, as in Redis. */

@@ -13,7 +13,7 @@ import {
   DOUBLE_BULK_BYTES_MAX, HEADER_BYTES_MAX, INTEGER_BYTES_MAX, NULL_BYTES_MAX, bulkTextBytesMax,
   lineBytesMax, utf8Bytes, writeArrayHeader, writeBigInteger, writeBoolean3, writeBulkHeader,
   writeBulkText, writeCrlf, writeDouble2, writeDouble3, writeError, writeInteger, writeMapHeader,
-  writeNull2, writeNull3, writeNullArray2, writePushHeader, writeSetHeader, writeSimple,
+  writeNull2, writeNull3, writeNullArray2, writeOk, writePushHeader, writeSetHeader, writeSimple,
 } from '@kora/protocol';
 import type { ChunkWriter, ReplyChunk, ReplyChunks } from './reply-chunks.ts';
 import { REPLY_CHUNK_BYTES } from './reply-chunks.ts';
@@ -196,7 +196,7 @@ export class RespSink implements ReplySink, ChunkWriter {
 
   ok(): void {
     this.#room(OK_BYTES);
-    this.#at = writeSimple(this.#low, this.#at, 'OK');
+    this.#at = writeOk(this.#low, this.#at);
   }
 
   simple(whole: string): void {
@@ -301,6 +301,31 @@ export class RespSink implements ReplySink, ChunkWriter {
       from += piece;
       left -= piece;
     }
+  }
+
+  /** Encoded bytes of one's own memory, at most a chunk, that stay in one piece. */
+  piece(at: number, bytes: number): void {
+    this.#room(bytes);
+    this.#memory.kernel.copy(this.#at, at, bytes);
+    this.#at += bytes;
+  }
+
+  /**
+   * Encoded bytes that lie in several places, one behind the other.
+   * @param list byte offset of `count` pairs of words: byte offset, bytes
+   * @param bytes all of them
+   */
+  gather(list: number, count: number, bytes: number): void {
+    if (this.#at + bytes > this.#limit) {
+      const { i32 } = this.#memory;
+      const end = (list >>> 2) + count * 2;
+      for (let word = list >>> 2; word < end; word += 2) {
+        this.bulkPiece(i32[word] ?? 0, i32[word + 1] ?? 0);
+      }
+      return;
+    }
+    this.#memory.kernel.gather(list, count, this.#at);
+    this.#at += bytes;
   }
 
   bulkEnd(): void {

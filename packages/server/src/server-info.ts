@@ -34,6 +34,10 @@ export function addServerInfo(info: InfoRegistry, worker: Worker, facts: ServerF
     executable: () => facts.executable,
     config_file: () => facts.configFile,
   });
+  if (worker.cluster !== null) {
+    info.addFields('server', { redis_mode: () => 'cluster' });
+    info.addFields('cluster', { cluster_enabled: () => 1 });
+  }
   info.addFields('clients', {
     connected_clients: hosted('connected_clients'),
     maxclients: () => limits.clientsMax,

@@ -6,14 +6,16 @@
  * rooms, sessions and commands never see one.
  */
 import { Fault, Settings } from '@kora/core/control';
+import { resolve as resolvePath } from 'node:path';
 import type { IoEngine } from './io/engine.ts';
 import type { ListeningAt } from './listeners.ts';
 import type { Log } from './log.ts';
 import { logWriter } from './log.ts';
 import type { IoChoice, ServerOptions } from './options.ts';
-import { checkOptions, settingPairs } from './options.ts';
+import { checkOptions, directoryOf, settingPairs } from './options.ts';
 import type { Runner, RunnerHost, Started } from './runner.ts';
 import type { RoomPlan, ShardRoom } from './shard-room.ts';
+import type { ServerStore } from './store/server-store.ts';
 import { ThreadGroup } from './thread-group.ts';
 import { ThreadRunner } from './thread-runner.ts';
 
@@ -41,7 +43,10 @@ export class KoraServer {
   /** Settles when the server has ended: by close, by SHUTDOWN, or with the error that ended it. */
   readonly closed: Promise<void>;
   readonly #options: ServerOptions;
-  readonly #plan: RoomPlan;
+  #plan: RoomPlan;
+  /** Where the data is kept, null = nowhere. */
+  readonly #directory: string | null;
+  #store: ServerStore | undefined;
   readonly #host: RunnerHost;
   readonly #openEngine: (() => IoEngine) | undefined;
   readonly #ended: Promise<void>;
@@ -61,6 +66,10 @@ export class KoraServer {
     const settings = new Settings();
     const refusal = settings.load(pairs);
     if (refusal !== null) throw new Fault('INVALID_OPTION', refusal);
+    this.#directory = directoryOf(settings, pairs);
+    if (this.#directory !== null) {
+      pairs.push(['dir', resolvePath(this.#directory)], ['appendonly', 'yes']);
+    }
     this.#options = options;
     this.#openEngine = openEngine;
     this.#plan = {
@@ -85,6 +94,11 @@ export class KoraServer {
     return this.#runner?.room;
   }
 
+  /** Path of the directory that keeps the data, null when it lives in memory alone. */
+  get directory(): string | null {
+    return this.#directory === null ? null : resolvePath(this.#directory);
+  }
+
   /** TCP port in force, 0 without TCP; CONFIG SET may change it. */
   get port(): number {
     return this.#at.port;
@@ -95,7 +109,8 @@ export class KoraServer {
    * Calling it again gives the same promise.
    * @returns where it can be reached
    * @throws {Fault} (rejects) ADDRESS_IN_USE, LISTEN_FAILED, IO_UNAVAILABLE, ADVICE_UNAVAILABLE,
-   *   OUT_OF_MEMORY, ENGINE_CLOSED when it was closed meanwhile; the server is closed then
+   *   OUT_OF_MEMORY, DIRECTORY_IN_USE, CORRUPT_FILE, DISK_FAILED, ENGINE_CLOSED when it was closed
+   *   meanwhile; the server is closed then
    */
   start(): Promise<ServerAddress> {
     this.#started ??= this.#start();
@@ -118,14 +133,36 @@ export class KoraServer {
 
   async #start(): Promise<ServerAddress> {
     try {
+      await this.#openStore();
       const io = await this.#run();
       const { host, port, unixSocket } = this.#at;
       return { host, port, io, ...(unixSocket === '' ? {} : { unixSocket }) };
     } catch (cause) {
       // Where nothing runs, nothing tells the end.
-      if (this.#runner === undefined) this.#settleClosed();
+      if (this.#runner === undefined) {
+        this.#closeStore();
+        this.#settleClosed();
+      }
       await this.close();
       throw cause;
+    }
+  }
+
+  async #openStore(): Promise<void> {
+    if (this.#directory === null) return;
+    const { openServerStore } = await import('./store/server-store.ts');
+    const { workers = 1 } = this.#options;
+    this.#store = await openServerStore(this.#directory, workers, this.#host.log);
+    this.#plan = { ...this.#plan, store: this.#store.plan };
+  }
+
+  /** Gives the directory back: nothing runs any more. */
+  #closeStore(): void {
+    try {
+      this.#store?.close();
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      this.#host.log('warning', message);
     }
   }
 
@@ -192,15 +229,20 @@ export class KoraServer {
         this.#at = at;
       },
       onEnded: () => {
+        this.#closeStore();
         this.#isEnding = true;
         this.#at = NOWHERE;
         this.#settleClosed();
       },
       onFailure: (cause) => {
+        this.#closeStore();
         this.#isEnding = true;
         this.#at = NOWHERE;
         const message = `the engine stopped because an invariant broke: ${cause.message}`;
-        this.#settleClosed(new Fault('ENGINE_FAILED', message, { cause }));
+        // Data that cannot be loaded says so itself.
+        this.#settleClosed(
+          cause instanceof Fault ? cause : new Fault('ENGINE_FAILED', message, { cause }),
+        );
       },
     };
   }

@@ -50,6 +50,8 @@ export class Session extends ClientState implements ReplyTarget {
   readonly worker: Worker;
   readonly slot: number;
   readonly peer: Peer;
+  /** It came in by the port of its worker alone: databases as a whole are that one's part. */
+  isOfNode = false;
   readonly createdMs: number;
   lastActiveMs: number;
   /** The command that ran last; null before the first one and after an unknown one. */
@@ -63,6 +65,8 @@ export class Session extends ClientState implements ReplyTarget {
   tracking: SessionTracking | null = null;
   /** What it waits for with Hold.Waiting, else null. */
   wait: Wait | null = null;
+  /** Of the waits that it has had: the next one is the same object. */
+  spareWait: Wait | null = null;
   /** True while `parser` holds a whole request that the gate parked. */
   isRequestHeld = false;
   /** True when it is authenticated only because no password is set at the moment. */
@@ -200,6 +204,7 @@ export class Session extends ClientState implements ReplyTarget {
 
   #send(chunk: ReplyChunk, at: number, bytes: number): boolean {
     const { worker } = this;
+    worker.shard.tracking.beforeReply();
     worker.countMany(Stat.OutputBytes, bytes);
     if (worker.engine.send(this.slot, at, bytes)) return true;
     chunk.pins++;
@@ -213,6 +218,7 @@ export class Session extends ClientState implements ReplyTarget {
   lendRange(ropes: Ropes, root: number, at: number, bytes: number): void {
     if (this.pushChunk !== null) this.sendPushed();
     const { worker } = this;
+    worker.shard.tracking.beforeReply();
     worker.countMany(Stat.OutputBytes, bytes);
     if (worker.engine.send(this.slot, at, bytes)) return;
     ropes.pin(root);
@@ -236,7 +242,10 @@ export class Session extends ClientState implements ReplyTarget {
   /** The range follows the reply under way. */
   addLate(range: PushRange): void {
     range.chunk.pins++;
-    this.#late ??= [];
+    if (this.#late === null) {
+      this.#late = [];
+      this.worker.following++;
+    }
     this.#late.push(range);
     this.outputBytes += range.bytes;
     if (!this.isClosing) this.worker.limits.checkOutput(this.worker, this);
@@ -244,8 +253,10 @@ export class Session extends ClientState implements ReplyTarget {
 
   /** What was to follow the reply; its pins are the caller's. */
   takeLate(): readonly PushRange[] {
-    const late = this.#late ?? [];
+    const late = this.#late;
+    if (late === null) return [];
     this.#late = null;
+    this.worker.following--;
     for (const { bytes } of late) this.outputBytes -= bytes;
     return late;
   }

@@ -11,6 +11,8 @@
 import type { ComposedShard, ComposeOptions } from '@kora/core';
 import { assert, composeShard, Fault, Settings } from '@kora/core';
 import { CryptoChance, nodeClock } from '@kora/embedded/node-platform';
+import { vectorEngine } from '@kora/embedded/vector-engine';
+import type { StorePlan } from '@kora/storage/engine';
 import { serverCommands } from './commands/server-commands.ts';
 import { rewriteFile } from './config-rewrite.ts';
 import type { IoEngine } from './io/engine.ts';
@@ -28,6 +30,8 @@ import { placeOf } from './mesh/mesh-plan.ts';
 import { ProcessWords } from './mesh/process-words.ts';
 import { AHEAD_COUNT_MAX } from './pipeline.hot.ts';
 import { END_MS_MAX } from './runner.ts';
+import type { RoomStore } from './store/room-store.ts';
+import { fixDirectory, heldRepliesOf, openWorkerStore } from './store/worker-store.ts';
 import { Worker } from './worker.ts';
 
 /** What a room is made from: plain data, so that it can go to another thread. */
@@ -42,6 +46,8 @@ export interface RoomPlan {
   readonly memoryAdvice: MemoryAdvice;
   /** The other workers of the process; absent: this one is alone. */
   readonly mesh?: MeshPlan;
+  /** Where the data is kept; absent: nowhere. */
+  readonly store?: StorePlan;
 }
 
 /** What a room tells whoever runs it. */
@@ -73,20 +79,23 @@ export class ShardRoom {
   readonly #host: RoomHost;
   readonly #log: Log;
   readonly #listeners: Listeners;
+  readonly #store: RoomStore | null;
   readonly #mesh: MeshPlan | undefined;
   readonly #words: ProcessWords | undefined;
   #state: (typeof RoomState)[keyof typeof RoomState] = RoomState.Serving;
   #endAtUs = 0;
 
-  /** @throws {Fault} OUT_OF_MEMORY, ADVICE_UNAVAILABLE */
+  /** @throws {Fault} OUT_OF_MEMORY, ADVICE_UNAVAILABLE, CORRUPT_FILE, DISK_FAILED */
   constructor(
-    plan: RoomPlan, engine: IoEngine, ioReason: string, host: RoomHost,
+    plan: RoomPlan, given: IoEngine, ioReason: string, host: RoomHost,
     extraCommands: ComposeOptions['extraCommands'] = [],
   ) {
     const settings = new Settings();
     const refusal = settings.load(plan.settings);
     assert(refusal === null, 'the settings were checked before');
     this.ioReason = ioReason;
+    const held = plan.store === undefined ? null : heldRepliesOf(plan.store, given, plan.mesh?.index);
+    const engine = held ?? given;
     this.#engine = engine;
     this.#host = host;
     this.#log = filterLog(settings, host.log);
@@ -108,11 +117,20 @@ export class ShardRoom {
       onTurnEnd: () => {
         this.#onTurnEnd();
       },
-      // While it ends, and while workers agree on an address, it looks at clocks and words.
-      mayRest: () => this.#state === RoomState.Serving && this.#listeners.isSettled,
+      // While it ends, writes, or agrees with others on an address, it looks at clocks and words.
+      mayRest: () => this.#state === RoomState.Serving && this.#listeners.isSettled &&
+        (this.#store === null || this.#store.isQuiet),
     }, AHEAD_COUNT_MAX, plan.mesh, (other) => {
       this.#wake(other);
     });
+    this.#store = held === null || plan.store === undefined ? null
+      : openWorkerStore(this.worker, this.composed, held, plan.store, {
+        log: this.#log,
+        onFailure: (error) => {
+          this.fail(error);
+        },
+      });
+    fixDirectory(settings, 'it is decided when the server starts: --dir');
     settings.bind('requirepass', ({ text }) => {
       this.worker.letStrangersIn(text === '');
     });
@@ -196,10 +214,11 @@ export class ShardRoom {
     this.#host.onEnded();
   }
 
-  /** An invariant broke: nothing may run or be answered any more. */
+  /** An invariant broke, or the data cannot be had: nothing may run or be answered any more. */
   fail(cause: Error): void {
     if (this.#state === RoomState.Over) return;
-    this.#log('warning', `the engine failed and stops: ${cause.stack ?? cause.message}`);
+    const why = cause instanceof Fault ? cause.message : cause.stack ?? cause.message;
+    this.#log('warning', `the engine failed and stops: ${why}`);
     this.#stopEngine();
     this.#host.onFailure(cause);
   }
@@ -207,6 +226,7 @@ export class ShardRoom {
   #stopEngine(): void {
     this.#state = RoomState.Over;
     this.#listeners.close();
+    this.#store?.close(this.composed.shard.failure === null);
     this.#host.onStopping();
     if (this.#mesh !== undefined) this.#leaveOthers(this.#mesh.index);
     this.#engine.stop();
@@ -222,6 +242,7 @@ export class ShardRoom {
   }
 
   #onTurnEnd(): void {
+    this.#store?.endTurn();
     if (this.#state === RoomState.Serving) {
       this.#listeners.followSettings();
       if (this.#words?.isEnding === true) this.end();
@@ -257,6 +278,7 @@ export class ShardRoom {
         ...(mesh === undefined ? {} : placeOf(mesh)),
         settings,
         extraCommands: [...serverCommands, ...(extraCommands ?? [])],
+        vectorEngine,
         onError: (message) => {
           this.#log('warning', message);
         },

@@ -45,7 +45,7 @@ export class ThreadGroup implements Runner {
   ) {
     this.#host = host;
     this.#words = new ProcessWords(workerCount);
-    const shared = sharedBy(workerCount, this.#words);
+    const shared = sharedBy(workerCount, this.#words, plan.store?.lastTransaction ?? 0);
     const ios = threadIos(io, workerCount);
     this.#runners = Array.from({ length: workerCount }, (_, index) => {
       const mesh: MeshPlan = { ...shared, index };
@@ -128,11 +128,13 @@ export class ThreadGroup implements Runner {
   }
 }
 
-function sharedBy(workerCount: number, words: ProcessWords): Shared {
+function sharedBy(workerCount: number, words: ProcessWords, lastTransaction: number): Shared {
+  const control = new MeshControl(workerCount);
+  control.order.startAfter(lastTransaction);
   try {
     return {
       workerCount,
-      control: new MeshControl(workerCount).buffer,
+      control: control.buffer,
       budget: new MemoryBudget().buffer,
       memories: Array.from({ length: workerCount }, () => createSharedMemory(MEMORY_BYTES, 0)),
       lowBytes: LOW_BYTES,

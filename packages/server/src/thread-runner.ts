@@ -19,6 +19,8 @@ import { errorOf } from './thread-messages.ts';
 const PROGRAM = new URL('../dist/shard-start.js', import.meta.url);
 /** After this a thread that was asked to end is terminated: its shard is in a long command. */
 const TERMINATE_MS = END_MS_MAX + 250;
+/** The same where the log is made durable first. */
+const TERMINATE_LOG_MS = 10_000;
 
 /** The threads that the end of the process has to wake. */
 const running = new Set<ThreadControl>();
@@ -92,7 +94,7 @@ export class ThreadRunner implements Runner {
       this.#isOver = true;
       this.#ask(thread, Asked.Stop);
       void thread.terminate();
-    }, TERMINATE_MS);
+    }, this.#plan.store === undefined ? TERMINATE_MS : TERMINATE_LOG_MS);
   }
 
   /** A thread in the kernel is woken by its eventfd, one in Node's loop by any message. */

@@ -140,13 +140,13 @@ describe('the heap of deadlines', () => {
     };
     const { rig } = setUp();
     const session = sessionAt(rig, rig.connect());
-    const waited = { cancel: () => true, writeNothing: () => undefined };
     const heap = new DeadlineHeap();
     let model: Wait[] = [];
     for (let step = 0; step < 20_000; step++) {
       const choice = random(3);
       if (choice === 0 || model.length === 0) {
-        const wait = new Wait(session, waited, random(500));
+        const wait = new Wait(session);
+        wait.untilMs = random(500);
         heap.add(wait);
         model.push(wait);
       } else if (choice === 1) {

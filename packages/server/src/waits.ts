@@ -30,24 +30,27 @@ export interface Waited {
   writeNothing(sink: ReplySink): void;
 }
 
-/** One session's wait. */
+/** What nobody waits for. */
+const nothing: Waited = { cancel: () => true, writeNothing: () => undefined };
+
+/** One session's wait; the session keeps it for the next one. */
 export class Wait {
   readonly session: Session;
-  readonly waited: Waited;
+  waited: Waited = nothing;
   /** When it ends by itself, ms; Infinity = never. */
-  readonly untilMs: number;
+  untilMs = 0;
   /** Its reply is dropped (CLIENT REPLY). */
-  readonly isMuted: boolean;
+  isMuted = false;
   /** Its place in the heap of deadlines, -1 = none. */
   heapAt = -1;
 
-  constructor(session: Session, waited: Waited, untilMs: number) {
+  constructor(session: Session) {
     this.session = session;
-    this.waited = waited;
-    this.untilMs = untilMs;
-    this.isMuted = session.isMuted;
   }
 }
+
+/** A longer list of answered sessions is given back when they have gone on. */
+const ANSWERED_KEPT = 1024;
 
 const unblocked = new ReplyError('UNBLOCKED client unblocked via CLIENT UNBLOCK');
 
@@ -55,8 +58,10 @@ export class Waits {
   readonly #worker: Worker;
   readonly #heap = new DeadlineHeap();
   #count = 0;
-  /** Sessions that have been answered and have not gone on. */
-  #answered: Session[] = [];
+  /** Sessions that have been answered and have not gone on, and how many; the two take turns. */
+  #answered: (Session | null)[] = [];
+  #answeredCount = 0;
+  #resumed: (Session | null)[] = [];
   /** The turn under way will let them go on. */
   #isInTurn = false;
 
@@ -77,8 +82,12 @@ export class Waits {
   /** The running command of the session answers later. The session waits for nothing else. */
   begin(session: Session, waited: Waited, untilMs: number): void {
     session.hold = Hold.Waiting;
-    const wait = new Wait(session, waited, untilMs);
+    const wait = session.spareWait ?? new Wait(session);
+    session.spareWait = wait;
     session.wait = wait;
+    wait.waited = waited;
+    wait.untilMs = untilMs;
+    wait.isMuted = session.isMuted;
     this.#count++;
     if (untilMs !== Infinity) this.#heap.add(wait);
   }
@@ -89,17 +98,17 @@ export class Waits {
     if (!this.#forget(session)) return;
     if (!isMuted) this.#worker.pushes.push(session, write);
     if (session.isClosing) return;
-    this.#answered.push(session);
+    this.#answered[this.#answeredCount++] = session;
     if (!this.#isInTurn) this.#worker.engine.requestTurn();
   }
 
   /** CLIENT UNBLOCK; false when the session is in no wait, or is being answered. */
   unblock(session: Session, isError: boolean): boolean {
-    const { wait } = session;
-    if (wait === null || !wait.waited.cancel()) return false;
+    const waited = session.wait?.waited;
+    if (waited?.cancel() !== true) return false;
     this.answer(session, (sink) => {
       if (isError) sink.error(unblocked);
-      else wait.waited.writeNothing(sink);
+      else waited.writeNothing(sink);
     });
     return true;
   }
@@ -109,9 +118,10 @@ export class Waits {
     while (this.#heap.firstMs <= nowMs) {
       const wait = this.#heap.takeFirst();
       if (wait === undefined) return;
-      if (!wait.waited.cancel()) continue;
-      this.answer(wait.session, (sink) => {
-        wait.waited.writeNothing(sink);
+      const { session, waited } = wait;
+      if (!waited.cancel()) continue;
+      this.answer(session, (sink) => {
+        waited.writeNothing(sink);
       });
     }
   }
@@ -132,16 +142,25 @@ export class Waits {
   /** Sessions that were answered go on. */
   resume(goOn: (session: Session) => void): void {
     this.#isInTurn = false;
-    if (this.#answered.length === 0) return;
+    const count = this.#answeredCount;
+    if (count === 0) return;
     const sessions = this.#answered;
-    this.#answered = [];
-    for (const session of sessions) goOn(session);
+    this.#answered = this.#resumed;
+    this.#answeredCount = 0;
+    for (let i = 0; i < count; i++) {
+      const session = sessions[i] ?? null;
+      sessions[i] = null;
+      if (session !== null) goOn(session);
+    }
+    if (count > ANSWERED_KEPT) sessions.length = 0;
+    this.#resumed = sessions;
   }
 
   #forget(session: Session): boolean {
     const { wait } = session;
     if (wait === null) return false;
     session.wait = null;
+    wait.waited = nothing;
     this.#count--;
     if (wait.heapAt >= 0) this.#heap.remove(wait);
     return true;

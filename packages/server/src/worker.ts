@@ -10,6 +10,7 @@
 import type { ComposedShard, Executor, Shard } from '@kora/core';
 import { ClientFlag, Stat } from '@kora/core';
 import type { RequestParser } from '@kora/protocol';
+import { ClusterMap } from './cluster/cluster-map.ts';
 import { Input } from './input.ts';
 import type { EngineHandler, IoEngine, Peer } from './io/engine.ts';
 import type { Limits } from './limits.ts';
@@ -27,6 +28,7 @@ import { ReplyChunks } from './reply-chunks.ts';
 import { Requests } from './requests.ts';
 import { RespSink } from './resp-sink.ts';
 import { Rest } from './rest.ts';
+import type { RoomStore } from './store/room-store.ts';
 import { Hold, Session } from './session.ts';
 import { SessionTable } from './session-table.ts';
 import { ClientTracking } from './tracking/client-tracking.ts';
@@ -72,15 +74,23 @@ export class Worker implements EngineHandler {
   /** Sessions whose gate said wait, in the order they stopped. */
   readonly #parked = new Set<Session>();
   #wantsRetry = false;
-  /** Whose command runs and writes into the sink; null when none does. */
+  /** Whose requests run; null when none do. */
   running: Session | null = null;
+  /** True while a command of it runs and writes into the sink. */
+  isRunning = false;
   /** Progress of the sink when that command began. */
   runningProgress = 0;
+  /** What is to follow replies: sessions with late messages, changes told to who made them. */
+  following = 0;
 
   /** The other workers of the process; null where this one is alone. */
   readonly mesh: MeshNode | null;
   readonly pubSub: PubSub;
   readonly tracking: ClientTracking;
+  /** The workers as nodes; null where they are none. */
+  readonly cluster: ClusterMap | null;
+  /** Keeps the data, null where nothing does. Set once, before anything runs. */
+  store: RoomStore | null = null;
 
   /**
    * @param aheadCountMax most requests found ahead of the running one; 1 = none
@@ -109,7 +119,11 @@ export class Worker implements EngineHandler {
     observeWorker(this, composed);
     this.pubSub = new PubSub(this);
     this.tracking = new ClientTracking(this);
-    shard.engine.settings.bind('pipeline-order', ({ number }) => {
+    const { settings } = shard.engine;
+    const nodePort = settings.number('cluster-ports');
+    this.cluster = nodePort === 0 ? null : new ClusterMap(shard.count, shard.index, nodePort);
+    if (this.cluster !== null) settings.showAs('cluster-enabled', 'yes');
+    settings.bind('pipeline-order', ({ number }) => {
       if (this.mesh !== null) this.mesh.origin.order = number;
     });
     this.#requests = new Requests(this, this.#input, aheadCountMax);
@@ -129,9 +143,21 @@ export class Worker implements EngineHandler {
     counts[place] = (counts[place] ?? 0) + by;
   }
 
+  /** True when nothing that the connection has asked for is under way. */
+  isIdle(slot: number): boolean {
+    const session = this.sessions.atSlot(slot);
+    return session === undefined || (session.window === null && session.wait === null);
+  }
+
+  /** True while events of the key space are published, and somebody may hear them. */
+  get hearsEvents(): boolean {
+    return this.shard.notifier.isOn && this.pubSub.hasListeners;
+  }
+
   /** True while a part of a reply to the session is written. */
   isAnswering(session: Session): boolean {
-    return this.running === session && this.sink.progress !== this.runningProgress;
+    if (!this.isRunning || this.running !== session) return false;
+    return this.sink.progress !== this.runningProgress;
   }
 
   // ------------------------------------------------------------------ engine events
@@ -188,6 +214,7 @@ export class Worker implements EngineHandler {
     }
     const id = mesh === null ? this.#nextId++ : mesh.words.nextClientId();
     const session = new Session(this, id, slot, peer, this.shard.nowMs);
+    session.isOfNode = !peer.isUnixSocket && this.cluster?.isOwnAddress(peer.localAddress) === true;
     mesh?.words.addConnections(1);
     session.isAuthenticated = this.shard.settings.password === '';
     this.sessions.add(session);
@@ -226,7 +253,10 @@ export class Worker implements EngineHandler {
 
   onEnd(slot: number): void {
     const session = this.sessions.atSlot(slot);
-    if (session !== undefined) this.endInOrder(session);
+    if (session === undefined) return;
+    // It still reads: what it has asked for is answered as it does.
+    if (session.hold === Hold.Unread) session.endsAfterReplies = true;
+    else this.endInOrder(session);
   }
 
   /** Ends a session when all replies that other workers owe it have come. */
@@ -245,6 +275,7 @@ export class Worker implements EngineHandler {
       session.closingSinceMs = this.shard.nowMs;
     } else if (session.hold === Hold.Unread && isRead(session)) {
       this.#resume(session);
+      this.#endWhenDone(session);
     }
   }
 
@@ -329,8 +360,13 @@ export class Worker implements EngineHandler {
       this.#resume(session);
       session.isLate = false;
     }
-    if (session.isClosing || session.window !== null || session.hold === Hold.Foreign) return;
-    if (session.endsAfterReplies) this.end(session);
+    this.#endWhenDone(session);
+  }
+
+  /** Ends a session whose peer has said its last word, when all of that is answered. */
+  #endWhenDone(session: Session): void {
+    if (session.isClosing || session.window !== null || !session.endsAfterReplies) return;
+    if (session.hold !== Hold.Foreign && session.hold !== Hold.Unread) this.end(session);
   }
 
   // ------------------------------------------------------------------ endings

@@ -23,7 +23,10 @@ const recorded = JSON.parse(readFileSync(file, 'utf8')) as Partial<Record<string
 const LATER = new Set([
   'client|no-touch', 'client|setinfo', 'delex', 'digest', 'hexpire', 'hexpireat', 'hexpiretime',
   'hgetdel', 'hgetex', 'hpersist', 'hpexpire', 'hpexpireat', 'hpexpiretime', 'hpttl', 'hsetex',
-  'httl', 'msetex', 'waitaof', 'xackdel', 'xdelex',
+  'httl', 'msetex', 'vadd', 'vcard', 'vdel', 'vdim', 'vecdel', 'vecget', 'vecquery',
+  'vecset', 'vemb', 'vgetattr', 'vinfo', 'vismember',
+  'vlinks', 'vnew', 'vrandmember', 'vrange', 'vrem', 'vsearch', 'vsetattr', 'vsim', 'waitaof',
+  'xackdel', 'xdelex',
 ]);
 
 /** Changes of later versions to commands that the reference has: their version. */

@@ -22,7 +22,7 @@ const gaps = new Map([...oneWorker, ...several]);
 /** Case files about keys of several shards, and about channels. */
 const GROUPS: ReadonlySet<string> = new Set([
   'transactions', 'workflows', 'scan', 'keys', 'sets', 'zsets-algebra', 'lists-blocking',
-  'streams-groups', 'pubsub',
+  'streams-groups', 'pubsub', 'keyspace-events',
 ]);
 /** One EXEC makes two keys ready, on different workers: either may serve who waits for both. */
 const NO_ONE_ANSWER = 'lists-blocking:push to two keys in multi serves first in command order';

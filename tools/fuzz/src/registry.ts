@@ -7,9 +7,10 @@ import { commandStream } from './targets/command-stream.ts';
 import { journalRecord } from './targets/journal-record.ts';
 import { requestBytes } from './targets/request-bytes.ts';
 import { typeStream } from './targets/type-stream.ts';
+import { vectorWords } from './targets/vector-words.ts';
 
 export const fuzzTargets: readonly FuzzTarget[] = [
-  requestBytes, commandStream, typeStream, journalRecord, canary,
+  requestBytes, commandStream, typeStream, vectorWords, journalRecord, canary,
 ];
 
 /** What rounds from a first seed found: the seed and error of the first failure, or null. */

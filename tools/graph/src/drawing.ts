@@ -1,8 +1,8 @@
 /**
  * Draws the packages as floors: whoever builds on the engine from left to right, each floor as far
  * from the engine as its longest path; below, packages that stand beside it, hanging from those
- * that use them. A floor of several is written `{ a, b }`. The drawing stands in ARCHITECTURE.md
- * and in a snapshot, so a new edge shows up as a changed picture.
+ * that use them, or alone. A floor of several is written `{ a, b }`. The drawing stands in
+ * ARCHITECTURE.md and in a snapshot, so a new edge shows up as a changed picture.
  */
 import { reachableFrom } from './edges.ts';
 import type { Edges } from './edges.ts';
@@ -46,6 +46,7 @@ export function drawGraph(edges: Edges, ground: string): string {
   }
   const branches = besides.sort().map((name) => {
     const users = [...columnOf].filter(([user]) => edges.get(user)?.includes(name));
+    if (users.length === 0) return name;
     return branchLine(name, users.map(([, column]) => column).sort((a, b) => a - b));
   });
   return [spine, ...branches].join('\n');

@@ -37,8 +37,9 @@ describe('the package graph', () => {
   it('is this drawing', () => {
     expect(`\n${drawGraph(edges, 'core')}\n`).toMatchInlineSnapshot(`
       "
-      cli ─▶ server ─▶ embedded ─▶ { observability, pubsub } ─▶ core
+      cli ─▶ server ─▶ embedded ─▶ { observability, pubsub, storage } ─▶ core
         └──────┴─────▶ protocol
+                         └─────▶ vector
       "
     `);
   });

@@ -1,18 +1,19 @@
 /**
- * The committed kernel is the one its source says, and a kernel that would overwrite shared memory
- * is refused. Compiles twice, about 2 s each.
+ * The committed kernels are those their sources say, and a kernel that would overwrite shared
+ * memory is refused. Compiles a few times, about 2 s each.
  */
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import {
-  compileKernel, KERNEL_MODULE_PATH, KERNEL_SOURCE_PATH, renderKernelModule, sectionIds,
+  compileKernel, kernels, readSources, renderKernelModule, rootPath, sectionIds,
 } from './build.ts';
 
 describe('kernel build', () => {
-  it('gives the committed bytes again', async () => {
-    const bytes = await compileKernel(await readFile(KERNEL_SOURCE_PATH, 'utf8'));
+  it.each(kernels)('gives the committed bytes again: $title', async (kernel) => {
+    const bytes = await compileKernel(await readSources(kernel));
     expect(sectionIds(bytes)).not.toContain(11);
-    expect(await readFile(KERNEL_MODULE_PATH, 'utf8')).toBe(renderKernelModule(bytes));
+    const committed = await readFile(rootPath(kernel.module), 'utf8');
+    expect(committed).toBe(renderKernelModule(kernel, bytes));
   }, 60_000);
 
   it('refuses a data section', async () => {

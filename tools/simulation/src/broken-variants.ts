@@ -13,10 +13,22 @@ export interface BrokenVariant {
   readonly adapt?: (plan: Plan) => Plan;
 }
 
-type Mesh = NonNullable<World['mesh']['rigs'][number]['worker']['mesh']>;
+type Worker = World['mesh']['rigs'][number]['worker'];
+type Mesh = NonNullable<Worker['mesh']>;
+
+/** Faults that change each worker. */
+export function inEachWorker(change: (worker: Worker, index: number) => void): () => Faults {
+  return () => ({
+    prepare: ({ mesh: { rigs } }) => {
+      for (const [index, { worker }] of rigs.entries()) change(worker, index);
+    },
+  });
+}
 
 /** Faults that change each worker's end of the mesh. */
-function inEachMesh(change: (mesh: Mesh, index: number, world: World) => void): () => Faults {
+export function inEachMesh(
+  change: (mesh: Mesh, index: number, world: World) => void,
+): () => Faults {
   return () => ({
     prepare: (world) => {
       for (const [index, { worker: { mesh } }] of world.mesh.rigs.entries()) {
@@ -121,10 +133,10 @@ const earlyRelease: BrokenVariant = {
 const swappedReplies: BrokenVariant = {
   name: 'two replies change places',
   adapt: (plan) => ({ ...plan, pipelineMax: 8 }),
-  faults: inEachMesh(({ origin }) => {
-    const takeReply = origin.takeReply.bind(origin);
+  faults: inEachMesh(({ origin: { replies } }) => {
+    const take = replies.take.bind(replies);
     let swap: { readonly window: number; readonly from: number; readonly to: number } | undefined;
-    origin.takeReply = (peer) => {
+    replies.take = (peer) => {
       const ring = peer.repliesIn;
       const { kind, a, b, c } = ring;
       if (swap?.window === a && swap.from === b) {
@@ -140,7 +152,7 @@ const swappedReplies: BrokenVariant = {
       } else {
         ring.next();
       }
-      takeReply(peer);
+      take(peer);
     };
   }),
 };
@@ -184,9 +196,9 @@ const RELAXED = 2;
 
 const lateFlush: BrokenVariant = {
   name: 'what was written for one connection leaves by the next',
-  faults: inEachMesh(({ origin }, index, { mesh: { rigs } }) => {
+  faults: inEachMesh(({ origin: { replies } }, index, { mesh: { rigs } }) => {
     const sink = rigs[index]?.worker.sink;
-    origin.select = (session) => sink?.begin(session);
+    replies.select = (session) => sink?.begin(session);
   }),
 };
 

@@ -4,5 +4,6 @@
  */
 export { brokenVariants } from './broken-variants.ts';
 export type { BrokenVariant } from './broken-variants.ts';
+export { sceneNames, simulationOf } from './scenes.ts';
 export { Simulation } from './simulation.ts';
 export type { Outcome, SimulationOptions } from './simulation.ts';

@@ -42,6 +42,8 @@ export interface Plan {
    */
   readonly isClockBusy: boolean;
   readonly tickChance: number;
+  /** True: workers also tick when their time has come. */
+  readonly hasTimedTicks: boolean;
   /** That a send is not taken at once, and its bytes stay pinned until it has left. */
   readonly slowReaderChance: number;
   /** Most bytes of a request that arrive at once. */
@@ -101,6 +103,7 @@ export function planOf(seed: number, random: RandomSource): Plan {
     clockStepMsMax: oneOf(10, 200),
     isClockBusy: false,
     tickChance: sometimes(0.5, 0.1),
+    hasTimedTicks: false,
     slowReaderChance: sometimes(0.3, 0.5),
     arrivalBytesMax: oneOf(7, 300, 100_000, 100_000),
     longValueChance: sometimes(0.4, 0.15),

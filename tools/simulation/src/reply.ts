@@ -1,6 +1,7 @@
 /**
- * Replies of RESP2 as the simulator compares them: text with the first byte saying what it is, null
- * for both nulls, arrays of these. A reader takes bytes as they leave a worker, cut anywhere, and
+ * Replies as the simulator compares them: text with the first byte saying what it is, null for all
+ * nulls, arrays of these. Of RESP3 what clients of the simulator meet: a map is an array, a push an
+ * array whose first element is `>`. A reader takes bytes as they leave a worker, cut anywhere, and
  * gives whole replies. Characters stand for bytes.
  * Cost: bytes that wait for the rest of their reply are joined once more for each arrival.
  */
@@ -40,13 +41,17 @@ export class ReplyReader {
     this.#at = end + LINE_END_BYTES;
     const length = Number(line.slice(1));
     if (line.startsWith('$')) return length < 0 ? null : this.#bulk(length);
-    if (!line.startsWith('*')) {
-      if (/^[+:-]/.test(line)) return line;
+    if (/^[+:-]/.test(line)) return line;
+    if (line === '_') return null;
+    if (!/^[*>%]/.test(line)) {
       throw new Error(`no reply starts with ${JSON.stringify(line.slice(0, 40))}`);
     }
-    if (length < 0) return null;
-    const elements: Reply[] = [];
-    for (let i = 0; i < length; i++) {
+    return length < 0 ? null : this.#array(line, line.startsWith('%') ? length * 2 : length);
+  }
+
+  #array(line: string, count: number): Reply | undefined {
+    const elements: Reply[] = line.startsWith('>') ? ['>'] : [];
+    for (let i = 0; i < count; i++) {
       const element = this.#read();
       if (element === undefined) return undefined;
       elements.push(element);
@@ -99,6 +104,11 @@ function isList(reply: Reply): reply is readonly Reply[] {
 function byText(one: Reply, other: Reply): number {
   const [a, b] = [String(one), String(other)];
   return a < b ? -1 : Number(a > b);
+}
+
+/** The elements of an array; none of anything else. */
+export function listOf(reply: Reply): readonly Reply[] {
+  return isList(reply) ? reply : [];
 }
 
 /** For messages: short. */

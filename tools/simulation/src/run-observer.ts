@@ -97,13 +97,13 @@ class WorkerObserver {
       return step;
     };
     const publish = bursts.publish.bind(bursts);
-    bursts.publish = (session, pipeline, frame) => {
-      if (!publish(session, pipeline, frame)) return false;
+    bursts.publish = (session, pipeline, isFollowed) => {
+      if (!publish(session, pipeline, isFollowed)) return false;
       for (let i = 0; i < pipeline.count; i++) {
         const name = pipeline.commands[i]?.name ?? '';
         const request = this.#world.takeRequest(this.#index, session.slot, name);
         if (pipeline.owners[i] === this.#index) this.#burst.push(request);
-        else this.#noteSent(session.window?.index ?? -1, bursts.places[i] ?? -1, request);
+        else this.#noteSent(session.window?.index ?? -1, bursts.firstPlace + i, request);
       }
       return true;
     };
@@ -133,9 +133,16 @@ class WorkerObserver {
   /** What runs here for other workers, and parts of transactions. */
   #seeForeign({ owner, participation }: Mesh): void {
     const serve = owner.serve.bind(owner);
-    owner.serve = (peer) => this.#at(peer.index, peer.requestsIn, () => serve(peer));
+    // Of a burst in a lane the place is that of the request that runs.
+    owner.serve = (peer) => {
+      const { requestsIn: lane, index } = peer;
+      return this.#within(() => placeName(index, lane.a, owner.place), () => serve(peer));
+    };
     const takeOrdered = owner.takeOrdered.bind(owner);
-    owner.takeOrdered = (peer) => this.#at(peer.index, peer.orderedIn, () => takeOrdered(peer));
+    owner.takeOrdered = (peer) => {
+      const { orderedIn: lane, index } = peer;
+      return this.#within(() => placeName(index, lane.a, owner.place), () => takeOrdered(peer));
+    };
     const runParked = owner.runParked.bind(owner);
     owner.runParked = (request) => {
       const { peerIndex, window: a, place: b } = request;

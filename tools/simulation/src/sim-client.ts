@@ -11,6 +11,7 @@ import type { Plan, Weights } from './plan.ts';
 import type { Reply } from './reply.ts';
 import { isError, ReplyReader, shownReply } from './reply.ts';
 import type { Request } from './run-notes.ts';
+import type { Actor, Place } from './scene.ts';
 import { SessionOrder } from './session-order.ts';
 import type { Workload } from './workload.ts';
 
@@ -22,12 +23,6 @@ export interface ClientContext {
   readonly workload: Workload;
   /** A line for who watches the run. */
   readonly trace: (line: () => string) => void;
-}
-
-/** Where a client is connected. */
-export interface Place {
-  readonly worker: number;
-  readonly slot: number;
 }
 
 /** A request without a reply yet. */
@@ -43,7 +38,7 @@ export const PINNED_KEYS: readonly string[] = ['p0', 'p1', 'p2', 'p3', 'p4', 'p5
 
 const nothingWrong = (): null => null;
 
-export class SimClient {
+export class SimClient implements Actor {
   readonly name: string;
   readonly place: Place;
   /** Sent and not received by the worker. */

@@ -9,17 +9,11 @@ import { createRing, createSharedMemory, Lane } from '@kora/core';
 import type { MemoryPool } from '@kora/core';
 import type { RandomSource } from '@kora/core/testing';
 import { MeshRig, RIG_MEMORY_BYTES } from '@kora/server/testing';
-import type { WorkerRig } from '@kora/server/testing';
-import { History } from './history.ts';
+import type { MeshRigOptions, WorkerRig } from '@kora/server/testing';
 import type { Plan } from './plan.ts';
 import type { AccessName, AccessObserver } from './preemption.ts';
-import type { Request } from './run-notes.ts';
-import type { ObservedWorld } from './run-observer.ts';
-import { RunObserver } from './run-observer.ts';
-import { ownerOf } from './session-order.ts';
-import type { ClientContext, Place } from './sim-client.ts';
-import { SimClient } from './sim-client.ts';
-import { Workload } from './workload.ts';
+import type { Actor, Place, Scene, Stage } from './scene.ts';
+import { Ticks } from './ticks.ts';
 
 /** A promise was broken. */
 export class Broken extends Error {}
@@ -45,40 +39,42 @@ const TURN_ACCESSES_MAX = 500_000;
 /** Turns that everything may take to come to rest. */
 const REST_TURNS_MAX = 200_000;
 
-export class World implements AccessObserver, ObservedWorld {
+export class World implements AccessObserver, Stage {
   readonly plan: Plan;
   readonly random: RandomSource;
   readonly mesh: MeshRig;
-  readonly history = new History();
-  readonly workload: Workload;
+  readonly scene: Scene;
   readonly lines: string[] = [];
   readonly trace: (line: () => string) => void;
-  clients: SimClient[] = [];
-  /** All keys of the workload. */
-  readonly #keys: readonly string[];
+  clients: Actor[] = [];
   /** Turns taken. */
   turnCount = 0;
   /** Interruptions. */
   preemptionCount = 0;
   readonly #faults: Faults;
-  readonly #observer = new RunObserver(this);
   /** Workers in the middle of a turn, the innermost last. */
   readonly #stack: number[] = [];
-  readonly #byPlace = new Map<string, SimClient>();
+  readonly #byPlace = new Map<string, Actor>();
   readonly #stalledUntil: number[];
-  readonly #isTickDue: boolean[];
+  readonly #ticks: Ticks;
   readonly #held: HeldSend[][];
   #lateWakes: { readonly worker: number; readonly at: number }[] = [];
   #event = 0;
   #accesses = 0;
+  /** What the last access looked at, -1 = it was no look. */
+  #lookedAt = -1;
+  #lookedWords: Int32Array | null = null;
   #clientNumber = 0;
   /** By how much the clock is to move when it may, ms. */
   #clockStepMs = 0;
   #mayAsk = true;
   #isCalm = false;
+  #isSteady = false;
+  #now: () => number = () => 0;
 
   constructor(
     plan: Plan, random: RandomSource, pool: MemoryPool, faults: Faults, isTraced: boolean,
+    makeScene: (stage: Stage) => Scene, rigOptions: MeshRigOptions = {},
   ) {
     this.plan = plan;
     this.random = random;
@@ -86,13 +82,12 @@ export class World implements AccessObserver, ObservedWorld {
     const { workerCount, maxmemory, seed } = plan;
     const each = <T>(value: T): T[] => Array.from({ length: workerCount }, () => value);
     this.#stalledUntil = each(0);
-    this.#isTickDue = each(false);
     this.#held = Array.from({ length: workerCount }, () => []);
     this.trace = isTraced ? (line) => {
-      this.lines.push(`${this.history.now} ${'  '.repeat(this.#stack.length)}${line()}`);
+      this.lines.push(`${this.#now()} ${'  '.repeat(this.#stack.length)}${line()}`);
     } : () => undefined;
     this.mesh = new MeshRig(workerCount, {
-      seed, settings: maxmemory === 0 ? [] : [['maxmemory', String(maxmemory)]],
+      seed, settings: maxmemory === 0 ? [] : [['maxmemory', String(maxmemory)]], ...rigOptions,
       memories: each(0).map(() =>
         pool.take(RIG_MEMORY_BYTES) ?? createSharedMemory(RIG_MEMORY_BYTES, 0)),
       onWake: (worker) => {
@@ -102,16 +97,12 @@ export class World implements AccessObserver, ObservedWorld {
         this.#shrinkRings(rigs);
       },
     });
-    this.workload = new Workload(random, plan, () => this.mesh.clock.nowMs());
-    const { strings, lists, sets } = this.workload.keys();
-    this.#keys = [...strings, ...lists, ...sets];
+    this.#ticks = new Ticks(this.mesh);
+    const scene = makeScene(this);
+    this.scene = scene;
+    this.#now = () => scene.now;
     for (const [index, rig] of this.mesh.rigs.entries()) this.#attach(index, rig);
     faults.prepare?.(this);
-  }
-
-  get context(): ClientContext {
-    const { random, plan, history, workload, trace } = this;
-    return { random, plan, history, workload, trace };
   }
 
   // ------------------------------------------------------------------ the workers' surroundings
@@ -135,27 +126,11 @@ export class World implements AccessObserver, ObservedWorld {
     const { engine, worker } = rig;
     if (worker.mesh !== null) worker.mesh.origin.order = this.plan.order;
     engine.send = (slot, at, bytes) => this.#onSend(index, slot, at, bytes);
-    this.#observer.attach(index, rig);
+    this.scene.attach(index, rig);
   }
 
-  /** Keys of the workload that a worker owns. */
-  keysAt(worker: number): readonly string[] {
-    return this.#keys.filter((key) => ownerOf(key, this.plan.workerCount) === worker);
-  }
-
-  /** A worker takes a request of a connection: the next one that its client has sent. */
-  takeRequest(worker: number, slot: number, name: string): Request {
-    const client = this.#byPlace.get(`${worker}/${slot}`);
-    const request = client?.takeRequest();
-    if (request?.name === name) return request;
-    throw new Broken(
-      `worker ${worker} takes ${name} of ${client?.name ?? 'nobody'}, who has ` +
-      `${request?.name ?? 'nothing'} to be taken`,
-    );
-  }
-
-  lastRequest(worker: number, slot: number): Request | undefined {
-    return this.#byPlace.get(`${worker}/${slot}`)?.lastRequest;
+  actorAt(worker: number, slot: number): Actor | undefined {
+    return this.#byPlace.get(`${worker}/${slot}`);
   }
 
   /** Bytes of a worker's memory, one a character. */
@@ -209,7 +184,7 @@ export class World implements AccessObserver, ObservedWorld {
   // ------------------------------------------------------------------ events
 
   /** A new client of a worker. */
-  connect(worker = this.random.below(this.plan.workerCount)): SimClient {
+  connect(worker = this.random.below(this.plan.workerCount)): Actor {
     const rig = this.mesh.rigs[worker];
     if (rig === undefined) throw new Broken('a client has a worker');
     this.#stack.push(worker);
@@ -217,14 +192,14 @@ export class World implements AccessObserver, ObservedWorld {
     this.mesh.rest(worker);
     this.#stack.pop();
     this.#clientNumber += 1;
-    const client = new SimClient(`c${this.#clientNumber}@${worker}`, place, this.context);
+    const client = this.scene.createClient(`c${this.#clientNumber}@${worker}`, place);
     this.#byPlace.set(`${worker}/${place.slot}`, client);
     this.clients.push(client);
     return client;
   }
 
   /** The client is gone, at whatever moment this is; what it has sent may arrive before that. */
-  vanish(client: SimClient): void {
+  vanish(client: Actor): void {
     this.trace(() => `${client.name} vanishes`);
     client.isGone = true;
     const kept = this.random.below(client.outgoing.length + 1);
@@ -234,12 +209,12 @@ export class World implements AccessObserver, ObservedWorld {
   /** One event, whatever it is. */
   event(): void {
     this.#event++;
+    this.scene.onEvent?.();
     this.#deliverWakes(false);
     const { random, plan } = this;
     if (this.#stack.length === 0 && this.#strangeEvent()) return;
-    const isOver = this.history.operations.length >= plan.operationsMax;
     const waitsForClock = this.#clockStepMs > 0 && !plan.isClockBusy;
-    if (this.#mayAsk && !isOver && !waitsForClock && random.chance(0.4)) {
+    if (this.#mayAsk && !this.scene.isOver && !waitsForClock && random.chance(0.4)) {
       const client = this.clients[random.below(this.clients.length)];
       if (client?.mayAsk === true) {
         client.ask();
@@ -268,7 +243,7 @@ export class World implements AccessObserver, ObservedWorld {
       this.trace(() => `worker ${worker} stands still`);
       return true;
     }
-    if (random.chance(plan.tickChance)) this.#isTickDue[worker] = true;
+    if (random.chance(plan.tickChance)) this.#ticks.setDue(worker);
     if (!random.chance(plan.vanishChance)) return false;
     const client = this.clients[random.below(this.clients.length)];
     if (client === undefined || client.isGone) return false;
@@ -287,8 +262,8 @@ export class World implements AccessObserver, ObservedWorld {
     this.mesh.clock.advance(ms);
     const nowMs = this.mesh.clock.nowMs();
     this.trace(() => `the clock says ${nowMs}`);
-    if (this.plan.isClockBusy) this.history.moveClockOfEach(nowMs, this.#keys);
-    else this.history.moveClock(nowMs, this.#keys);
+    if (this.plan.hasTimedTicks) this.#ticks.onClock(nowMs);
+    this.scene.onClock(nowMs);
   }
 
   /** Workers that have something to do. */
@@ -297,8 +272,9 @@ export class World implements AccessObserver, ObservedWorld {
     for (let worker = 0; worker < this.plan.workerCount; worker++) {
       if (this.#stack.includes(worker)) continue;
       if (respectsStalls && (this.#stalledUntil[worker] ?? 0) > this.#event) continue;
-      const hasEvents = this.mesh.mayRun(worker) || this.#isTickDue[worker] === true ||
-        (this.#held[worker]?.length ?? 0) > 0 || this.#hasInput(worker);
+      const hasEvents = this.mesh.mayRun(worker) || this.#ticks.isDue(worker) ||
+        (this.#held[worker]?.length ?? 0) > 0 || this.#hasInput(worker) ||
+        this.scene.hasNews?.(worker) === true;
       if (hasEvents) found.push(worker);
     }
     return found;
@@ -315,42 +291,40 @@ export class World implements AccessObserver, ObservedWorld {
   turn(index: number): void {
     const rig = this.mesh.rigs[index];
     if (rig === undefined) return;
-    const { engine, worker } = rig;
+    const { engine, handler } = rig;
     this.trace(() => `worker ${index} has a turn`);
     this.turnCount++;
     this.#stack.push(index);
     this.#accesses = 0;
-    worker.onTurnStart();
+    handler.onTurnStart();
     this.#finishSends(index, rig);
+    this.scene.takeNews?.(index);
     this.#deliver(index, rig);
-    if (this.#isTickDue[index] === true) {
-      this.#isTickDue[index] = false;
-      worker.onTick();
-    }
+    if (this.#ticks.take(index)) handler.onTick();
     if (engine.isTurnRequested) {
       engine.isTurnRequested = false;
-      worker.onTurn();
+      handler.onTurn();
     }
-    worker.onTurnEnd();
+    handler.onTurnEnd();
     this.mesh.rest(index);
     this.trace(() => `worker ${index} ${this.mesh.mayRun(index) ? 'goes on' : 'sleeps'}`);
     this.#stack.pop();
   }
 
   /** Sends that the engine still had leave. */
-  #finishSends(index: number, { worker }: WorkerRig): void {
+  #finishSends(index: number, { handler }: WorkerRig): void {
     const held = this.#held[index] ?? [];
     for (let left = held.length; left > 0; left--) {
       if (!this.#isCalm && this.random.chance(0.5)) return;
       const send = held.shift();
       if (send === undefined) return;
       this.#hear(index, send.slot, this.#bytesAt(index, send.at, send.bytes));
-      worker.onSent(send.slot);
+      handler.onSent(send.slot);
     }
   }
 
   #deliver(index: number, rig: WorkerRig): void {
-    const { engine, worker, composed } = rig;
+    const { engine, handler, composed } = rig;
     for (const client of [...this.clients]) {
       const { place: { worker: home, slot }, outgoing } = client;
       if (home !== index) continue;
@@ -368,20 +342,21 @@ export class World implements AccessObserver, ObservedWorld {
       const bytes = this.#isCalm ? most : 1 + this.random.below(most);
       composed.memory.low.set(outgoing.subarray(0, bytes), engine.receiveAt);
       client.outgoing = outgoing.subarray(bytes);
-      worker.onReceive(slot, engine.receiveAt, bytes);
+      handler.onReceive(slot, engine.receiveAt, bytes);
     }
   }
 
-  #close(index: number, { engine, worker }: WorkerRig, client: SimClient): void {
+  #close(index: number, { engine, handler }: WorkerRig, client: Actor): void {
     const { slot } = client.place;
     const held = this.#held[index] ?? [];
-    if (!client.isGone) {
+    if (!client.isGone && client.mayBeCut !== true) {
       throw new Broken(`${client.name} was cut off, waiting for ${client.oldestWaiting}`);
     }
     this.#held[index] = held.filter((send) => send.slot !== slot);
     this.clients = this.clients.filter((one) => one !== client);
     engine.closing.delete(slot);
-    worker.onClosed(slot);
+    client.isGone = true;
+    handler.onClosed(slot);
   }
 
   // ------------------------------------------------------------------ interruptions
@@ -394,13 +369,27 @@ export class World implements AccessObserver, ObservedWorld {
     if (this.#accesses > TURN_ACCESSES_MAX) {
       throw new Broken(`worker ${this.#stack.at(-1) ?? -1} turns round and round in one turn`);
     }
-    this.#maybeInterrupt();
+    // Who looks at one word again and again could be interrupted at the first look as well.
+    const isRepeated = name === 'load' && index === this.#lookedAt && words === this.#lookedWords;
+    if (!isRepeated) this.#maybeInterrupt();
+    this.#lookedAt = name === 'load' ? index : -1;
+    this.#lookedWords = words;
     return this.#faults.onAccess?.(name, words, index, value);
+  }
+
+  steadily<T>(run: () => T): T {
+    const before = this.#isSteady;
+    this.#isSteady = true;
+    try {
+      return run();
+    } finally {
+      this.#isSteady = before;
+    }
   }
 
   #maybeInterrupt(): void {
     const { random, plan } = this;
-    if (this.#isCalm || !random.chance(plan.preemptChance)) return;
+    if (this.#isCalm || this.#isSteady || !random.chance(plan.preemptChance)) return;
     if (this.#stack.length >= plan.workerCount) return;
     const accesses = this.#accesses;
     this.preemptionCount++;
@@ -412,24 +401,39 @@ export class World implements AccessObserver, ObservedWorld {
 
   // ------------------------------------------------------------------ rest
 
-  /** Lets everything that is under way come to its end; then nobody has anything to do. */
-  rest(): void {
+  /** Turns until nobody has anything to do; nobody asks for anything. */
+  settle(): void {
     this.#mayAsk = false;
     this.#clockStepMs = 0;
     for (let turns = 0; ; turns++) {
       if (turns > REST_TURNS_MAX) throw new Broken('the workers do not come to rest');
       this.#event++;
+      this.scene.onEvent?.();
       this.#deliverWakes(true);
       const runnable = this.#runnable(false);
       const worker = runnable[this.random.below(runnable.length)];
-      if (worker === undefined) break;
+      if (worker === undefined) return;
       this.turn(worker);
     }
+  }
+
+  /** As settle; then everybody has been answered. */
+  rest(): void {
+    this.settle();
     const waiting = this.clients.filter(({ waitingCount }) => waitingCount > 0);
     if (waiting.length === 0) return;
     const who = waiting.map(({ name, waitingCount, oldestWaiting }) =>
       `${name} waits for ${waitingCount} replies, first to ${oldestWaiting}`);
     throw new Broken(`everybody sleeps and ${who.join('; ')}\n${this.#standing()}`);
+  }
+
+  /** Time passes while nobody asks for anything: workers tick when they wanted to. */
+  pass(ms: number): void {
+    const untilMs = this.mesh.clock.nowMs() + ms;
+    for (let nowMs = untilMs - ms; nowMs < untilMs; nowMs = this.mesh.clock.nowMs()) {
+      this.moveClock(Math.max(1, Math.min(this.#ticks.nextMs, untilMs) - nowMs));
+      this.settle();
+    }
   }
 
   /** Clients ask again after a rest. */

@@ -126,7 +126,7 @@ function keysOf(command: Command | undefined): Omit<CallPlan, 'meaning'> {
   if (spec.begin.kind !== 'index' || spec.find.kind !== 'range' || spec.find.limit > 1) {
     return NO_KEYS;
   }
-  if (spec.extra?.includes('not_key') === true) return NO_KEYS;
+  if (spec.extra?.includes('not_key') === true || spec.namesIndex === true) return NO_KEYS;
   const { last, step } = spec.find;
   const firstKey = spec.begin.index;
   return { firstKey, lastKey: last < 0 ? last : firstKey + last, keyStep: step };

@@ -5,16 +5,20 @@
  * this contract (docs/adr/0017). Plain data, so that it can go to another thread.
  *   to a worker    Open slot | Bytes slot, RESP requests | End slot       ring in its low memory
  *   from a worker  Bytes slot, RESP3 replies | Gone slot                  ring in `replies`
+ *                  Doubt slot, errno                                      0 = no longer
  * A slot is one source of commands on that worker. Requests and replies of a slot are streams:
- * message bounds mean nothing. A slot is used again only after it is gone.
+ * message bounds mean nothing. A slot is used again only after it is gone. Replies that end between
+ * a Doubt and its end tell of changes that are not durable, for the log cannot be written.
  */
 import { MESSAGE_HEADER_BYTES, ringBytes } from '@kora/core';
+import type { FaultCode } from '@kora/core';
+import type { StorePlan } from '@kora/storage/directory';
 
 /** Both sides have this version of the contract, or the thread refuses to start. */
-export const PIPE_VERSION = 1;
+export const PIPE_VERSION = 2;
 
 /** Kinds of messages, in both directions. */
-export const PipeKind = Object.freeze({ Open: 1, Bytes: 2, End: 3, Gone: 4 } as const);
+export const PipeKind = Object.freeze({ Open: 1, Bytes: 2, End: 3, Gone: 4, Doubt: 5 } as const);
 
 /** Bytes of data of each ring: several messages of the longest kind. */
 export const PIPE_RING_BYTES = 256 * 1024;
@@ -47,6 +51,8 @@ export interface PipePlan {
   readonly words: SharedArrayBuffer;
   /** The rings of replies, one a worker, at `replyRingAt`. */
   readonly replies: SharedArrayBuffer;
+  /** Where the workers keep their data; absent: it ends with the engine. */
+  readonly store?: StorePlan;
 }
 
 /** What a thread says, in order. */
@@ -55,8 +61,12 @@ export type PipeMessage =
   | { readonly kind: 'news' }
   /** Calls may come. */
   | { readonly kind: 'ready' }
-  /** It cannot start. */
-  | { readonly kind: 'refused'; readonly message: string; readonly isMemory: boolean }
+  /** It cannot start, or its data cannot be had; `code` is empty for what is no Fault. */
+  | { readonly kind: 'refused'; readonly message: string; readonly code: FaultCode | '' }
+  /** Something about the log that an operator should know. */
+  | { readonly kind: 'notice'; readonly message: string }
+  /** It has ended, and its last changes are not durable. */
+  | { readonly kind: 'unsaved'; readonly errno: number }
   /** It has ended in order, and its memory is all zeroes: nobody touches it any more. */
   | { readonly kind: 'emptied' }
   /** A command threw: a defect, for `onError`. */

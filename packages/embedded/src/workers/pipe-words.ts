@@ -35,6 +35,11 @@ export class PipeWords {
 
   // ---------------------------------------------------------------- workers
 
+  /** Index of a worker's bell in the words: whoever works for it may ring there too. */
+  static bellWord(worker: number): number {
+    return wordOf(worker, BELL);
+  }
+
   /** What the worker's bell shows; before it looks for news. */
   bell(worker: number): number {
     return Atomics.load(this.words, wordOf(worker, BELL)); // Pairs with the add in `ring`.

@@ -8,6 +8,7 @@
  *   subscription has none, and its owner takes what comes (onPush).
  */
 import { assert, Fault, lowWordsOf, RingReader, RingWriter } from '@kora/core';
+import { DiskFault } from '@kora/storage/engine';
 import type { KoraReplyError } from '../kora-reply-error.ts';
 import { BulkForm } from '../open-values.ts';
 import type { ReplyValue } from '../open-values.ts';
@@ -46,6 +47,8 @@ export class PipeSlot {
   db = 0;
   first: OpenCall | null = null;
   last: OpenCall | null = null;
+  /** Why what comes now tells of changes that are not durable; null while it does not. */
+  doubt: DiskFault | null = null;
 
   constructor(owner: SlotOwner, worker: number, index: number) {
     this.owner = owner;
@@ -63,6 +66,7 @@ export class Pipe {
   readonly #replies: RingReader;
   readonly #bytes: Buffer;
   readonly #words: PipeWords;
+  readonly #directory: string;
   readonly #slots: (PipeSlot | undefined)[] = [];
   readonly #free: number[] = [];
   #isDraining = false;
@@ -80,6 +84,7 @@ export class Pipe {
     this.#requests = new RingWriter(words, this.#words.requestRing(index));
     this.#replies = new RingReader(new Int32Array(plan.replies), replyRingAt(index));
     this.#bytes = Buffer.from(plan.replies);
+    this.#directory = plan.store?.directory ?? '';
   }
 
   /** Opens a slot. */
@@ -144,11 +149,12 @@ export class Pipe {
     if (!replies.refresh()) return false;
     this.#isDraining = true;
     while (replies.next()) {
-      const { kind, a, bodyAt, bodyBytes } = replies;
+      const { kind, a, b, bodyAt, bodyBytes } = replies;
       const slot = this.#slots[a];
       assert(slot !== undefined, 'a worker speaks of slots that are open');
       if (kind === PipeKind.Bytes) this.#take(slot, bodyAt, bodyAt + bodyBytes);
-      else this.#takeEnd(slot);
+      else if (kind === PipeKind.Gone) this.#takeEnd(slot);
+      else slot.doubt = b === 0 ? null : new DiskFault('sync', this.#directory, b);
       replies.consume();
     }
     this.#isDraining = false;
@@ -186,8 +192,9 @@ export class Pipe {
     slot.first = call.next;
     if (call.next === null) slot.last = null;
     this.openCount--;
-    if (refusal === null) call.resolve(value);
-    else call.reject(refusal);
+    const failure = refusal ?? slot.doubt;
+    if (failure === null) call.resolve(value);
+    else call.reject(failure);
     slot.owner.onSettled(call, refusal === null ? value : undefined);
   }
 

@@ -88,7 +88,7 @@ describe('a worker that dies', () => {
 
   it('or refuses to start, says why', async () => {
     const other = changedProgram('pipes/pipe-engine.js', 'workerData.version = 77;');
-    await expect(openChanged(other)).rejects.toThrow('do not fit: 77, 1');
+    await expect(openChanged(other)).rejects.toThrow('do not fit: 77, 2');
     const short = changedProgram('pipes/pipe-engine.js', `
       workerData.memories[1].grow = () => { throw new RangeError('no pages'); };
       if (workerData.index === 1) workerData.memories[1].buffer;`);

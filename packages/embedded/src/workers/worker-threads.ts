@@ -16,6 +16,8 @@ import type { PipeWords } from './pipe-words.ts';
 const PROGRAM = '@kora/server/embedded-thread';
 /** After this a thread that was asked to end is terminated: it is in a long command. */
 const TERMINATE_MS = 1_000;
+/** The same where the log is made durable first. */
+const TERMINATE_LOG_MS = 10_000;
 
 /** What the threads tell the engine. */
 export interface ThreadsHost {
@@ -23,6 +25,8 @@ export interface ThreadsHost {
   onNews(): void;
   /** A command threw; a defect. */
   onDefect(message: string, cause: Error): void;
+  /** Something about the log that an operator should know. */
+  onNotice(message: string): void;
   /** A worker is gone for good: the engine has failed. Once, and not after `end`. */
   onFailure(cause: Error): void;
 }
@@ -47,6 +51,7 @@ export class WorkerThreads {
   readonly #plans: readonly PipePlan[];
   /** Workers that have left their memory zeroed. */
   readonly #emptied = new Set<number>();
+  #unsavedErrno = 0;
   #readyCount = 0;
   #goneCount = 0;
   #isEnding = false;
@@ -87,6 +92,11 @@ export class WorkerThreads {
     return this.#emptied;
   }
 
+  /** Why the last changes are not durable, the number of an error; 0 = they are. */
+  get unsavedErrno(): number {
+    return this.#unsavedErrno;
+  }
+
   #startOne(program: URL, plan: PipePlan): Worker {
     // Without execArgv it would inherit conditions and loaders that are meant for this thread.
     const thread = new Worker(program, {
@@ -123,9 +133,15 @@ export class WorkerThreads {
         return;
       case 'refused':
         this.#refuse(new Fault(
-          message.isMemory ? 'OUT_OF_MEMORY' : 'ENGINE_FAILED',
+          message.code === '' ? 'ENGINE_FAILED' : message.code,
           `worker ${worker} cannot start: ${message.message}`,
         ));
+        return;
+      case 'notice':
+        this.#host.onNotice(message.message);
+        return;
+      case 'unsaved':
+        this.#unsavedErrno = message.errno;
         return;
       case 'failed':
         this.#fail(worker, errorOf(message));
@@ -162,10 +178,11 @@ export class WorkerThreads {
   }
 
   #askAllToEnd(): void {
+    const hasLog = this.#plans.some(({ store }) => store !== undefined);
     for (const { index } of this.#plans) this.#words.askToEnd(index);
     this.#terminator ??= setTimeout(() => {
       for (const thread of this.#threads) void thread.terminate();
-    }, TERMINATE_MS).unref();
+    }, hasLog ? TERMINATE_LOG_MS : TERMINATE_MS).unref();
   }
 
   #tellEnd(): void {

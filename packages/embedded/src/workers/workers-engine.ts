@@ -12,6 +12,8 @@
 import { assert, Fault } from '@kora/core';
 import { Kind } from '@kora/pubsub';
 import type { Name, SubscribeOptions, Subscription } from '@kora/pubsub';
+import { DiskFault } from '@kora/storage/engine';
+import type { OpenedStore } from '@kora/storage/engine';
 import type { EnginePort } from '../call-port.ts';
 import { pooledMemories } from '../pooled-memories.ts';
 import { CallRouter } from './call-router.ts';
@@ -20,6 +22,7 @@ import type { PipePlan } from './pipe-plan.ts';
 import { PipeWords } from './pipe-words.ts';
 import { WorkerThreads } from './worker-threads.ts';
 import { WorkersClient } from './workers-client.ts';
+import { snapshotOfWorkers } from './workers-snapshot.ts';
 import type { SubscriberHost } from './workers-subscriber.ts';
 import { WorkersSubscriber } from './workers-subscriber.ts';
 
@@ -36,6 +39,9 @@ export interface WorkersOptions {
   /** Databases that SELECT accepts. */
   readonly databaseCount: number;
   readonly onDefect: (message: string, cause: Error) => void;
+  readonly onNotice: (message: string) => void;
+  /** The directory of the plans, null without; given back when the threads are gone. */
+  readonly store: OpenedStore | null;
 }
 
 export class WorkersEngine implements EnginePort, SubscriberHost {
@@ -47,6 +53,7 @@ export class WorkersEngine implements EnginePort, SubscriberHost {
   readonly #plans: readonly PipePlan[];
   readonly #words: PipeWords;
   readonly #threads: WorkerThreads;
+  readonly #store: OpenedStore | null;
   readonly #net: NodeJS.Timeout;
   #clientCount = 0;
   readonly #subscribers = new Set<WorkersSubscriber>();
@@ -60,6 +67,7 @@ export class WorkersEngine implements EnginePort, SubscriberHost {
   private constructor(options: WorkersOptions) {
     const [first] = options.plans;
     this.#plans = options.plans;
+    this.#store = options.store;
     this.databaseCount = options.databaseCount;
     this.router = new CallRouter(options.plans.length);
     this.#words = new PipeWords(options.plans.length, first?.words);
@@ -68,6 +76,7 @@ export class WorkersEngine implements EnginePort, SubscriberHost {
         this.#getUp();
       },
       onDefect: options.onDefect,
+      onNotice: options.onNotice,
       onFailure: (cause) => {
         this.#stopFor(cause);
       },
@@ -77,7 +86,10 @@ export class WorkersEngine implements EnginePort, SubscriberHost {
     }, NET_MS).unref();
   }
 
-  /** Starts the threads. @throws {Fault} OUT_OF_MEMORY, ENGINE_FAILED */
+  /**
+   * Starts the threads; when it throws they are gone.
+   * @throws {Fault} OUT_OF_MEMORY, ENGINE_FAILED, CORRUPT_FILE, CORRUPT_JOURNAL, DISK_FAILED
+   */
   static async open(options: WorkersOptions): Promise<WorkersEngine> {
     const engine = new WorkersEngine(options);
     try {
@@ -139,6 +151,10 @@ export class WorkersEngine implements EnginePort, SubscriberHost {
     });
   }
 
+  async snapshot(): Promise<void> {
+    await snapshotOfWorkers(this.newClient());
+  }
+
   memoryBytes(): number {
     // Low memory is address space until it is touched, and little of it is.
     return this.#plans.reduce((sum, { index, memories, lowBytes }) => {
@@ -163,6 +179,14 @@ export class WorkersEngine implements EnginePort, SubscriberHost {
         pooledMemories.giveZeroed(memory, plan.memoryBytesMax);
       }
     }
+    if (this.#store !== null) this.#closeStore(this.#store);
+  }
+
+  /** Gives the directory back. @throws {DiskFault} the last changes are not durable */
+  #closeStore(store: OpenedStore): void {
+    store.close();
+    const errno = this.#threads.unsavedErrno;
+    if (errno !== 0) throw new DiskFault('write', store.directory, errno);
   }
 
   /** Resolves when no call is open, or CLOSE_MS_MAX has passed. */

@@ -1,6 +1,6 @@
 /**
- * Commands about the engine as a whole: INFO, time, size, flushing, and the saving that is not
- * built yet.
+ * Commands about the engine as a whole: INFO, time, size and flushing. Saving is in
+ * saving.commands.ts.
  */
 import { argumentTexts } from '../command/argument-text.ts';
 import type { ArgFrame } from '../command/arg-frame.hot.ts';
@@ -9,13 +9,14 @@ import { reply } from '../command/reply-schema.ts';
 import type { Command } from '../command/spec.ts';
 import { defineCommand, Flag } from '../command/spec.ts';
 import { KORA_VERSION, REDIS_VERSION } from '../command/engine-context.ts';
-import { ReplyError, replyErrors } from '../errors/reply-error.ts';
+import type { ReplyError } from '../errors/reply-error.ts';
+import { replyErrors } from '../errors/reply-error.ts';
 import type { Database } from '../keyspace/database.ts';
 import { EffectOp } from '../keyspace/effect.ts';
 import { KeyEvent } from '../keyspace/events.ts';
 import type { Shard } from '../shard/shard.ts';
+import { savingCommands } from './saving.commands.ts';
 
-const notSaving = new ReplyError('ERR persistence is not built yet: nothing can be saved');
 const ALL_SHARDS_SUCCEED = ['request_policy:all_shards', 'response_policy:all_succeeded'];
 
 export const info = defineCommand({
@@ -130,72 +131,6 @@ export const flushDb = defineCommand({
   },
 });
 
-export const lastSave = defineCommand({
-  name: 'LASTSAVE', group: 'server', since: '1.0.0',
-  summary: 'Returns when the data was saved last; until saving is built, when the engine started.',
-  complexity: 'O(1)',
-  arity: 1,
-  flags: Flag.Loading | Flag.Stale | Flag.Fast,
-  acl: ['admin', 'dangerous'],
-  keys: [],
-  tips: ['nondeterministic_output'],
-  args: {},
-  reply: reply.integer('seconds since 1970'),
-  examples: [['LASTSAVE', '?']],
-  apply(shard, _frame, out) {
-    out.integer(Math.floor(shard.engine.startMs / 1000));
-  },
-});
-
-export const save = defineCommand({
-  name: 'SAVE', group: 'server', since: '1.0.0',
-  summary: 'Would save the data; not built yet.',
-  complexity: 'O(n); n = keys.',
-  arity: 1,
-  flags: Flag.Admin | Flag.NoScript | Flag.NoAsyncLoading | Flag.NoMulti,
-  acl: [],
-  keys: [],
-  args: {},
-  reply: reply.ok(),
-  examples: [['SAVE', '-"ERR persistence is not built yet: nothing can be saved"']],
-  apply(_shard, _frame, out) {
-    out.error(notSaving);
-  },
-});
-
-export const bgSave = defineCommand({
-  name: 'BGSAVE', group: 'server', since: '1.0.0',
-  summary: 'Would save the data in the background; not built yet.',
-  complexity: 'O(1)',
-  arity: -1,
-  flags: Flag.Admin | Flag.NoScript | Flag.NoAsyncLoading,
-  acl: [],
-  keys: [],
-  history: [['3.2.2', 'Added SCHEDULE.']],
-  args: { schedule: arg.token('SCHEDULE').optional().documented({ since: '3.2.2' }) },
-  reply: reply.status('saving started or is scheduled'),
-  examples: [['BGSAVE', '-"ERR persistence is not built yet: nothing can be saved"']],
-  apply(_shard, _frame, out) {
-    out.error(notSaving);
-  },
-});
-
-export const bgRewriteAof = defineCommand({
-  name: 'BGREWRITEAOF', group: 'server', since: '1.0.0',
-  summary: 'Would compact the log; not built yet.',
-  complexity: 'O(1)',
-  arity: 1,
-  flags: Flag.Admin | Flag.NoScript | Flag.NoAsyncLoading,
-  acl: [],
-  keys: [],
-  args: {},
-  reply: reply.status('compaction started or is scheduled'),
-  examples: [['BGREWRITEAOF', '-"ERR persistence is not built yet: nothing can be saved"']],
-  apply(_shard, _frame, out) {
-    out.error(notSaving);
-  },
-});
-
 export const lolwut = defineCommand({
   name: 'LOLWUT', group: 'server', since: '5.0.0',
   summary: 'Shows the instrument that gave Kora its name, and the version.',
@@ -236,7 +171,7 @@ const INSTRUMENT = [
 
 /** Entries about the engine. */
 export const serverCommands: readonly Command[] = [
-  info, time, dbsize, flushAll, flushDb, lastSave, save, bgSave, bgRewriteAof, lolwut,
+  info, time, dbsize, flushAll, flushDb, ...savingCommands, lolwut,
 ];
 
 function databaseOf(shard: Shard, frame: ArgFrame): Database {

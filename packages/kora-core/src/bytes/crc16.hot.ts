@@ -23,6 +23,8 @@ const TABLE_1 = 256;
 const TABLE_2 = 512;
 const TABLE_3 = 768;
 const table = buildTables(new Uint16Array(TABLE_COUNT * 256));
+/** The four tables, for the kernel. Not to be changed. */
+export const CRC_TABLES: Readonly<Uint16Array> = table;
 
 function buildTables(into: Uint16Array): Uint16Array {
   for (let byte = 0; byte < 256; byte++) {

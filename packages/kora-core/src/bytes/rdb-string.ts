@@ -150,14 +150,17 @@ function writeBigEndian(into: Uint8Array, at: number, word: number): number {
 
 /** Writes a string in the form Redis would choose.
  * @param into must have {@link rdbStringBytesMax} bytes of room at `at`
+ * @param compresses false: never as LZF
  * @returns the place after it */
-export function writeRdbString(value: Uint8Array, into: Uint8Array, at: number): number {
+export function writeRdbString(
+  value: Uint8Array, into: Uint8Array, at: number, compresses = true,
+): number {
   const bytes = value.length;
   if (bytes <= INTEGER_TEXT_BYTES_TRIED && parseInteger(value, 0, bytes) && parsed.isSafe) {
     const end = writeRdbInteger(into, at, parsed.value);
     if (end > at) return end;
   }
-  if (bytes >= LZF_VALUE_BYTES_MIN) {
+  if (compresses && bytes >= LZF_VALUE_BYTES_MIN) {
     const end = writeCompressed(value, into, at);
     if (end > at) return end;
   }

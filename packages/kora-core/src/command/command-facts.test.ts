@@ -32,6 +32,12 @@ const LATER: Readonly<Record<string, string>> = {
   hexpire: '7.4.0', hpexpire: '7.4.0', hexpireat: '7.4.0', hpexpireat: '7.4.0',
   httl: '7.4.0', hpttl: '7.4.0', hexpiretime: '7.4.0', hpexpiretime: '7.4.0', hpersist: '7.4.0',
   hgetex: '8.0.0', hsetex: '8.0.0', hgetdel: '8.0.0', xdelex: '8.2.0', xackdel: '8.2.0',
+  vadd: '8.0.0', vrem: '8.0.0', vsim: '8.0.0', vdim: '8.0.0', vcard: '8.0.0', vinfo: '8.0.0',
+  vemb: '8.0.0', vlinks: '8.0.0', vsetattr: '8.0.0', vgetattr: '8.0.0', vismember: '8.0.0',
+  vrandmember: '8.0.0', vrange: '8.4.0',
+  // Engram's, and Kora's own.
+  vnew: '0.1.0', vsearch: '0.1.0', vdel: '0.1.0',
+  vecset: '0.1.0', vecget: '0.1.0', vecdel: '0.1.0', vecquery: '0.1.0',
 };
 
 /** Entries that take an argument more than the recorded version, as later ones do: their arity. */

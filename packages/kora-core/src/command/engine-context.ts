@@ -8,6 +8,7 @@ import type { InfoRegistry } from '../admin/info-registry.ts';
 import type { ReplyError } from '../errors/reply-error.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { CommandRegistry } from './registry.ts';
+import type { SavingHost } from './saving-host.ts';
 
 /** The Redis version whose behaviour clients may expect; `redis_version` of INFO and HELLO. */
 export const REDIS_VERSION = '7.2.4';
@@ -34,6 +35,8 @@ export interface EngineContext {
    * where the engine runs without a file. Set by the host.
    */
   rewriteConfigFile: ((transform: (text: string) => string) => ReplyError | null) | null;
+  /** Keeps the data on disk; null where nobody does. Set by the host. */
+  saving: SavingHost | null;
   /**
    * True when the client's connection comes from this machine; decides `enable-debug-command
    * local`.

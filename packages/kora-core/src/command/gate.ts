@@ -1,7 +1,7 @@
 /**
  * Everything that can refuse or delay a command before it runs, in Redis's order: existence, arity,
- * password, memory, subscriptions, pause, MULTI. Nothing has changed when the gate says no, PARK or
- * QUEUE; a parked command is offered again later from the start.
+ * password, memory, barrier, subscriptions, pause, MULTI. Nothing has changed when the gate says
+ * no, PARK or QUEUE; a parked command is offered again later from the start.
  */
 import {
   echoText,
@@ -86,11 +86,23 @@ export function checkGate(
   if (shard.settings.maxmemoryBytes !== 0 && !shard.ensureMemory()) {
     if ((command.flags & Flag.DenyOom) !== 0) return replyErrors.outOfMemory;
   }
+  const { barrier } = shard;
+  if (barrier !== null) {
+    const refusal = barrier.refusalOf(command, command.flags);
+    if (refusal !== null) return refusal;
+  }
   return mustPause(shard, command) ? 'park' : null;
 }
 
-/** True while CLIENT PAUSE holds commands like this one. */
+/** True while the shard's barrier refuses the command. */
+export function isRefusedByBarrier(shard: Shard, command: Command): boolean {
+  return shard.barrier !== null && shard.barrier.refusalOf(command, command.flags) !== null;
+}
+
+/** True while CLIENT PAUSE, or a disk that is late, holds commands like this one. */
 export function mustPause(shard: Shard, command: Command): boolean {
+  const { barrier } = shard;
+  if (barrier !== null && barrier.mustWait(command.flags)) return true;
   return shard.pause.isActive(shard.nowMs) && isHeld(shard, command, command.flags);
 }
 
@@ -133,9 +145,13 @@ function checkUnusual(
     const isQueued = isInMulti && !END_MULTI.has(name);
     if ((flags & Flag.DenyOom) !== 0 || isQueued) return replyErrors.outOfMemory;
   }
+  const { barrier } = shard;
+  const refusal = barrier === null ? null : barrier.refusalOf(command, flags);
+  if (refusal !== null) return refusal;
   if (isConfined(client) && !SUBSCRIBED_MAY.has(name)) return confined(name);
   if ((client.flags & ClientFlag.Monitor) !== 0 && (flags & TOUCHES_KEYS) !== 0) return monitors;
   if (shard.pause.isActive(shard.nowMs) && isHeld(shard, command, flags)) return 'park';
+  if (barrier !== null && !isInMulti && barrier.mustWait(flags)) return 'park';
   return !isInMulti || RUN_IN_MULTI.has(name) ? null : 'queue';
 }
 

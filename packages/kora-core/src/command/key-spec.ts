@@ -36,6 +36,8 @@ export interface KeySpec {
     | { readonly kind: 'unknown' };
   /** Extra flags shown as such: `variable_flags`, `incomplete`, `not_key`. */
   readonly extra?: readonly string[];
+  /** The key is what the argument has before its last colon, or all of it (VECSET). */
+  readonly namesIndex?: boolean;
   /** Remark shown by COMMAND INFO. */
   readonly notes?: string;
   /** With `variable_flags`: what one call really does, by its arguments (texts by index). */
@@ -62,6 +64,7 @@ export function keysAt(options: {
   readonly access: KeyAccess;
   readonly effect?: KeyEffect | readonly KeyEffect[];
   readonly extra?: readonly string[];
+  readonly namesIndex?: boolean;
   readonly notes?: string;
   readonly usage?: KeyUsage;
 }): KeySpec {
@@ -73,9 +76,22 @@ export function keysAt(options: {
     begin: { kind: 'index', index: first },
     find: { kind: 'range', last: last < 0 ? last : last - first, step, limit: 0 },
     ...(options.extra === undefined ? {} : { extra: options.extra }),
+    ...(options.namesIndex === undefined ? {} : { namesIndex: options.namesIndex }),
     ...(options.notes === undefined ? {} : { notes: options.notes }),
     ...(options.usage === undefined ? {} : { usage: options.usage }),
   };
+}
+
+const COLON = 0x3a;
+
+/**
+ * Bytes of the key that `bytes` bytes at `at` name, for a specification that names an index. An
+ * argument of 64 KiB and more (at < 0) names itself; its command refuses it.
+ */
+export function indexNameBytes(low: Uint8Array, at: number, bytes: number): number {
+  if (at < 0) return bytes;
+  const colon = low.subarray(at, at + bytes).lastIndexOf(COLON);
+  return colon < 0 ? bytes : colon;
 }
 
 /** Keys after a count, as `numkeys key [key ...]`; `countAt` is the argument index of the count. */

@@ -19,7 +19,14 @@ export type FaultCode =
   | 'NOT_BUILT_YET'
   | 'OUT_OF_MEMORY'
   | 'SUBSCRIBER_SLOW'
-  | 'CORRUPT_JOURNAL';
+  | 'CORRUPT_JOURNAL'
+  | 'CORRUPT_FILE'
+  | 'DISK_FAILED'
+  | 'DIRECTORY_IN_USE'
+  | 'CORRUPT_DUMP'
+  | 'CORRUPT_SNAPSHOT'
+  | 'UNSUPPORTED_DUMP'
+  | 'TRANSFER_FAILED';
 
 /** An error with a stable code; the message says what happened, to what, and what to try. */
 export class Fault extends Error {

@@ -57,6 +57,7 @@ export const replyErrors = Object.freeze({
   stopped: err('ERR the engine stopped after an internal error in the middle of a change'),
   noAuth: err('NOAUTH Authentication required.'),
   wrongPass: err('WRONGPASS invalid username-password pair or user is disabled.'),
+  loading: err('LOADING Redis is loading the dataset in memory'),
   noReplicas: err('NOREPLICAS Not enough good replicas to write.'),
   argumentTooLarge: err('ERR argument is too large for this command'),
   keyTooLarge: err('ERR key is longer than 1048576 bytes'),
@@ -98,6 +99,11 @@ export function echoText(low: Uint8Array, at: number, bytes: number, max = 128):
     text += byte === 0x0d || byte === 0x0a ? ' ' : String.fromCharCode(byte);
   }
   return text;
+}
+
+/** A log that cannot be written: `reason` as the system words it. */
+export function logFails(reason: string): ReplyError {
+  return err(`MISCONF Errors writing to the AOF file: ${reason}`);
 }
 
 /** `name` in lower case; a subcommand as `config|get`. */

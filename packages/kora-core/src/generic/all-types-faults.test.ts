@@ -15,7 +15,7 @@ import { refuseReserves, starveOfPages } from '../testing/memory-faults.ts';
 import type { TemplateType } from '../testing/random-type-commands.ts';
 import { RandomTypeCommands } from '../testing/random-type-commands.ts';
 
-const TYPES: readonly TemplateType[] = ['list', 'set', 'zset', 'hash', 'stream'];
+const TYPES: readonly TemplateType[] = ['list', 'set', 'zset', 'hash', 'stream', 'vector'];
 const START_MS = 1_700_000_000_000;
 const SETTINGS = { 'enable-debug-command': 'yes' };
 /** Payloads that are damaged, and how often each. */

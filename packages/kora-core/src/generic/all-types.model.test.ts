@@ -13,7 +13,7 @@ import { SeededChance } from '../platform/platform.ts';
 import { CommandDriver } from '../testing/command-driver.ts';
 import { JournalRecorder } from '../testing/journal-recorder.ts';
 import type { TemplateType } from '../testing/random-type-commands.ts';
-import { RandomTypeCommands } from '../testing/random-type-commands.ts';
+import { EVERY_TYPE, RandomTypeCommands } from '../testing/random-type-commands.ts';
 import { contentsOf } from '../testing/shard-contents.ts';
 import type { ShardContents } from '../testing/shard-contents.ts';
 
@@ -21,8 +21,8 @@ const START_MS = 1_700_000_000_000;
 const STEPS = 700;
 const CUT_STEPS = 100;
 const SUBJECTS: readonly (readonly TemplateType[])[] = [
-  ['list'], ['set'], ['zset'], ['hash'], ['stream'], ['string'],
-  ['list', 'set', 'zset', 'hash', 'stream', 'string'],
+  ['list'], ['set'], ['zset'], ['hash'], ['stream'], ['vector'], ['string'],
+  EVERY_TYPE,
 ];
 const SETTINGS = { 'enable-debug-command': 'yes' };
 

@@ -23,6 +23,8 @@ import type { KeyMatcher } from './key-matcher.ts';
  * alive.
  */
 const RANDOM_TRIES_MAX = 100;
+/** Bytes of keys that a step of SCAN meets at most, but for those of its last line. */
+export const WALK_KEY_BYTES_MAX = 32 * 1024 * 1024;
 
 /** Slots of the chain that is being looked at. */
 const slots = new Int32Array(CHAIN_SLOTS_MAX);
@@ -65,8 +67,9 @@ export function writeMatches(
 }
 
 /**
- * Visits lines from `cursor` on until `entriesMin` entries were met or `linesMax` lines visited;
- * due entries are freed. Entries met stay where they are until the caller changes data.
+ * Visits lines from `cursor` on until `entriesMin` entries, or WALK_KEY_BYTES_MAX bytes of their
+ * keys, were met or `linesMax` lines visited; due entries are freed. Entries met stay where they
+ * are until the caller changes data.
  * @param into gets the refs of the entries met, after being emptied
  * @returns the cursor to go on with, 0 at the end
  */
@@ -77,11 +80,17 @@ export function walkLines(
   const { dict } = db;
   if (dict.header === 0) return 0;
   let next = cursor;
+  let keyBytes = 0;
   for (let lines = 0; lines < linesMax; lines++) {
     const count = collectLiving(shard, db, next);
-    for (let i = 0; i < count; i++) into.push(shard.memory.i32[slots[i] ?? 0] ?? 0);
+    const { i32 } = shard.memory;
+    for (let i = 0; i < count; i++) {
+      const ref = i32[slots[i] ?? 0] ?? 0;
+      keyBytes += entryKeyBytes(i32, ref);
+      into.push(ref);
+    }
     next = dict.scanNext(next);
-    if (next === 0 || into.length >= entriesMin) break;
+    if (next === 0 || into.length >= entriesMin || keyBytes >= WALK_KEY_BYTES_MAX) break;
   }
   return next;
 }

@@ -1,7 +1,8 @@
 /**
  * SCAN: the keys of a database in steps of bounded work. COUNT says how many entries a step meets
  * before filters; in a sparse table it visits at most ten lines for each. Cursors: scan-cursor.ts;
- * the walk: key-walk.ts.
+ * the walk: key-walk.ts. Of several shards each walks its own part: one behind that of the cursor
+ * from its start on, one before it has nothing more to say.
  * The arguments are read in order, as in Redis, where a bad COUNT comes before an unknown word
  * after it.
  */
@@ -69,11 +70,12 @@ export const scan = defineCommand({
   apply(shard, frame, out, at) {
     const cursor = readCursor(frame.memory.low, frame.at[1] ?? 0, frame.bytes[1] ?? 0);
     const db = shard.keyspace.databases[frame.client.db];
-    if (db === undefined || shardOfCursor(cursor) !== shard.index) {
+    const cursorShard = shardOfCursor(cursor);
+    if (db === undefined || cursorShard > shard.index) {
       writeStep(shard, 0, [], out);
       return;
     }
-    const position = cursor % CURSOR_POSITIONS;
+    const position = cursorShard === shard.index ? cursor % CURSOR_POSITIONS : 0;
     const count = (frame.index[at.count] ?? 0) === 0 ? COUNT_DEFAULT : scanCount(frame, at);
     const met: number[] = [];
     const next = walkLines(shard, db, position, count, count * LINES_PER_COUNT, met);

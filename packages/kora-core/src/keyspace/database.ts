@@ -16,6 +16,8 @@ export class Database {
   expiringCount = 0;
   /** Keys with elements that have deadlines, as the last rebuild of the wheel counted them. */
   timedAtRebuild = 0;
+  /** Its number when the snapshot began that runs. */
+  indexAtCut = 0;
 
   constructor(index: number, dict: Dict, wheel: TimingWheel) {
     this.index = index;

@@ -24,7 +24,7 @@ import {
 } from '../types/string/string.codec.ts';
 import type { Database } from './database.ts';
 import type { Effect } from './effect.ts';
-import { COLLECTION_OP_MIN, EffectOp, EffectReason } from './effect.ts';
+import { COLLECTION_OP_MIN, EFFECT_VERSION, EffectOp, EffectReason } from './effect.ts';
 import { EffectReader } from './effect-reader.ts';
 import type { EffectWriter } from './effect-writer.ts';
 import { keyEvents } from './events.ts';
@@ -34,12 +34,19 @@ import {
   encodeParts, encodeValueSet, replayParts, replayValueSet, typeOfOp,
 } from './value-effects.ts';
 
-/** Version of the layout above. */
-export const EFFECT_VERSION = 1;
-
 const TWO_32 = 4_294_967_296;
 /** Latest time of a record: what a double tells exactly. */
 const TIME_HIGH_MAX = 0x1f_ffff;
+
+/** The first word of a record, of an effect: version, op, reason and db. */
+export function recordKindOf(effect: Effect): number {
+  return EFFECT_VERSION | (effect.op << 8) | (effect.reason << 16) | (effect.db << 24);
+}
+
+/** The second word of a record, of an effect: other db and events. */
+export function recordEventsOf(effect: Effect): number {
+  return effect.otherDb | (effect.event << 8) | (effect.secondEvent << 16);
+}
 
 /**
  * Writes one record; call it from a journal listener, while the effect's addresses are valid.
@@ -48,14 +55,8 @@ const TIME_HIGH_MAX = 0x1f_ffff;
 export function encodeEffect(
   shard: Shard, effect: Effect, timeMs: number, writer: EffectWriter,
 ): void {
-  writer.u8(EFFECT_VERSION);
-  writer.u8(effect.op);
-  writer.u8(effect.reason);
-  writer.u8(effect.db);
-  writer.u8(effect.otherDb);
-  writer.u8(effect.event);
-  writer.u8(effect.secondEvent);
-  writer.u8(0);
+  writer.u32(recordKindOf(effect));
+  writer.u32(recordEventsOf(effect));
   writer.u32(timeMs | 0);
   writer.u32(Math.floor(timeMs / TWO_32));
   writer.u32(effect.keyBytes);

@@ -6,6 +6,9 @@
  */
 import { EffectParts } from './effect-parts.ts';
 
+/** Version of the layout of records (effect-codec.ts). */
+export const EFFECT_VERSION = 1;
+
 /** What a change did. */
 export const EffectOp = Object.freeze({
   /** The key now holds this string and this expiry (or none). */
@@ -74,6 +77,14 @@ export const EffectOp = Object.freeze({
   StreamPendingPut: 56,
   /** Parts: group, then IDs. */
   StreamPendingRemove: 57,
+  /** Parts: what the set is (24 bytes), name, element as it is kept. */
+  VectorPut: 64,
+  /** Parts: names. */
+  VectorRemove: 65,
+  /** Parts: name, attributes; empty: it has none. */
+  VectorAttributes: 66,
+  /** Parts: what the set is. */
+  VectorCreate: 67,
 } as const);
 
 /** Ops of collections have numbers from here on, eight to a type (value-effects.ts). */

@@ -71,6 +71,12 @@ const SUBJECTS: readonly Subject[] = [
     changed: (key) => [['HSET', key, 'more', 'v'], ['HDEL', key, 'more']],
   },
   {
+    name: 'a vector set', keyCount: MANY_KEYS, shown: (key) => ['VRANGE', key, '-', '+'],
+    made: (key) => [['VADD', key, 'VALUES', 2, 3, 1, 'member']],
+    blocks: (i32, root) => [root, ...indexOf(i32, i32[root << 1] ?? 0)],
+    changed: (key) => [['VADD', key, 'VALUES', 2, 1, 1, 'more'], ['VREM', key, 'more']],
+  },
+  {
     name: 'a stream with a group', keyCount: KEYS, shown: (key) => ['XRANGE', key, '-', '+'],
     made: (key) => [
       ...members.slice(0, 20).map((name, i) => ['XADD', key, `${i + 1}-0`, name, 'v'.repeat(200)]),

@@ -85,6 +85,10 @@ export const KeyEvent = Object.freeze({
   XGroupCreateConsumer: 61,
   XGroupDelConsumer: 62,
   PfAdd: 63,
+  VAdd: 64,
+  VRem: 65,
+  VSetAttr: 66,
+  VNew: 67,
 } as const);
 
 /** Name and class of one event. */
@@ -159,4 +163,8 @@ export const keyEvents: readonly KeyEventRow[] = Object.freeze([
   { name: 'xgroup-createconsumer', class: EventClass.Stream },
   { name: 'xgroup-delconsumer', class: EventClass.Stream },
   { name: 'pfadd', class: EventClass.String },
+  { name: 'vadd', class: EventClass.Module },
+  { name: 'vrem', class: EventClass.Module },
+  { name: 'vsetattr', class: EventClass.Module },
+  { name: 'vnew', class: EventClass.Module },
 ]);

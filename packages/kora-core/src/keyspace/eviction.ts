@@ -177,6 +177,8 @@ export class Evictor {
         if (shard.lazyFree.pending > 0) {
           shard.lazyFree.step();
           steps += LAZY_FREE_STEP_COST;
+        } else if (shard.keyspace.keeper?.freeSome() === true) {
+          steps += LAZY_FREE_STEP_COST;
         } else if (this.evictOne()) {
           steps++;
         } else {

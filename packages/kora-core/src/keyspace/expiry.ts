@@ -188,6 +188,7 @@ export class ActiveExpiry {
   #expireElements(db: Database, hash: number, ref: number): number {
     const shard = this.#shard;
     const elementsMax = Math.max(1, Math.min(this.#recordsLeft, ELEMENTS_PER_CALL));
+    shard.keyspace.noteChange(ref);
     const deadlineMs = shard.handlerOf(ref).expireElements?.(shard, ref, elementsMax) ?? -1;
     const hasMore = deadlineMs >= 0 && deadlineMs < shard.nowMs;
     this.#recordsLeft -= hasMore ? elementsMax : TIMED_KEY_COST;

@@ -10,8 +10,8 @@ import { verify } from '../assert.ts';
 import { Fault } from '../errors/fault.ts';
 import { CommandDriver } from '../testing/command-driver.ts';
 import { contentsOf } from '../testing/shard-contents.ts';
-import { EFFECT_VERSION, replayEffect } from './effect-codec.ts';
-import { EffectOp } from './effect.ts';
+import { replayEffect } from './effect-codec.ts';
+import { EFFECT_VERSION, EffectOp } from './effect.ts';
 
 const HEAD_BYTES = 20;
 const NUMBER_MARK = 0xffff_ffff;
@@ -79,6 +79,66 @@ const PENDING = [
   'XADD s 1-0 f v', 'XADD s 2-0 f v', 'XADD s 3-0 f v', 'XGROUP CREATE s g 0',
   'XREADGROUP GROUP g alice STREAMS s >',
 ];
+
+/** A vector set of two dimensions, f32, as the next records name it. */
+const VECTORS = ['VADD v VALUES 2 3 4 a NOQUANT', 'VADD v VALUES 2 1 0 b NOQUANT SETATTR {}'];
+
+/** What a set is: dimension, traits, m, ef, input dimension, seed. */
+function shape(...words: readonly number[]): number[] {
+  return words.flatMap(u32);
+}
+
+const SHAPE = shape(2, 0, 16, 200, 0, 1);
+
+/** Norm, range, components. */
+function stored(...floats: readonly number[]): number[] {
+  return [...new Uint8Array(Float32Array.from(floats).buffer)];
+}
+
+describe('records of vector sets that lie', () => {
+  const put = (...parts: readonly Part[]): Uint8Array => change(EffectOp.VectorPut, 'v', parts);
+  const lies: readonly [string, Uint8Array, string][] = [
+    ['an element as it should be', put(SHAPE, 'c', stored(5, 0, 3, 4)), 'done'],
+    ['the same with attributes', put(SHAPE, 'c', [...stored(5, 0, 3, 4), 0x7b]), 'done'],
+    ['an element of another set', put(shape(2, 1, 16, 200, 0, 1), 'c', stored(5, 0, 3, 4)),
+      'CORRUPT_JOURNAL'],
+    ['an unknown form', put(shape(2, 3, 16, 200, 0, 1), 'c', stored(5, 0, 3, 4)),
+      'CORRUPT_JOURNAL'],
+    ['signs that compare by l2', change(EffectOp.VectorCreate, 'w', [shape(2, 18, 16, 200, 0, 1)]),
+      'CORRUPT_JOURNAL'],
+    ['no dimension', change(EffectOp.VectorCreate, 'w', [shape(0, 0, 16, 200, 0, 1)]),
+      'CORRUPT_JOURNAL'],
+    ['a dimension beyond all', change(EffectOp.VectorCreate, 'w', [shape(-1, 0, 16, 200, 0, 1)]),
+      'CORRUPT_JOURNAL'],
+    ['a set made twice', change(EffectOp.VectorCreate, 'v', [SHAPE]), 'CORRUPT_JOURNAL'],
+    ['a shape that is cut', put(SHAPE.slice(1), 'c', stored(5, 0, 3, 4)), 'CORRUPT_JOURNAL'],
+    ['a vector that is cut', put(SHAPE, 'c', stored(5, 0, 3)), 'CORRUPT_JOURNAL'],
+    ['a component that is none', put(SHAPE, 'c', stored(5, 0, 3, NaN)), 'CORRUPT_JOURNAL'],
+    ['an infinite component', put(SHAPE, 'c', stored(5, 0, 3, Infinity)), 'CORRUPT_JOURNAL'],
+    ['a length below 0', put(SHAPE, 'c', stored(-5, 0, 3, 4)), 'CORRUPT_JOURNAL'],
+    ['an infinite length', put(SHAPE, 'c', stored(Infinity, 0, 3, 4)), 'CORRUPT_JOURNAL'],
+    ['an unsound first element',
+      change(EffectOp.VectorPut, 'w', [SHAPE, 'c', stored(NaN, 0, 3, 4)]), 'CORRUPT_JOURNAL'],
+    ['attributes beyond all',
+      put(SHAPE, 'c', [...stored(5, 0, 3, 4), ...new Uint8Array((1 << 20) + 1)]),
+      'CORRUPT_JOURNAL'],
+    ['a number for a name', put(SHAPE, 7, stored(5, 0, 3, 4)), 'CORRUPT_JOURNAL'],
+    ['a removal, then one of what is absent',
+      change(EffectOp.VectorRemove, 'v', ['a', 'x']), 'CORRUPT_JOURNAL'],
+    ['a removal twice', change(EffectOp.VectorRemove, 'v', ['a', 'a']), 'done'],
+    ['attributes of what is absent',
+      change(EffectOp.VectorAttributes, 'v', ['x', '{}']), 'CORRUPT_JOURNAL'],
+    ['attributes of an absent set',
+      change(EffectOp.VectorAttributes, 'w', ['x', '{}']), 'CORRUPT_JOURNAL'],
+    ['attributes that go', change(EffectOp.VectorAttributes, 'v', ['b', '']), 'done'],
+    ['a change of a set that is none', change(EffectOp.SetAdd, 'v', ['a']), 'CORRUPT_JOURNAL'],
+  ];
+  for (const [what, bad, expected] of lies) {
+    it(what, () => {
+      expect(outcome(VECTORS, bad)).toBe(expected);
+    });
+  }
+});
 
 describe('records that lie', () => {
   const lies: readonly [string, readonly string[], Uint8Array, string][] = [

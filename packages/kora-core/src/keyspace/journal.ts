@@ -58,6 +58,12 @@ export class Journal {
     for (let i = 0; i < listeners.length; i++) listeners[i]?.(effect, sequence, timeMs);
   }
 
+  /** Goes on behind the last change that a log has; before anything was announced here. */
+  continueAfter(sequence: number): void {
+    assert(this.sequence === 0, 'a journal goes on before its first change');
+    this.#sequence[0] = sequence;
+  }
+
   /** Adds a listener; returns the function that removes it. */
   listen(listener: JournalListener): () => void {
     assert(this.#listeners.length < LISTENER_COUNT_MAX, 'journal listeners are bounded');

@@ -16,27 +16,10 @@ import type { ArgFrame } from '../command/arg-frame.hot.ts';
 import { ClientFlag } from '../command/client-state.ts';
 import type { Shard } from '../shard/shard.ts';
 import {
-  ENTRY_HAS_TTL,
-  ENTRY_TIMED_ELEMENTS,
-  entryAccess,
-  entryBytesFor,
-  entryExpireHigh,
-  entryExpireLow,
-  entryExpireMs,
-  entryFlags,
-  entryIsDue,
-  entryKeyAt,
-  entryKeyBytes,
-  entryType,
-  entryValueAt,
-  entryValueInlineBytes,
-  ownsBlocks,
-  rewriteEntryHeader,
-  setEntryAccess,
-  setEntryExpire,
-  setEntryFlags,
-  setEntryValueBytes,
-  writeEntryHeader,
+  ENTRY_HAS_TTL, ENTRY_SNAPSHOT, ENTRY_TIMED_ELEMENTS, entryAccess, entryBytesFor, entryExpireHigh,
+  entryExpireLow, entryExpireMs, entryFlags, entryIsDue, entryKeyAt, entryKeyBytes, entryType,
+  entryValueAt, entryValueInlineBytes, isBefore, ownsBlocks, rewriteEntryHeader, setEntryAccess,
+  setEntryExpire, setEntryFlags, setEntryValueBytes, writeEntryHeader,
 } from '../structs/entry.hot.ts';
 import type { Allocator } from '../structs/allocator.hot.ts';
 import { ARM_BLOCKS_MAX, ARM_BYTES_MAX, WHEEL_TICK_MS } from '../structs/timing-wheel.hot.ts';
@@ -45,6 +28,7 @@ import type { AccessClock } from './access.hot.ts';
 import { touchAccess } from './access.hot.ts';
 import type { Database } from './database.ts';
 import type { KeyspaceObserver } from './notify.ts';
+import type { SnapshotKeeper } from './snapshot-keeper.ts';
 import { Stat } from './statistics.ts';
 
 const TWO_32 = 4294967296;
@@ -77,6 +61,10 @@ export class Keyspace {
   baseMs: number;
   /** Is told of misses and of new keys; null while nobody asks (keyspace/notify.ts). */
   observer: KeyspaceObserver | null;
+  /** Saves entries before their first change, while a snapshot is taken; else null. */
+  keeper: SnapshotKeeper | null;
+  /** ENTRY_SNAPSHOT or 0: what the flags of entries have that need not be saved. */
+  snapshotPhase: number;
   /** What findMany fetched, so that no optimiser drops it; nobody reads it. */
   sink: number;
 
@@ -94,6 +82,8 @@ export class Keyspace {
     this.generation = 0;
     this.baseMs = 0;
     this.observer = null;
+    this.keeper = null;
+    this.snapshotPhase = 0;
     this.sink = 0;
   }
 
@@ -109,22 +99,24 @@ export class Keyspace {
   /** Entry of argument i for reading: counts a hit or miss and notes the access. 0 = absent. */
   read(frame: ArgFrame, i: number): number {
     const ref = this.lookup(frame, i);
-    this.noteRead(frame, ref, frame.at[i]!, frame.bytes[i]!);
+    if (ref === 0) this.noteMiss(frame.at[i]!, frame.bytes[i]!);
+    else this.noteHit(frame, ref);
     return ref;
   }
 
-  /**
-   * What `read` does besides the lookup, for an entry (or 0) that was found last.
-   * @param keyAt its key, with its length
-   */
+  /** What `read` does besides the lookup, for an entry (or 0) that was found last by this key. */
   noteRead(frame: ArgFrame, ref: number, keyAt: number, keyBytes: number): void {
-    const counts = this.shard.stats.counts;
-    if (ref === 0) {
-      counts[Stat.KeyspaceMisses]!++;
-      if (this.observer !== null) this.observer.onMiss(this.db.index, keyAt, keyBytes);
-      return;
-    }
-    counts[Stat.KeyspaceHits]!++;
+    if (ref === 0) this.noteMiss(keyAt, keyBytes);
+    else this.noteHit(frame, ref);
+  }
+
+  private noteMiss(keyAt: number, keyBytes: number): void {
+    this.shard.stats.counts[Stat.KeyspaceMisses]!++;
+    if (this.observer !== null) this.observer.onMiss(this.db.index, keyAt, keyBytes);
+  }
+
+  private noteHit(frame: ArgFrame, ref: number): void {
+    this.shard.stats.counts[Stat.KeyspaceHits]!++;
     if ((frame.client.flags & ClientFlag.NoTouch) === 0) {
       touchAccess(this.memory.i32, ref, this.access);
     }
@@ -140,7 +132,8 @@ export class Keyspace {
     this.hash = hash;
     this.slot = slot;
     const ref = this.alive();
-    this.noteRead(frame, ref, frame.at[i]!, frame.bytes[i]!);
+    if (ref === 0) this.noteMiss(frame.at[i]!, frame.bytes[i]!);
+    else this.noteHit(frame, ref);
     return ref;
   }
 
@@ -164,10 +157,19 @@ export class Keyspace {
   /** Entry of argument i for a change: notes the access, counts nothing. 0 = absent. */
   write(frame: ArgFrame, i: number): number {
     const ref = this.lookup(frame, i);
+    if (this.keeper !== null) this.keeper.beforeChange(this.db, ref);
     if (ref !== 0 && (frame.client.flags & ClientFlag.NoTouch) === 0) {
       touchAccess(this.memory.i32, ref, this.access);
     }
     return ref;
+  }
+
+  /**
+   * To be called before the value of an entry changes that was not looked up by `write` or `find`;
+   * they, and what changes the entry itself, look after that. 0 is none.
+   */
+  noteChange(ref: number): void {
+    if (this.keeper !== null) this.keeper.beforeChange(this.db, ref);
   }
 
   /** Entry of argument i without a trace (TTL, TYPE, OBJECT, EXISTS's sisters). 0 = absent. */
@@ -189,7 +191,7 @@ export class Keyspace {
     const db = this.databases[frame.client.db]!;
     const keyAt = frame.at[i]!;
     const keyBytes = frame.bytes[i]!;
-    if (frame.warmed === 0 || i !== 1) return this.find(db, keyAt, keyBytes);
+    if (frame.warmed === 0 || i !== 1) return this.seek(db, keyAt, keyBytes);
     this.db = db;
     this.hash = frame.keyHash;
     this.slot = 0;
@@ -205,6 +207,12 @@ export class Keyspace {
 
   /** Entry of a key given by its bytes; a key that is due is removed and reported absent. */
   find(db: Database, keyAt: number, keyBytes: number): number {
+    const ref = this.seek(db, keyAt, keyBytes);
+    if (this.keeper !== null) this.keeper.beforeChange(db, ref);
+    return ref;
+  }
+
+  private seek(db: Database, keyAt: number, keyBytes: number): number {
     this.db = db;
     const dict = db.dict;
     this.hash = dict.hashOf(keyAt, keyBytes);
@@ -260,14 +268,8 @@ export class Keyspace {
    * @returns the entry; memory was reserved, so it never fails
    */
   put(
-    keyAt: number,
-    keyBytes: number,
-    flags: number,
-    valueBytes: number,
-    inlineBytes: number,
-    hasTtl: number,
-    expireLow: number,
-    expireHigh: number,
+    keyAt: number, keyBytes: number, flags: number, valueBytes: number, inlineBytes: number,
+    hasTtl: number, expireLow: number, expireHigh: number,
   ): number {
     const db = this.db;
     const old = this.slot === 0 ? 0 : this.memory.i32[this.slot]!;
@@ -291,8 +293,11 @@ export class Keyspace {
           expireLow, expireHigh, entryExpireLow(i32, old), entryExpireHigh(i32, old),
         );
       }
-      if (ownsBlocks(oldFlags)) this.shard.freeValue(old);
-      if (this.fits(old, bytes)) {
+      const isTakenOver = this.keeper !== null && this.keeper.takeOver(db, old);
+      if (!isTakenOver && ownsBlocks(oldFlags)) this.shard.freeValue(old);
+      if (isTakenOver) {
+        ref = this.allocator.alloc(bytes);
+      } else if (this.fits(old, bytes)) {
         keepsPlace = ((oldFlags & ENTRY_HAS_TTL) !== 0) === (hasTtl !== 0);
       } else {
         ref = this.allocator.alloc(bytes);
@@ -300,7 +305,8 @@ export class Keyspace {
       }
     }
     const i32 = this.memory.i32;
-    const allFlags = hasTtl !== 0 ? flags | ENTRY_HAS_TTL : flags & ~ENTRY_HAS_TTL;
+    const allFlags =
+      (hasTtl !== 0 ? flags | ENTRY_HAS_TTL : flags & ~ENTRY_HAS_TTL) | this.snapshotPhase;
     if (keepsPlace) {
       rewriteEntryHeader(i32, ref, allFlags, valueBytes, access);
     } else {
@@ -340,6 +346,7 @@ export class Keyspace {
    */
   resize(ref: number, valueBytes: number, inlineBytes: number): number {
     this.shard.noteMutation();
+    this.noteChange(ref);
     const i32 = this.memory.i32;
     const keyBytes = entryKeyBytes(i32, ref);
     const hasTtl = (entryFlags(i32, ref) & ENTRY_HAS_TTL) !== 0;
@@ -362,6 +369,7 @@ export class Keyspace {
   setExpire(ref: number, expireLow: number, expireHigh: number): number {
     let entry = ref;
     let isArmed = false;
+    this.noteChange(ref);
     if ((entryFlags(this.memory.i32, ref) & ENTRY_HAS_TTL) === 0) {
       entry = this.shift(ref, 8);
       this.db.expiringCount++;
@@ -381,6 +389,7 @@ export class Keyspace {
   clearExpire(ref: number): number {
     if ((entryFlags(this.memory.i32, ref) & ENTRY_HAS_TTL) === 0) return ref;
     this.shard.noteMutation();
+    this.noteChange(ref);
     this.db.expiringCount--;
     return this.shift(ref, -8);
   }
@@ -412,8 +421,9 @@ export class Keyspace {
    * before.
    */
   remove(ref: number): void {
-    this.shard.noteMutation();
+    const isTakenOver = this.keeper !== null && this.keeper.takeOver(this.db, ref);
     this.unlink(ref);
+    if (isTakenOver) return;
     this.shard.freeValue(ref);
     this.allocator.free(ref);
   }
@@ -424,6 +434,7 @@ export class Keyspace {
    */
   unlink(ref: number): void {
     this.shard.noteMutation();
+    this.noteChange(ref);
     if ((entryFlags(this.memory.i32, ref) & ENTRY_HAS_TTL) !== 0) this.db.expiringCount--;
     this.db.dict.removeAt(this.slot, this.hash);
     this.slot = 0;
@@ -438,13 +449,19 @@ export class Keyspace {
     const db = this.db;
     const old = this.slot === 0 ? 0 : this.memory.i32[this.slot]!;
     this.shard.noteMutation();
+    setEntryFlags(
+      this.memory.i32, ref,
+      (entryFlags(this.memory.i32, ref) & ~ENTRY_SNAPSHOT) | this.snapshotPhase,
+    );
     if (old === 0) {
       this.slot = this.insert(db, ref);
     } else {
       if ((entryFlags(this.memory.i32, old) & ENTRY_HAS_TTL) !== 0) db.expiringCount--;
       db.dict.replaceAt(this.slot, ref);
-      this.shard.freeValue(old);
-      this.allocator.free(old);
+      if (this.keeper === null || !this.keeper.takeOver(db, old)) {
+        this.shard.freeValue(old);
+        this.allocator.free(old);
+      }
     }
     const i32 = this.memory.i32;
     const flags = entryFlags(i32, ref);
@@ -480,9 +497,4 @@ export class Keyspace {
   isType(ref: number, type: number): boolean {
     return entryType(this.memory.i32, ref) === type;
   }
-}
-
-/** True when the instant of the first two words lies before that of the others. */
-function isBefore(low: number, high: number, otherLow: number, otherHigh: number): boolean {
-  return high < otherHigh || (high === otherHigh && low >>> 0 < otherLow >>> 0);
 }

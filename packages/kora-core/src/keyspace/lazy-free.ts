@@ -17,17 +17,22 @@ import { CHAIN_SLOTS_MAX } from '../structs/dict-layout.ts';
 import { Dict } from '../structs/dict.hot.ts';
 import { TimingWheel } from '../structs/timing-wheel.hot.ts';
 import type { Database } from './database.ts';
+import type { SnapshotKeeper } from './snapshot-keeper.ts';
 import { Stat } from './statistics.ts';
 import type { DetachedValue } from './type-handler.ts';
 
 /** Databases up to this many keys ... */
 const FREED_AT_ONCE_MAX = 2048;
+/** ... fewer while a snapshot runs, which has to save them first ... */
+const SAVED_AT_ONCE_MAX = 64;
 /** ... with at most this many records of deadlines are freed within the command. */
 const RECORDS_FREED_AT_ONCE_MAX = 8192;
 /** Detached databases that may wait. */
 const WAITING_MAX = 64;
 /** Entries freed in one slice. */
 const ENTRIES_PER_SLICE = 512;
+/** The same where each may have to be saved first. */
+const SAVED_PER_SLICE = 128;
 /** Chunks of the index, 256 lines each, freed in one slice. */
 const LINE_CHUNKS_PER_SLICE = 256;
 /** Chunks of wheel records freed in one slice. */
@@ -48,6 +53,10 @@ interface DetachedDatabase {
   entriesLeft: number;
   /** Header of the wheel, 0 when there is none. */
   readonly wheel: number;
+  /** The snapshot that ran when it was taken, which may want its entries; else null. */
+  readonly keeper: SnapshotKeeper | null;
+  /** Its number at that snapshot's cut. */
+  readonly indexAtCut: number;
 }
 
 export class LazyFree {
@@ -97,11 +106,12 @@ export class LazyFree {
   take(db: Database): number {
     if (db.dict.header === 0) return 0;
     const { count } = db;
-    const isSmall =
-      count <= FREED_AT_ONCE_MAX && db.wheel.recordCount() <= RECORDS_FREED_AT_ONCE_MAX;
+    const { keeper } = this.#shard.keyspace;
+    const countMax = keeper === null ? FREED_AT_ONCE_MAX : SAVED_AT_ONCE_MAX;
+    const isSmall = count <= countMax && db.wheel.recordCount() <= RECORDS_FREED_AT_ONCE_MAX;
     const detached: DetachedDatabase = {
       dict: db.dict.header, lines: db.dict.lines(), nextLine: 0, entriesLeft: count,
-      wheel: db.wheel.header,
+      wheel: db.wheel.header, keeper, indexAtCut: db.indexAtCut,
     };
     db.dict.bind(0);
     db.wheel.bind(0);
@@ -117,6 +127,11 @@ export class LazyFree {
     if (this.#waiting.length > WAITING_MAX) this.#freeAll(this.#takeSmallest());
     this.#shard.platform.scheduler.requestTurn();
     return count;
+  }
+
+  /** True when a database waits that was taken while this snapshot ran. */
+  hasOf(keeper: SnapshotKeeper): boolean {
+    return this.#waiting.some((detached) => detached.keeper === keeper && detached.dict !== 0);
   }
 
   /** Frees a bounded number of blocks, entries or records; true when more is waiting. */
@@ -182,13 +197,17 @@ export class LazyFree {
   #freeEntries(detached: DetachedDatabase): void {
     const { memory, stats } = this.#shard;
     const dict = this.#dict;
+    // A snapshot that is over wants nothing any more.
+    const keeper = detached.keeper === this.#shard.keyspace.keeper ? detached.keeper : null;
+    const freedMax = keeper === null ? ENTRIES_PER_SLICE : SAVED_PER_SLICE;
     let freed = 0;
-    while (detached.nextLine < detached.lines && freed < ENTRIES_PER_SLICE) {
+    while (detached.nextLine < detached.lines && freed < freedMax) {
       const line = detached.nextLine++;
       const count = dict.collectLine(line, this.#slots);
       for (let i = 0; i < count; i++) {
         const ref = memory.i32[this.#slots[i] ?? 0] ?? 0;
         assert(ref !== 0, 'a collected slot holds an entry');
+        if (keeper?.takeDetached(detached.indexAtCut, ref) === true) continue;
         this.#shard.freeValue(ref);
         memory.arenaAllocator.free(ref);
       }

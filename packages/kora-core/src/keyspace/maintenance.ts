@@ -1,8 +1,8 @@
 /**
  * The background work of a shard, cut into slices: what is due is expired first, then memory is
- * brought under its limit, then flushed databases and forgotten watches are freed, then sparse
- * slabs are evacuated, then free pages go back to the system. One `step` does at most one slice of
- * each, about a millisecond in all, and says whether more waits.
+ * brought under its limit, then flushed databases and forgotten watches are freed and indexes of
+ * vector sets linked, then sparse slabs are evacuated, then free pages go back to the system. One
+ * `step` does at most one slice of each, about a millisecond in all, and says whether more waits.
  */
 import type { Shard } from '../shard/shard.ts';
 import type { Cycle } from '../shard/shard-observer.ts';
@@ -34,10 +34,16 @@ export class Maintenance {
     const isPaused = shard.pause.isActive(shard.nowMs);
     let hasMore = !isPaused && this.#observed('expire-cycle', this.expiry);
     if (!isPaused && shard.settings.maxmemoryBytes !== 0) this.evictor.ensureRoom();
-    hasMore = shard.lazyFree.step() || hasMore;
+    const { keeper } = shard.keyspace;
+    if (keeper !== null) hasMore = keeper.maintain() || hasMore;
+    if (keeper === null || keeper.mayFree()) hasMore = shard.lazyFree.step() || hasMore;
     hasMore = shard.transactions.watches.step() || hasMore;
     hasMore = shard.tracking.step() || hasMore;
-    hasMore = this.#observed('active-defrag-cycle', this.evacuation) || hasMore;
+    hasMore = shard.vectors.step() || hasMore;
+    // A snapshot keeps places in values: as in Redis, nothing is moved while one is taken.
+    if (keeper === null) {
+      hasMore = this.#observed('active-defrag-cycle', this.evacuation) || hasMore;
+    }
     hasMore = this.giveBack.step() || hasMore;
     const used = shard.usedBytes();
     const { counts } = shard.stats;
@@ -64,7 +70,7 @@ export class Maintenance {
   restMs(msMax: number): number {
     const shard = this.#shard;
     if (shard.pause.isActive(shard.nowMs) || !this.evictor.mayRest()) return 0;
-    if (shard.lazyFree.pending > 0 || this.evacuation.isActive) return 0;
+    if (shard.lazyFree.pending > 0 || this.evacuation.isActive || shard.vectors.isBusy) return 0;
     return Math.min(this.expiry.restMs(msMax), this.giveBack.restMs(msMax));
   }
 }

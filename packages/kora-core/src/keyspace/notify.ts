@@ -8,6 +8,8 @@
  * A key's creation is kept until its effect comes, and told before that: in the order of Redis, and
  *   not at all for keys that this shard only borrows, whose effects the journal's filter keeps.
  *   What a rename, a copy or RESTORE replaces is a new key too, as in Redis.
+ * Where commands of several shards run, somebody else takes the events and publishes those of all
+ *   shards in order (`taker`); of keys that are borrowed then too, for their owners are silent.
  * Cost: nothing while the setting is empty; else two strings and two calls an event that somebody
  *   could hear, one comparison for others.
  */
@@ -37,7 +39,19 @@ export interface KeyspaceObserver {
   onNew(db: number, hash: number): void;
 }
 
+/** Takes events instead of those who listen. */
+export interface EventTaker {
+  /** Also those of keys that this shard only borrows. */
+  readonly hearsBorrowed: boolean;
+  /** @param key binary string, as `event` */
+  take(event: string, db: number, key: string): void;
+}
+
 export class KeyspaceNotifier implements KeyspaceObserver {
+  /** True while some event is published. */
+  isOn = false;
+  /** Null but while commands run whose events somebody puts in order. */
+  taker: EventTaker | null = null;
   readonly #shard: Shard;
   /** 1 for events that are published, by number. */
   readonly #isChosen = new Uint8Array(keyEvents.length);
@@ -48,6 +62,9 @@ export class KeyspaceNotifier implements KeyspaceObserver {
   /** The key that was put last, until it is told: its database, -1 = none, and its hash. */
   #newDb = -1;
   #newHash = 0;
+  /** A borrowed key that was renamed, until its new name is told: its database, -1 = none. */
+  #renamedDb = -1;
+  #renamedKey = '';
   #stopListening: (() => void) | null = null;
 
   constructor(shard: Shard) {
@@ -73,6 +90,7 @@ export class KeyspaceNotifier implements KeyspaceObserver {
       if (isChosen) count++;
     }
     this.#newDb = -1;
+    this.isOn = count > 0 || this.#hasNew || this.#hasMisses;
     this.#listen(count > 0 || this.#hasNew);
   }
 
@@ -121,6 +139,11 @@ export class KeyspaceNotifier implements KeyspaceObserver {
       const changed = hasTwoKeys || isMove ? secondEvent : event;
       this.#tellNew(publisher, changed, otherDb, otherAt, otherBytes);
     }
+    if (this.#renamedDb >= 0) {
+      this.#give(publisher, keyEvents[KeyEvent.RenameFrom]?.name ?? '', this.#renamedDb,
+        this.#renamedKey);
+      this.#renamedDb = -1;
+    }
     if (this.#isChosen[event] === 1) {
       this.#publish(publisher, keyEvents[event]?.name ?? '', db, keyAt, keyBytes);
     }
@@ -128,6 +151,28 @@ export class KeyspaceNotifier implements KeyspaceObserver {
       const { name = '' } = keyEvents[secondEvent] ?? {};
       this.#publish(publisher, name, otherDb, otherAt, otherBytes);
     }
+  }
+
+  /** A key that this shard only borrows has changed; a rename is told with its new name. */
+  onBorrowed({ op, db, keyAt, keyBytes, event, secondEvent }: Effect): void {
+    const publisher = this.#publisher();
+    if (this.taker?.hearsBorrowed !== true || publisher === null) return;
+    if (op === EffectOp.KeyRename) {
+      if (this.#isChosen[event] !== 1) return;
+      this.#renamedDb = db;
+      this.#renamedKey = keyText(this.#shard.memory, keyAt, keyBytes);
+      return;
+    }
+    for (const each of [event, op === EffectOp.KeyCopy ? KeyEvent.None : secondEvent]) {
+      if (this.#isChosen[each] !== 1) continue;
+      this.#publish(publisher, keyEvents[each]?.name ?? '', db, keyAt, keyBytes);
+    }
+  }
+
+  /** Publishes an event that was taken before. */
+  tell(event: string, db: number, key: string): void {
+    const publisher = this.#publisher();
+    if (publisher !== null) this.#send(publisher, event, db, key);
   }
 
   /** Tells that the key of an effect is new, if it is. */
@@ -148,7 +193,15 @@ export class KeyspaceNotifier implements KeyspaceObserver {
   #publish(
     publisher: Publisher, event: string, db: number, keyAt: number, keyBytes: number,
   ): void {
-    const key = keyText(this.#shard.memory, keyAt, keyBytes);
+    this.#give(publisher, event, db, keyText(this.#shard.memory, keyAt, keyBytes));
+  }
+
+  #give(publisher: Publisher, event: string, db: number, key: string): void {
+    if (this.taker === null) this.#send(publisher, event, db, key);
+    else this.taker.take(event, db, key);
+  }
+
+  #send(publisher: Publisher, event: string, db: number, key: string): void {
     if (this.#hasKeyspace) publisher.publish(`__keyspace@${db}__:${key}`, event);
     if (this.#hasKeyevent) publisher.publish(`__keyevent@${db}__:${event}`, key);
   }

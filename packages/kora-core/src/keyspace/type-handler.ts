@@ -16,6 +16,7 @@ export const ValueType = Object.freeze({
   SortedSet: 3,
   Hash: 4,
   Stream: 5,
+  VectorSet: 6,
 } as const);
 
 /** Types an entry's four type bits can name. */
@@ -71,8 +72,9 @@ export interface TypeHandler {
   /** Writes the value in the RDB format: type byte, then the body, as DUMP has them. */
   save(shard: Shard, ref: number, out: RdbWriter): void;
   /**
-   * Reads a body of one of `rdbTypes` into entry `ref`, which nobody knows yet: empty, root 0. It
-   * sets the number of elements; none at all is refused by the caller, but for streams. The caller
+   * Reads a body of one of `rdbTypes` into entry `ref`, which nobody knows yet: empty, root 0; but
+   * sets, hashes and sorted sets take further bodies of other members (snapshots). It sets the
+   * number of elements; none at all is refused by the caller, but for streams. The caller
    * checks that the bytes end where the value does. Collections only.
    * @returns false when memory is short (what was read stays in the entry, which its owner drops)
    * @throws {RdbError} when the bytes are no such value; the same holds

@@ -36,11 +36,14 @@ const NUMBER_MARK = 0xffff_ffff;
 /** Bytes of the shortest part: a length. */
 const PART_BYTES_MIN = 4;
 /** Ops of collections have numbers below. */
-const COLLECTION_OP_END = 64;
-/** Types by eights of op numbers: 16 list, 24 set, 32 hash, 40 sorted set, 48 and 56 stream. */
+const COLLECTION_OP_END = 72;
+/**
+ * Types by eights of op numbers: 16 list, 24 set, 32 hash, 40 sorted set, 48 and 56 stream, 64
+ * vector set.
+ */
 const TYPE_OF_EIGHTH: readonly number[] = [
   -1, -1, ValueType.List, ValueType.Set, ValueType.Hash, ValueType.SortedSet, ValueType.Stream,
-  ValueType.Stream,
+  ValueType.Stream, ValueType.VectorSet,
 ];
 
 const knownOps: ReadonlySet<number> = new Set(Object.values(EffectOp));

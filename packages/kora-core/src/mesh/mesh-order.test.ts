@@ -14,13 +14,15 @@ import { randomSource } from '../testing/random-source.ts';
 import { MeshOrder } from './mesh-order.ts';
 
 /** Where counters and entries lie, as the header of the order draws them. */
-const VISIBLE_WORD = 32;
-const FIRST_SHARD_WORD = 48;
+const VISIBLE_WORD = 1;
+const NUMBER_F64 = 1;
+const FIRST_SHARD_WORD = 16;
 const WORDS_PER_SHARD = 32;
 const LOOKED_WORD = 1;
 const CONSUMED_WORD = 16;
 const WORDS_PER_ENTRY = 4;
 const PUBLICATION_WORD = 2;
+const STAMP_WORD = 3;
 /** Bytes before and behind the order that are nobody's. */
 const MARGIN_BYTES = 64;
 
@@ -47,6 +49,11 @@ class World {
     }
     for (let shard = 0; shard < this.#workerCount; shard++) {
       const word = FIRST_SHARD_WORD + shard * WORDS_PER_SHARD;
+      for (let i = 1; i <= ORDER_ENTRY_COUNT; i++) {
+        const place = (ticket - i) & (ORDER_ENTRY_COUNT - 1);
+        const entry = entries + (shard * ORDER_ENTRY_COUNT + place) * WORDS_PER_ENTRY;
+        words[entry + STAMP_WORD] = ticket - i + 1;
+      }
       words[word] = ticket;
       words[word + LOOKED_WORD] = ticket;
       words[word + CONSUMED_WORD] = ticket;
@@ -97,7 +104,7 @@ describe('the lock', () => {
     const world = new World(2);
     const [one, other] = [world.view(), world.view()];
     expect([one.takeNumber(), other.takeNumber(), one.takeNumber()]).toEqual([1, 2, 3]);
-    new Float64Array(world.buffer, MARGIN_BYTES)[8] = 2 ** 32 - 1;
+    new Float64Array(world.buffer, MARGIN_BYTES)[NUMBER_F64] = 2 ** 32 - 1;
     expect([one.takeNumber(), other.takeNumber()]).toEqual([2 ** 32, 2 ** 32 + 1]);
     expect(one.published(0)).toBe(0);
     expect(world.isBounded()).toBe(true);
@@ -149,6 +156,7 @@ describe('a publication', () => {
     const [writer, reader] = [world.view(), world.view()];
     publish(writer, [[1, 0, 8], [3, 0, 8]]);
     const published = (): number[] => [0, 1, 2, 3].map((shard) => reader.published(shard, 0));
+    const isAt = (): boolean[] => [0, 1, 2, 3].map((shard) => reader.isAt(shard, shard % 2));
     expect(published()).toEqual([0, 1, 0, 1]);
     writer.tryLock();
     writer.append(0, 1, 16);
@@ -157,8 +165,10 @@ describe('a publication', () => {
     writer.append(2, 1, 16);
     expect(published()).toEqual([0, 1, 0, 1]);
     expect(reader.published(1, 1)).toBe(1);
+    expect(isAt()).toEqual([false, false, false, false]);
     writer.unlock();
     expect(published()).toEqual([1, 2, 1, 1]);
+    expect(isAt()).toEqual([true, true, true, false]);
     expect(reader.published(1, 1)).toBe(2);
   });
 
@@ -279,6 +289,7 @@ describe('the order against a list per shard', () => {
           const published = (next[shard]! + logs[shard]!.length) | 0;
           const found = view.published(shard, next[shard]);
           if (found !== published) expect(found, context).toBe(published);
+          expect(view.isAt(shard, next[shard]!), context).toBe(logs[shard]!.length > 0);
         }
       }
       expect(fullCount).toBeGreaterThan(10);

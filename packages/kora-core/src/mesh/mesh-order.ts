@@ -2,30 +2,33 @@
  * The one order of what has to come in the same order on all shards: a log per shard that names, by
  * ticket, whose messages come next and how far they reach. Who publishes holds the lock: what it
  * has written into its ordered lanes gets its place on all shards in one moment (docs/adr/0016).
- *   line 0      lock               line 1   f64: number of the last transaction
- *   line 2      visible: number of the last publication that is whole
+ *   line 0      lock | visible: number of the last publication that is whole
+ *               | f64: number of the last transaction
  *   then        of each shard two lines: tickets published | consumed when last looked at,
  *                                        tickets consumed
- *   then        of each shard ORDER_ENTRY_COUNT entries: sender | its ring's tail | publication
- * Invariants: all but consumed tickets change under the lock; an entry is written before its ticket
- *   is published, and again only when it is consumed; published is at most ORDER_ENTRY_COUNT ahead
- *   of what was last looked at, so tickets may count modulo 2^32. An entry is there for readers
- *   once its publication is visible: from one moment on, on all shards.
- * Cost: a compare-exchange, two stores, and one for each shard, a publication; allocates nothing.
+ *   then        of each shard ORDER_ENTRY_COUNT entries:
+ *               sender | its ring's tail | publication | stamp: its ticket + 1
+ * Invariants: all but consumed tickets change under the lock; an entry is written before its stamp,
+ *   and again only when it is consumed; published is at most ORDER_ENTRY_COUNT ahead of what was
+ *   last looked at, so tickets may count modulo 2^32. An entry is there for readers once its
+ *   publication is visible: from one moment on, on all shards.
+ * Cost: a compare-exchange, two stores, and two for each shard, a publication. Of lines that two
+ *   cores write, a reader fetches that of the entry and line 0. Allocates nothing.
  */
 import { assert } from '../assert.ts';
 import { ORDER_ENTRY_COUNT } from '../limits.ts';
 
 const LINE_WORDS = 16;
 const LOCK = 0;
-const NUMBER_F64 = LINE_WORDS / 2;
-const VISIBLE = 2 * LINE_WORDS;
-const SHARDS = 3 * LINE_WORDS;
+const VISIBLE = 1;
+const NUMBER_F64 = 1;
+const SHARDS = LINE_WORDS;
 const LOOKED = 1;
 const CONSUMED = LINE_WORDS;
 const SHARD_WORDS = 2 * LINE_WORDS;
-/** One to spare, so that no entry lies in two lines. */
+/** No entry lies in two lines. */
 const ENTRY_WORDS = 4;
+const STAMP = 3;
 const MASK = ORDER_ENTRY_COUNT - 1;
 
 export class MeshOrder {
@@ -53,6 +56,8 @@ export class MeshOrder {
 
   /** @returns false when another worker is at it */
   tryLock(): boolean {
+    // Who only looks does not take the line from the holder, who is about to write it.
+    if (Atomics.load(this.#words, LOCK) !== 0) return false;
     // Pairs with the store in `unlock`: what the last holder wrote is seen.
     return Atomics.compareExchange(this.#words, LOCK, 0, 1) === 0;
   }
@@ -65,6 +70,11 @@ export class MeshOrder {
       Atomics.store(this.#words, VISIBLE, ((this.#words[VISIBLE] ?? 0) + 1) | 0);
     }
     Atomics.store(this.#words, LOCK, 0);
+  }
+
+  /** Numbers of transactions go on behind this one. Before any other thread has the order. */
+  startAfter(number: number): void {
+    this.#doubles[NUMBER_F64] = number;
   }
 
   /** The number of a transaction; larger = later, on every shard. Under the lock. */
@@ -98,19 +108,40 @@ export class MeshOrder {
     this.#words[entry + 1] = tail;
     this.#words[entry + 2] = ((this.#words[VISIBLE] ?? 0) + 1) | 0;
     this.#hasAppended = true;
-    // Publishes the entry and the messages before it; pairs with the load in `published`.
+    // Publish the entry and the messages before it; pair with the loads in `published` and `isAt`.
     Atomics.store(this.#words, word, (ticket + 1) | 0);
+    Atomics.store(this.#words, entry + STAMP, (ticket + 1) | 0);
   }
 
   /**
    * The ticket behind the last that is published for the shard.
-   * @param from the ticket the asker has come to: with nothing behind it, only the shard's own line
-   *   is looked at
+   * @param from the ticket that its own worker has come to: it looks at the entries from there on
    */
   published(shard: number, from?: number): number {
-    const published = Atomics.load(this.#words, this.#shardWord(shard));
-    if (published === from) return published;
-    // Of one publication at most the shards' entries are there and it is not whole: the last ones.
+    if (from === undefined) {
+      return this.#visibleOf(shard, Atomics.load(this.#words, this.#shardWord(shard)));
+    }
+    let ticket = from;
+    while (this.#isStamped(shard, ticket)) ticket = (ticket + 1) | 0;
+    return ticket === from ? from : this.#visibleOf(shard, ticket);
+  }
+
+  /** True when the ticket is published for the shard; its worker has come to it. */
+  isAt(shard: number, ticket: number): boolean {
+    if (!this.#isStamped(shard, ticket)) return false;
+    const publication = this.#words[this.#entryWord(shard, ticket) + 2] ?? 0;
+    const visible = Atomics.load(this.#words, VISIBLE); // Pairs with the store in `unlock`.
+    return ((publication - visible) | 0) <= 0;
+  }
+
+  /** Pairs with the store in `append`: all of the entry is there. */
+  #isStamped(shard: number, ticket: number): boolean {
+    const stamp = Atomics.load(this.#words, this.#entryWord(shard, ticket) + STAMP);
+    return stamp === ((ticket + 1) | 0);
+  }
+
+  /** At most of one publication, that of the last ones, entries are there and it is not whole. */
+  #visibleOf(shard: number, published: number): number {
     const last = (published - 1) | 0;
     const publication = this.#words[this.#entryWord(shard, last) + 2] ?? 0;
     const visible = Atomics.load(this.#words, VISIBLE); // Pairs with the store in `unlock`.

@@ -69,7 +69,8 @@ function loadCollection(
   let isLoaded = false;
   try {
     isLoaded = shard.handlerOf(ref).load(shard, rdbType, reader, ref);
-    const isEmpty = isLoaded && type !== ValueType.Stream && collectionCount(shard, ref) === 0;
+    const mayBeEmpty = type === ValueType.Stream || type === ValueType.VectorSet;
+    const isEmpty = isLoaded && !mayBeEmpty && collectionCount(shard, ref) === 0;
     checkRdb(!isEmpty, 'a collection has elements');
   } catch (error) {
     dropAside(shard, ref);

@@ -38,4 +38,6 @@ export const RdbType = Object.freeze({
   StreamListpacks3: 21,
   /** W: Valkey 9: length, then field, value and deadline in ms as 8 bytes, -1 = none. */
   HashTimed: 22,
+  /** Ours: Redis has no type byte for vector sets. */
+  VectorSet: 176,
 } as const);

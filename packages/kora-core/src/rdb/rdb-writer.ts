@@ -38,9 +38,12 @@ export class RdbWriter {
   #flush: ((part: Uint8Array) => void) | null = null;
   /** Byte offset of COPY_BLOCK_BYTES of low memory. */
   readonly #blockAt: number;
+  readonly #compresses: boolean;
 
-  constructor(memory: WorkerMemory) {
+  /** @param compresses false: strings are not written as LZF, for something else compresses them */
+  constructor(memory: WorkerMemory, compresses = true) {
     this.#memory = memory;
+    this.#compresses = compresses;
     this.listpack = new ListpackWriter(this);
     const block = memory.lowAllocator.alloc(COPY_BLOCK_BYTES);
     assert(block !== 0, 'low memory holds the copy block of a shard');
@@ -72,6 +75,11 @@ export class RdbWriter {
   /** Bytes written so far. */
   get length(): number {
     return this.#length;
+  }
+
+  /** Gives the writer's memory back; it is of no further use. */
+  close(): void {
+    this.#memory.lowAllocator.free(this.#blockAt / 8);
   }
 
   /** What was written; a view, valid until the next call of any other method. */
@@ -112,13 +120,13 @@ export class RdbWriter {
     const from = this.#length + room;
     this.copyOut(at, bytes, this.#buffer, from);
     const value = this.#buffer.subarray(from, from + bytes);
-    this.#length = writeRdbString(value, this.#buffer, this.#length);
+    this.#length = writeRdbString(value, this.#buffer, this.#length, this.#compresses);
   }
 
   /** Bytes on the heap, as a string in Redis's form: a listpack, an intset, a text. */
   stringOf(value: Uint8Array): void {
     this.#ensure(rdbStringBytesMax(value.length));
-    this.#length = writeRdbString(value, this.#buffer, this.#length);
+    this.#length = writeRdbString(value, this.#buffer, this.#length, this.#compresses);
   }
 
   /** Bytes of the worker memory as they are, without a length. */

@@ -4,6 +4,7 @@
  * accepts without effect so that a redis.conf loads. They live in the core's table because CONFIG
  * is one table; what acts is made to act by the server.
  */
+import { MESH_WORKER_COUNT_MAX } from '../limits.ts';
 import { INT32_MAX } from './core-settings.ts';
 import {
   booleanSetting, enumSetting, integerSetting, memoryOrPercentSetting, memorySetting, octalSetting,
@@ -83,40 +84,45 @@ const processSettings: readonly Setting[] = [
   integerSetting('hz', 10, COUNT, ownTicks),
   booleanSetting('dynamic-hz', 'yes', ownTicks),
   integerSetting('shutdown-timeout', 10, COUNT, { inert: 'there are no replicas to wait for' }),
-  shutdownSetting('shutdown-on-sigint', { inert: 'there is nothing to save yet' }),
-  shutdownSetting('shutdown-on-sigterm', { inert: 'there is nothing to save yet' }),
+  shutdownSetting('shutdown-on-sigint', { inert: 'the log keeps what was changed' }),
+  shutdownSetting('shutdown-on-sigterm', { inert: 'the log keeps what was changed' }),
   textSetting('aclfile', '', { isFixed: true, ...laterAcl }),
   enumSetting('acl-pubsub-default', 'resetchannels', ['allchannels', 'resetchannels'], laterAcl),
   integerSetting('acllog-max-len', 128, { min: 0 }, laterAcl),
 ];
 
-const laterFiles = { inert: 'nothing is written to disk yet' };
+const ownFiles = { inert: 'the log has names and a form of its own: docs/internals/wal.md' };
+const ownSegments = { inert: 'the log lies in segments, which snapshots make superfluous' };
+const ownSnapshots = {
+  inert: 'snapshots have names and a form of their own: docs/internals/wal.md',
+};
+const keptByLog = { inert: 'a change is kept by the log: writes are refused while that fails' };
 const forkless = { inert: 'snapshots are written without fork or temporary rewrites' };
 
 const persistenceSettings: readonly Setting[] = [
-  saveSetting('', laterFiles),
-  textSetting('dir', '', { isProtected: true, ...laterFiles }),
-  textSetting('dbfilename', 'dump.rdb', { isProtected: true, ...laterFiles }, (text) =>
+  saveSetting(''),
+  textSetting('dir', '', { isProtected: true }),
+  textSetting('dbfilename', 'dump.rdb', { isProtected: true, ...ownSnapshots }, (text) =>
     text.includes('/') ? "dbfilename can't be a path, just a filename" : null),
-  textSetting('appendfilename', 'appendonly.aof', { isFixed: true, ...laterFiles }),
-  textSetting('appenddirname', 'appendonlydir', { isFixed: true, ...laterFiles }),
-  booleanSetting('appendonly', 'no', {
-    refuseYes: 'persistence is not built yet: only no is accepted',
-  }),
-  enumSetting('appendfsync', 'everysec', ['everysec', 'always', 'no'], laterFiles),
+  textSetting('appendfilename', 'appendonly.aof', { isFixed: true, ...ownFiles }),
+  textSetting('appenddirname', 'appendonlydir', { isFixed: true, ...ownFiles }),
+  booleanSetting('appendonly', 'no'),
+  enumSetting('appendfsync', 'everysec', ['everysec', 'always', 'no']),
   booleanSetting('no-appendfsync-on-rewrite', 'no', forkless),
-  integerSetting('auto-aof-rewrite-percentage', 100, COUNT, laterFiles),
-  memorySetting('auto-aof-rewrite-min-size', 64 * MIB, {}, laterFiles),
-  booleanSetting('aof-load-truncated', 'yes', laterFiles),
+  integerSetting('auto-aof-rewrite-percentage', 100, COUNT),
+  memorySetting('auto-aof-rewrite-min-size', 64 * MIB, {}),
+  booleanSetting('aof-load-truncated', 'yes', {
+    inert: 'a torn end of the log is always cut off and reported, damage before it refused',
+  }),
   booleanSetting('aof-use-rdb-preamble', 'yes', forkless),
-  booleanSetting('aof-timestamp-enabled', 'no', laterFiles),
+  booleanSetting('aof-timestamp-enabled', 'no', ownFiles),
   booleanSetting('aof-rewrite-incremental-fsync', 'yes', forkless),
-  booleanSetting('aof-disable-auto-gc', 'no', laterFiles),
-  booleanSetting('rdbcompression', 'yes', laterFiles),
-  booleanSetting('rdbchecksum', 'yes', { isFixed: true, ...laterFiles }),
-  booleanSetting('rdb-save-incremental-fsync', 'yes', laterFiles),
-  booleanSetting('rdb-del-sync-files', 'no', laterFiles),
-  booleanSetting('stop-writes-on-bgsave-error', 'yes', laterFiles),
+  booleanSetting('aof-disable-auto-gc', 'no', ownSegments),
+  booleanSetting('rdbcompression', 'yes', ownSnapshots),
+  booleanSetting('rdbchecksum', 'yes', { isFixed: true, ...ownSnapshots }),
+  booleanSetting('rdb-save-incremental-fsync', 'yes', ownSnapshots),
+  booleanSetting('rdb-del-sync-files', 'no', ownSnapshots),
+  booleanSetting('stop-writes-on-bgsave-error', 'yes', keptByLog),
 ];
 
 const noReplicas = { inert: 'there is no replication' };
@@ -182,7 +188,7 @@ const clusterSettings: readonly Setting[] = [
   booleanSetting('cluster-allow-pubsubshard-when-down', 'yes', noCluster),
   booleanSetting('cluster-allow-replica-migration', 'yes', noCluster),
   memorySetting('cluster-link-sendbuf-limit', 0, { max: UINT64_MAX }, noCluster),
-  textSetting('cluster-announce-ip', '', noCluster),
+  textSetting('cluster-announce-ip', ''),
   textSetting('cluster-announce-hostname', '', noCluster, (text) =>
     /^[a-zA-Z0-9.-]*$/.test(text)
       ? null
@@ -219,10 +225,20 @@ const tlsSettings: readonly Setting[] = [
   integerSetting('tls-session-cache-timeout', 300, COUNT, noTls),
 ];
 
+/** The first port of the workers, at most: as many workers as there can be have one behind it. */
+const CLUSTER_PORTS_MAX = 65_536 - MESH_WORKER_COUNT_MAX;
+
+/** Each is a whole copy of the data. */
+const SNAPSHOT_RETAIN_MAX = 1000;
+
 /** What Redis has no parameter for. */
 const ownSettings: readonly Setting[] = [
   // The places of the words are numbers of the server's PipelineOrder.
   enumSetting('pipeline-order', 'writes', ['writes', 'strict', 'relaxed']),
+  // Worker i listens on this port plus i; 0 = none does.
+  integerSetting('cluster-ports', 0, { min: 0, max: CLUSTER_PORTS_MAX }, { isFixed: true }),
+  // Snapshots that a directory keeps, with the logs since the oldest of them; 0 counts as 1.
+  integerSetting('snapshot-retain', 1, { min: 0, max: SNAPSHOT_RETAIN_MAX }),
 ];
 
 /** The server's settings, in the order of CONFIG GET. */

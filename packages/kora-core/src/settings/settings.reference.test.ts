@@ -14,11 +14,13 @@ const OWN_VALUE: Readonly<Record<string, string>> = {
   dir: 'the working directory of the process',
   port: 'the test server listens on a port of its own',
   bind: 'the test server listens on 127.0.0.1',
-  save: 'Kora saves nothing until persistence is built',
+  save: 'Kora needs no rule: every change is logged',
 };
 
 /** Settings that are Kora's own. */
-const OWN_NAMES: ReadonlySet<string> = new Set(['pipeline-order']);
+const OWN_NAMES: ReadonlySet<string> = new Set([
+  'cluster-ports', 'pipeline-order', 'snapshot-retain',
+]);
 
 let redis: RedisServer;
 beforeAll(async () => {

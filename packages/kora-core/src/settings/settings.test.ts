@@ -49,7 +49,7 @@ describe('changing settings', () => {
     expect(settings.text('databases')).toBe('4');
     expect(settings.text('unixsocketperm')).toBe('700');
     expect(settings.load([['databases', '17']])).toContain('between 1 and 16');
-    expect(settings.load([['appendonly', 'yes']])).toContain('persistence is not built yet');
+    expect(settings.load([['cluster-enabled', 'yes']])).toContain('is not built yet');
     expect(settings.load([['nosuch', '1']])).toContain("'nosuch'");
   });
 

@@ -37,6 +37,8 @@ export class Settings {
   readonly #nameBytes = new Map<string, Uint8Array>();
   readonly #values = new Map<string, SettingValue>();
   readonly #appliers = new Map<string, SettingApplier[]>();
+  /** What CONFIG GET shows instead of a value. */
+  readonly #shown = new Map<string, string>();
 
   /** @param more settings of other packages, after the core's */
   constructor(more: readonly Setting[] = []) {
@@ -59,6 +61,13 @@ export class Settings {
   /** Value as CONFIG GET shows it. The name must exist. */
   text(name: string): string {
     return this.#valueOf(name).text;
+  }
+
+  /** CONFIG GET shows this from now on: what follows from other settings. The name must exist. */
+  showAs(name: string, text: string): void {
+    const setting = this.find(name);
+    assert(setting !== undefined, `setting ${name} exists`);
+    this.#shown.set(setting.name, text);
   }
 
   /** Value as a number: bytes, counts, places in an enum's list, 0 or 1. The name must exist. */
@@ -97,16 +106,21 @@ export class Settings {
         const setting = this.find(pattern);
         const key = pattern.toLowerCase();
         if (setting === undefined || found.has(key)) continue;
-        found.set(key, { name: pattern, text: this.text(setting.name) });
+        found.set(key, { name: pattern, text: this.#textShown(setting) });
         continue;
       }
       const bytes = latin1Bytes(pattern);
       for (const [name, nameBytes] of this.#nameBytes) {
         if (found.has(name) || !matches(bytes, nameBytes)) continue;
-        found.set(name, { name, text: this.text(name) });
+        const setting = this.find(name);
+        if (setting !== undefined) found.set(name, { name, text: this.#textShown(setting) });
       }
     }
     return [...found.values()];
+  }
+
+  #textShown({ name }: Setting): string {
+    return this.#shown.get(name) ?? this.text(name);
   }
 
   /**

@@ -10,6 +10,7 @@ import { Packs } from '../structs/packs.hot.ts';
 import { ScoreTree } from '../structs/score-tree.hot.ts';
 import type { WorkerMemory } from '../structs/worker-memory.ts';
 import { StreamWindow } from '../types/stream/stream-window.ts';
+import { VectorWindow } from '../types/vector-set/vector-window.ts';
 
 export class Collections {
   readonly packs: Packs;
@@ -25,6 +26,7 @@ export class Collections {
   readonly #memory: WorkerMemory;
   readonly #scratchAt: number;
   #streams: StreamWindow | null = null;
+  #vectors: VectorWindow | null = null;
 
   /** @param scratchAt byte offset of the scratch area of the shard */
   constructor(memory: WorkerMemory, seed0: number, seed1: number, scratchAt: number) {
@@ -45,5 +47,11 @@ export class Collections {
   get streams(): StreamWindow {
     this.#streams ??= new StreamWindow(this.#memory, this.#scratchAt);
     return this.#streams;
+  }
+
+  /** For vectors; made when a shard meets its first one. */
+  get vectors(): VectorWindow {
+    this.#vectors ??= new VectorWindow(this.#memory);
+    return this.#vectors;
   }
 }

@@ -140,9 +140,12 @@ describe('the timer of commands', () => {
     expect(timer.timing(command.index, 2, count), 'before the first').toBe(Timing.Exact);
     timer.record(command, driver.frame, 3, false);
     expect(timer.timing(command.index, 2, count)).toBe(wanted);
+    expect(timer.ignores(command.index, 2, count)).toBe(wanted === Timing.None);
     expect(timer.timing(command.index, 65, count), 'one of 64').toBe(Timing.Exact);
+    expect(timer.ignores(command.index, 65, count), 'one of 64').toBe(false);
     timer.record(command, driver.frame, 30, false);
     expect(timer.timing(command.index, 2, count), 'not brief').toBe(Timing.Exact);
+    expect(timer.ignores(command.index, 2, count), 'not brief').toBe(false);
   });
   it('hears of a slow call of a brief command that is not bounded', () => {
     const { driver, heard } = engine();

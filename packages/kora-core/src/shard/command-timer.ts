@@ -9,7 +9,7 @@
  *            are timed each time
  * so nothing that can be slow by its nature escapes.
  * Invariants: after `settle` the timed and the untimed calls together are all calls.
- * Cost: None two loads and three comparisons; Watched one reading of the clock.
+ * Cost: None a load and two comparisons; Watched one reading of the clock.
  */
 import type { ArgFrame } from '../command/arg-frame.hot.ts';
 import type { Command } from '../command/spec.ts';
@@ -64,6 +64,8 @@ export class CommandTimer {
   #isNesting = new Uint8Array(0);
   /** 1 for commands of which not every call is timed now. */
   #isSampled = new Uint8Array(0);
+  /** As #bounded for commands that are sampled now, 0 for others: all that most calls look at. */
+  #ignored = new Uint8Array(0);
   /** 1 for commands that were brief when they were last timed. */
   #isBrief = new Uint8Array(0);
   /** When a call of this turn has ended, us, 0 = not known; and the commands so far by then. */
@@ -82,6 +84,7 @@ export class CommandTimer {
     this.#bounded = Uint8Array.from(commands, boundedArguments);
     this.#isNesting = Uint8Array.from(commands, (command) => (isNesting(command) ? 1 : 0));
     this.#isSampled = new Uint8Array(commands.length);
+    this.#ignored = new Uint8Array(commands.length);
     this.#isBrief = new Uint8Array(commands.length);
     this.#accounted = new Float64Array(commands.length);
     this.#lastUs = new Float64Array(commands.length).fill(NEVER);
@@ -90,11 +93,18 @@ export class CommandTimer {
   /** The observer wants other things than before. */
   follow(): void {
     this.#isSampled.fill(0);
+    this.#ignored.fill(0);
   }
 
   /** True when the clock of the turn will do for the command. */
   isBrief(commandIndex: number): boolean {
     return this.#isBrief[commandIndex] === 1;
+  }
+
+  /** True when nobody looks how long this call takes: `timing` would say None. */
+  ignores(commandIndex: number, calls: number, argumentCount: number): boolean {
+    if (argumentCount > (this.#ignored[commandIndex] ?? 0)) return false;
+    return (calls & (TIMED_CALL_SHARE - 1)) !== 1;
   }
 
   /**
@@ -140,6 +150,7 @@ export class CommandTimer {
     this.#isBrief[index] = isBrief ? 1 : 0;
     const isSampled = isBrief && this.#isNesting[index] === 0 && observer?.wantsEveryCall !== true;
     this.#isSampled[index] = isSampled ? 1 : 0;
+    this.#ignored[index] = isSampled ? this.#bounded[index] ?? 0 : 0;
     observer?.onCall(command, frame, us, isNoted);
   }
 
@@ -164,7 +175,7 @@ export class CommandTimer {
   reset(): void {
     this.#accounted.fill(0);
     this.#lastUs.fill(NEVER);
-    this.#isSampled.fill(0);
+    this.follow();
     this.#shard.observer?.onReset();
   }
 }

@@ -17,6 +17,7 @@ import type { Setting } from '../settings/setting.ts';
 import { Settings } from '../settings/settings.ts';
 import type { WorkerMemoryOptions } from '../structs/worker-memory.ts';
 import { WorkerMemory } from '../structs/worker-memory.ts';
+import type { VectorEngine } from '../types/vector-set/vector-engine.ts';
 import { coreCommands, coreTypes } from './core-commands.ts';
 import { Executor } from './executor.ts';
 import { Shard } from './shard.ts';
@@ -39,6 +40,8 @@ export interface ComposeOptions {
   readonly extraSettings?: readonly Setting[];
   /** Commands of other packages (server, types that are packages). */
   readonly extraCommands?: readonly Command[];
+  /** Brings indexes and filters for vector sets; default: none, every search is a scan. */
+  readonly vectorEngine?: VectorEngine;
   /** Called when a command throws; the message is for the log. */
   readonly onError?: (message: string, cause: unknown) => void;
 }
@@ -77,6 +80,7 @@ export function composeShard(options: ComposeOptions): ComposedShard {
     ...(options.onError === undefined ? {} : { onError: options.onError }),
   });
   for (const [type, handler] of coreTypes) shard.registerType(type, handler);
+  shard.vectors.engine = options.vectorEngine ?? null;
   settings.bind('maxmemory', ({ number }) => {
     budget.setLimit(Math.min(number, Number.MAX_SAFE_INTEGER));
   });
@@ -91,6 +95,7 @@ export function composeShard(options: ComposeOptions): ComposedShard {
     runId: randomHex40(platform.chance),
     replicationId: randomHex40(platform.chance),
     rewriteConfigFile: null,
+    saving: null,
     isLocalClient: () => true,
   };
   shard.attachEngine(engine);

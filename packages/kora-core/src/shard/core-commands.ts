@@ -56,6 +56,12 @@ import { stringMultiCommands } from '../types/string/string-multi.commands.ts';
 import { stringNumberCommands } from '../types/string/string-number.commands.ts';
 import { stringRangeCommands } from '../types/string/string-range.commands.ts';
 import { stringHandler } from '../types/string/string-handler.ts';
+import { vectorEngramCommands } from '../types/vector-set/vector-engram.commands.ts';
+import { vectorKoraCommands } from '../types/vector-set/vector-kora.commands.ts';
+import { vectorReadCommands } from '../types/vector-set/vector-read.commands.ts';
+import { vectorSearchCommands } from '../types/vector-set/vector-search.commands.ts';
+import { vectorSetHandler } from '../types/vector-set/vector-set-handler.ts';
+import { vectorWriteCommands } from '../types/vector-set/vector-write.commands.ts';
 import { transactionCommands } from '../transaction/multi.commands.ts';
 import { zsetAlgebraCommands } from '../types/zset/zset-algebra.commands.ts';
 import { zsetCommands } from '../types/zset/zset.commands.ts';
@@ -112,6 +118,11 @@ export const coreCommands: readonly Command[] = [
   ...hyperloglogDebugCommands,
   ...geoCommands,
   ...geoSearchCommands,
+  ...vectorWriteCommands,
+  ...vectorSearchCommands,
+  ...vectorReadCommands,
+  ...vectorEngramCommands,
+  ...vectorKoraCommands,
   ...transactionCommands,
   ...connectionCommands,
   ...serverCommands,
@@ -129,4 +140,5 @@ export const coreTypes: readonly (readonly [number, TypeHandler])[] = [
   [ValueType.SortedSet, zsetHandler],
   [ValueType.Hash, hashHandler],
   [ValueType.Stream, streamHandler],
+  [ValueType.VectorSet, vectorSetHandler],
 ];

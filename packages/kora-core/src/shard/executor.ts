@@ -66,8 +66,18 @@ export class Executor {
 
   /** As execute, for a command that is already known. */
   run(command: Command, frame: ArgFrame, out: ReplySink): number {
-    const { tracking, waiting } = this.shard;
+    const { shard } = this;
+    shard.unit = (shard.unit + 1) | 0;
     this.current = command;
+    if (shard.attention === 0 && frame.client.tracker === 0) {
+      return this.#runGuarded(command, frame, out);
+    }
+    return this.#runAttended(command, frame, out);
+  }
+
+  /** Runs the command while somebody may ask what it does beside its reply (attention.ts). */
+  #runAttended(command: Command, frame: ArgFrame, out: ReplySink): number {
+    const { tracking, waiting } = this.shard;
     tracking.writer = frame.client.tracker;
     const outcome = this.#runGuarded(command, frame, out);
     if (waiting.hasReady) waiting.serve();
@@ -126,11 +136,11 @@ export class Executor {
     stats.counts[Stat.Commands] = (stats.counts[Stat.Commands] ?? 0) + 1;
     this.#errorsCounted = out.errorCount;
     const words = this.tap === null ? null : this.tap.wordsOf(command, frame);
-    const timing = hasBig ? Timing.Exact
-      : this.#timer.timing(command.index, calls, frame.count);
-    if (timing === Timing.None) this.#apply(command, frame, out);
-    else if (timing === Timing.Watched) this.#applyWatched(command, frame, out);
-    else this.#applyTimed(command, frame, out, hasBig);
+    if (!hasBig && this.#timer.ignores(command.index, calls, frame.count)) {
+      this.#apply(command, frame, out);
+    } else {
+      this.#applyLooked(command, calls, frame, out, hasBig);
+    }
     if (out.errorCount !== this.#errorsCounted) {
       this.#countFailure(command, out.lastError);
       this.#errorsCounted = out.errorCount;
@@ -158,6 +168,16 @@ export class Executor {
     const error = command.parse(frame);
     if (error === null) command.apply(this.shard, frame, out);
     else out.error(error);
+  }
+
+  /** Runs a command whose time is looked at, one way or the other. */
+  #applyLooked(
+    command: Command, calls: number, frame: ArgFrame, out: ReplySink, hasBig: boolean,
+  ): void {
+    const timing = hasBig ? Timing.Exact
+      : this.#timer.timing(command.index, calls, frame.count);
+    if (timing === Timing.Watched) this.#applyWatched(command, frame, out);
+    else this.#applyTimed(command, frame, out, hasBig);
   }
 
   /** Runs the command and looks whether it took long (docs/adr/0020). */

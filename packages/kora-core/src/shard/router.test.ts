@@ -46,8 +46,8 @@ describe('a router', () => {
     [['XREAD', 'STREAMS', b, '0'], 1], [['PING'], ROUTE_HERE], [['DBSIZE'], ROUTE_HERE],
     [['SORT', a, 'STORE', keyOf(0, 99)], 0], [['SORT', a, 'STORE', b], ROUTE_SEVERAL],
     [['SORT', a, 'BY', 'w_*'], ROUTE_SEVERAL], [['SORT', a, 'BY', 'nosort'], 0],
-    [['SORT', a, 'GET', '#', 'GET', 'n_*->f'], ROUTE_SEVERAL], [['SCAN', '0'], 0],
-    [['SCAN', String(2 ** 50)], 1], [['SCAN', 'x'], ROUTE_HERE],
+    [['SORT', a, 'GET', '#', 'GET', 'n_*->f'], ROUTE_SEVERAL], [['SCAN', '0'], ROUTE_HERE],
+    [['SCAN', 'x'], ROUTE_HERE],
   ])('%j', (words, wanted) => {
     expect(route(...words)).toBe(wanted);
   });

@@ -4,13 +4,13 @@
  * anyhow), run where they came in.
  * Cost: one CRC of the key for commands whose only key is their first argument; others search.
  */
+import { assert } from '../assert.ts';
 import { echoText } from '../errors/reply-error.ts';
-import { slotOfKey } from '../bytes/crc16.hot.ts';
+import { CRC_TABLES, slotOfKey } from '../bytes/crc16.hot.ts';
 import type { ArgFrame } from '../command/arg-frame.hot.ts';
-import { findKeys } from '../command/key-spec.ts';
+import { findKeys, indexNameBytes } from '../command/key-spec.ts';
 import type { CommandRegistry } from '../command/registry.ts';
 import type { Command } from '../command/spec.ts';
-import { CURSOR_INVALID, readCursor, shardOfCursor } from '../generic/scan-cursor.ts';
 import { KEY_BYTES_MAX } from '../limits.ts';
 import { reachOf } from '../transaction/across-shards.ts';
 import { hasPattern } from '../transaction/plan.ts';
@@ -24,15 +24,19 @@ export const ROUTE_SEVERAL = -2;
 const KEYLESS = 0;
 const FIRST_ARGUMENT = 1;
 const SEARCHED = 2;
-const BY_CURSOR = 3;
-const MAYBE_UNKNOWN = 4;
+const MAYBE_UNKNOWN = 3;
 /** As FIRST_ARGUMENT, of something that is no key. */
-const FIRST_IS_NO_KEY = 5;
+const FIRST_IS_NO_KEY = 4;
+/** The first argument names an index, whose name is the key. */
+const FIRST_NAMES_INDEX = 5;
 
 export class Router {
   /** The worker it routes for. */
   readonly me: number;
+  readonly workerCount: number;
   readonly owners: Uint8Array;
+  /** Byte offset of the tables in low memory with which the kernel finds slots (slotBatch). */
+  readonly slotTables: number;
   readonly #shard: Shard;
   readonly #kinds: Uint8Array;
   /** Argument indices of the keys of the command that was searched last. */
@@ -40,8 +44,16 @@ export class Router {
 
   constructor(shard: Shard, registry: CommandRegistry, me: number, workerCount: number) {
     this.me = me;
+    this.workerCount = workerCount;
     this.owners = slotOwners(workerCount);
     this.#shard = shard;
+    const { low, lowAllocator } = shard.memory;
+    this.slotTables = lowAllocator.alloc(CRC_TABLES.byteLength) * 8;
+    assert(this.slotTables !== 0, 'low memory holds the tables of slots');
+    for (const [i, entry] of CRC_TABLES.entries()) {
+      low[this.slotTables + i * 2] = entry & 0xff;
+      low[this.slotTables + i * 2 + 1] = entry >>> 8;
+    }
     this.#kinds = Uint8Array.from(registry.commands, kindOf);
   }
 
@@ -52,7 +64,9 @@ export class Router {
       return frame.count < 2 ? ROUTE_HERE : this.#ownerOfKey(frame, 1);
     }
     if (kind === KEYLESS) return ROUTE_HERE;
-    if (kind === BY_CURSOR) return this.#ownerOfCursor(frame);
+    if (kind === FIRST_NAMES_INDEX) {
+      return frame.count < 2 ? ROUTE_HERE : this.#ownerOfIndex(frame);
+    }
     if (kind === MAYBE_UNKNOWN && hasPattern(frame, (i) => argumentText(frame, i))) {
       return ROUTE_SEVERAL;
     }
@@ -77,19 +91,17 @@ export class Router {
     return slotOfKey(frame.memory.low, at, bytes);
   }
 
-  /** SCAN walks one shard after the other, as its cursor says. */
-  #ownerOfCursor(frame: ArgFrame): number {
-    if (frame.count < 2 || frame.isBig(1)) return ROUTE_HERE;
-    const cursor = readCursor(frame.memory.low, frame.at[1] ?? 0, frame.bytes[1] ?? 0);
-    const owner = cursor === CURSOR_INVALID ? ROUTE_HERE : shardOfCursor(cursor);
-    // A cursor behind all shards: any of them says that the scan is over.
-    return owner < this.#shard.count ? owner : this.me;
-  }
-
   #ownerOfKey(frame: ArgFrame, i: number): number {
     // The executor answers an error for longer keys, wherever it is.
     if (frame.isBig(i) && (frame.bytes[i] ?? 0) > KEY_BYTES_MAX) return ROUTE_HERE;
     return this.owners[this.slotOf(frame, i)] ?? ROUTE_HERE;
+  }
+
+  #ownerOfIndex(frame: ArgFrame): number {
+    const { low } = frame.memory;
+    const at = frame.at[1] ?? 0;
+    if (at < 0) return this.#ownerOfKey(frame, 1);
+    return this.ownerOfFlatKey(at, indexNameBytes(low, at, frame.bytes[1] ?? 0));
   }
 
   #search(command: Command, frame: ArgFrame): number {
@@ -119,11 +131,11 @@ export class Router {
 }
 
 function kindOf(command: Command): number {
-  if (command.name === 'scan') return BY_CURSOR;
   if (reachOf(command).mayReadUnknownKeys) return MAYBE_UNKNOWN;
   const { keys, route } = command.definition;
   const [first, second] = route ?? keys;
   if (first === undefined || first.extra?.includes('not_key') === true) return KEYLESS;
+  if (first.namesIndex === true) return FIRST_NAMES_INDEX;
   const isFirst = first.begin.kind === 'index' && first.begin.index === 1;
   const isOne = first.find.kind === 'range' && first.find.last === 0;
   const isOnly = second === undefined && first.locate === undefined;

@@ -5,8 +5,9 @@
 import type { ArgFrame } from '../command/arg-frame.hot.ts';
 import type { Command } from '../command/spec.ts';
 
-/** Kinds of work that is not a command. */
-export type Cycle = 'expire-cycle' | 'eviction-cycle' | 'active-defrag-cycle';
+/** Kinds of work that is not a command; serving one that has waited is one. */
+export type Cycle =
+  'expire-cycle' | 'eviction-cycle' | 'active-defrag-cycle' | 'command-unblocking';
 
 export interface ShardObserver {
   /** True: how long work that is not a command takes is of interest. */

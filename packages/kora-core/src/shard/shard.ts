@@ -5,6 +5,7 @@
  * come from the platform.
  */
 import { AssertionError } from '../assert.ts';
+import type { Barrier } from '../command/barrier.ts';
 import type { EngineContext } from '../command/engine-context.ts';
 import { AccessClock } from '../keyspace/access.hot.ts';
 import { Database } from '../keyspace/database.ts';
@@ -31,6 +32,7 @@ import { TimingWheel } from '../structs/timing-wheel.hot.ts';
 import type { WorkerMemory } from '../structs/worker-memory.ts';
 import { Tracking } from '../tracking/tracking.ts';
 import { Transactions } from '../transaction/transactions.ts';
+import { VectorIndexes } from '../types/vector-set/vector-indexes.ts';
 import { WaitTable } from '../waiting/wait-table.ts';
 import { Collections } from './collections.ts';
 import { CommandTimer } from './command-timer.ts';
@@ -81,6 +83,8 @@ export class Shard {
   readonly notifier: KeyspaceNotifier;
   /** Keys that clients have read and keep. */
   readonly tracking: Tracking;
+  /** Indexes of big vector sets. */
+  readonly vectors: VectorIndexes;
   readonly timer: CommandTimer;
   readonly typeHandlers: (TypeHandler | undefined)[] = new Array<TypeHandler | undefined>(
     VALUE_TYPE_COUNT,
@@ -89,14 +93,23 @@ export class Shard {
   readonly scratchAt: number;
   /** The frozen instant of the running command, ms. */
   nowMs: number;
+  /** Who asks what commands do: bits of Attention. */
+  attention = 0;
   /** Changes so far, wrapping; tells whether a command has changed something. */
   mutations = 0;
+  /**
+   * Number of the outermost call that runs or ran last, wrapping: EXEC is one. What a call changes
+   * belongs together.
+   */
+  unit = 0;
   /** True while a journal is replayed: deadlines do not act, for the journal names every expiry. */
   isReplaying = false;
   /** True while EXEC runs: its commands share one instant. */
   isClockFrozen = false;
   /** Keys that expire and are evicted by commands only, null = none. */
   guard: KeyGuard | null = null;
+  /** Refuses or holds commands for a while, null = nothing does: recovery, a disk that fails. */
+  barrier: Barrier | null = null;
   /** Brings events to subscribers; null where nobody can subscribe. Set by whoever composes. */
   publisher: Publisher | null = null;
   /** Hears how long things take; null where nobody asks. Set by whoever composes. */
@@ -130,6 +143,7 @@ export class Shard {
     }
     this.keyspace = new Keyspace(this, databases, new AccessClock(platform.chance));
     this.lazyFree = new LazyFree(this);
+    this.vectors = new VectorIndexes(this);
     this.maintenance = new Maintenance(this, options.budget);
     this.transactions = new Transactions(this);
     this.timer = new CommandTimer(this);
@@ -160,6 +174,11 @@ export class Shard {
     if (nowMs === this.nowMs) return;
     this.nowMs = nowMs;
     this.keyspace.setNow(nowMs);
+  }
+
+  /** Sets or clears a bit of Attention. */
+  attend(bit: number, isAsked: boolean): void {
+    this.attention = isAsked ? this.attention | bit : this.attention & ~bit;
   }
 
   /** Runs something under one instant, ms, whatever the clock says: a part of a transaction. */
@@ -272,7 +291,7 @@ export class Shard {
 
   /** Bytes that count towards maxmemory. */
   usedBytes(): number {
-    return this.memory.usedBytes();
+    return this.memory.usedBytes() + this.vectors.indexBytes;
   }
 
   /** A command threw. Before a change it is only logged; after one the shard must stop. */

@@ -4,7 +4,7 @@
  *   header, 64 bytes, i32 words
  *     0 level | 1 split | 2 count | 3 lines | 4 directory ref | 5 chunks
  *     6 directory capacity | 7 overflow lines | 8 epoch | 9 growAt | 10 shrinkAt
- *     11 seed0 | 12 seed1 | 13 lines of chunk 0 | 14 - | 15 batched find writes, nobody reads
+ *     11 seed0 | 12 seed1 | 13 lines of chunk 0 | 14 snapshot | 15 batched find writes
  *   directory             | first word of chunk 0 | of chunk 1 | ...            doubles by copying
  *   chunk                 256 lines, 16 KiB; chunk 0 starts with 16 lines and doubles to 256
  *   line, 16 words        | fp0..fp11: 12 bytes, 0 = empty | overflow line | ref0 | ... | ref11 |
@@ -27,7 +27,15 @@ export const DICT_SHRINK_AT = 10;
 export const DICT_SEED0 = 11;
 export const DICT_SEED1 = 12;
 export const DICT_FIRST_LINES = 13;
+/**
+ * Of a dict of members: MEMBER_SAVED as members have it that a snapshot is done with, or none runs;
+ * DICT_OPEN while a snapshot saves them one by one (snapshot/open-members.ts).
+ */
+export const DICT_SNAPSHOT = 14;
 export const DICT_SINK = 15;
+
+/** In DICT_SNAPSHOT: members whose bit differs are saved before they change or go. */
+export const DICT_OPEN = 1;
 
 export const DICT_HEADER_BYTES = 64;
 export const LINE_BYTES = 64;

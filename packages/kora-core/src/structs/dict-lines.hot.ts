@@ -152,6 +152,11 @@ export class DictLines {
     }
   }
 
+  /** Splits lines until the dict holds `count` entries without, or memory is short. */
+  growFor(word: number, count: number): void {
+    while (count > this.memory.i32[word + DICT_GROW_AT]!) if (!this.#splitNext(word)) return;
+  }
+
   /** Merges the last line into the one it was split from, unless that needs one more line. */
   mergeLast(word: number): void {
     const i32 = this.memory.i32;

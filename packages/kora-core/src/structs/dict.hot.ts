@@ -14,13 +14,13 @@ import type { Allocator } from './allocator.hot.ts';
 import {
   CHAIN_SLOTS_MAX, CHUNK_BYTES, CHUNK_LINES, CHUNK_SHIFT, DICT_CHUNKS, DICT_COUNT, DICT_DIRECTORY,
   DICT_DIRECTORY_CAPACITY, DICT_EPOCH, DICT_FIRST_LINES, DICT_GROW_AT, DICT_HEADER_BYTES,
-  DICT_LEVEL, DICT_LINES, DICT_OVERFLOW, DICT_SEED0, DICT_SEED1, DICT_SHRINK_AT, DICT_SPLIT,
-  LEVEL_MIN,
-  LINES_MIN, LINE_BYTES, LINE_NEXT, LINE_REFS, LINE_SLOTS, LINE_WORDS,
+  DICT_LEVEL, DICT_LINES, DICT_OPEN, DICT_OVERFLOW, DICT_SEED0, DICT_SEED1, DICT_SHRINK_AT,
+  DICT_SNAPSHOT, DICT_SPLIT, LEVEL_MIN, LINES_MIN, LINE_BYTES, LINE_NEXT, LINE_REFS,
+  LINE_SLOTS, LINE_WORDS,
 } from './dict-layout.ts';
 import { clearSlot, DictLines, setLimits } from './dict-lines.hot.ts';
 import { entryBytesFor, entryKeyAt, entryKeyBytes, writeEntryHeader } from './entry.hot.ts';
-import { hasHash, setMemberHash } from './member.hot.ts';
+import { hasHash, isMember, MEMBER_SAVED, setMemberHash } from './member.hot.ts';
 import type { WorkerMemory } from './worker-memory.ts';
 
 /** Entries up to this size may use the last holes: below the smallest chunk's class. */
@@ -55,6 +55,11 @@ function nextRandom(word: number): number {
   return x ^ (x >>> 16);
 }
 
+/** Saves members of an open dict (DICT_OPEN) before they change or go. */
+export interface MemberKeeper {
+  saveMember(header: number, ref: number): void;
+}
+
 /** A flyweight: one object can be bound to any header of its memory. Owner: the memory's thread. */
 export class Dict {
   readonly memory: WorkerMemory;
@@ -64,6 +69,8 @@ export class Dict {
   readonly seed1: number;
   /** Ref of the bound header, 0 when none is. Set by create and bind only. */
   header: number;
+  /** Of the snapshot that is being taken; null without one, for no dict is open then. */
+  keeper: MemberKeeper | null;
   /** Work done by this object, indexed by DICT_WORK_*. */
   readonly counters: Float64Array;
   readonly #lines: DictLines;
@@ -78,6 +85,7 @@ export class Dict {
     this.seed0 = seed0 | 0;
     this.seed1 = seed1 | 0;
     this.header = 0;
+    this.keeper = null;
     this.#lines = new DictLines(memory, allocator);
     this.counters = this.#lines.counters;
     this.#slots = new Int32Array(CHAIN_SLOTS_MAX);
@@ -171,6 +179,14 @@ export class Dict {
     return this.memory.kernel.find(this.header * 8, keyAt, keyBytes, hash);
   }
 
+  /**
+   * Gives the dict lines for so many entries, as far as memory goes: for loading keys in an order
+   * that is not random, as another dict of the same seeds gives them.
+   */
+  growFor(count: number): void {
+    this.#lines.growFor(this.header << 1, count);
+  }
+
   /** Word index of the slot of an entry that is in the dict; `hash` is the entry's. */
   slotOf(ref: number, hash: number): number {
     const i32 = this.memory.i32;
@@ -216,7 +232,10 @@ export class Dict {
     const count = i32[word + DICT_COUNT]! + 1;
     i32[word + DICT_COUNT] = count;
     i32[word + DICT_EPOCH]! += 1;
-    if (hasHash(i32, ref)) setMemberHash(i32, ref, hash);
+    if (isMember(i32, ref)) {
+      this.#markSaved(ref);
+      if (hasHash(i32, ref)) setMemberHash(i32, ref, hash);
+    }
     if (count > i32[word + DICT_GROW_AT]!) this.#lines.grow(word, count);
     return this.#lines.put(word, this.addressLine(this.lineOf(hash)), hash, ref);
   }
@@ -229,6 +248,7 @@ export class Dict {
     const i32 = this.memory.i32;
     const word = this.header << 1;
     assert(i32[slot] !== 0, 'a removed slot is occupied');
+    this.noteChange(i32[slot]!);
     const home = this.addressLine(this.lineOf(hash));
     const next = i32[home + LINE_NEXT]!;
     if (next === 0) {
@@ -246,6 +266,23 @@ export class Dict {
   /** Puts another block of the same key into the slot. The epoch stays. */
   replaceAt(slot: number, ref: number): void {
     this.memory.i32[slot] = ref;
+    if (isMember(this.memory.i32, ref)) this.#markSaved(ref);
+  }
+
+  /** To be called before a member changes in its place. */
+  noteChange(ref: number): void {
+    const i32 = this.memory.i32;
+    const mark = i32[(this.header << 1) + DICT_SNAPSHOT]!;
+    if ((mark & DICT_OPEN) === 0 || ((mark ^ i32[ref << 1]!) & MEMBER_SAVED) === 0) return;
+    assert(this.keeper !== null, 'an open dict is changed where its snapshot hears of it');
+    this.keeper.saveMember(this.header, ref);
+  }
+
+  /** A member with a place of its own here need not be saved. */
+  #markSaved(ref: number): void {
+    const i32 = this.memory.i32;
+    const mark = i32[(this.header << 1) + DICT_SNAPSHOT]! & MEMBER_SAVED;
+    i32[ref << 1] = (i32[ref << 1]! & ~MEMBER_SAVED) | mark;
   }
 
   /** Line that the hash belongs to now. */

@@ -9,7 +9,7 @@
  *   key bytes, zero padded to 4
  *   value bytes, inline (4-aligned), or one word: the root ref of a rope or collection
  *
- *   flags    type:4 | encoding:4 | has ttl | is rope | raw | wide | timed | free | header:2
+ *   flags    type:4 | encoding:4 | has ttl | is rope | raw | wide | timed | saved | header:2
  *
  * Members of collections have shorter headers (member.hot.ts); the top two flag bits tell.
  * Invariants: ENTRY_HAS_TTL never changes in place (it moves key and value); the key never changes.
@@ -24,6 +24,7 @@ export const ENTRY_SET = 2;
 export const ENTRY_ZSET = 3;
 export const ENTRY_HASH = 4;
 export const ENTRY_STREAM = 5;
+export const ENTRY_VECTOR_SET = 6;
 /** Flag bits 4-7: the encoding, numbered by the type. */
 export const ENTRY_ENCODING_SHIFT = 4;
 export const ENTRY_ENCODING_MASK = 0xf0;
@@ -37,8 +38,11 @@ export const ENTRY_RAW = 1 << 10;
 export const ENTRY_WIDE = 1 << 11;
 /** Elements of the collection may have deadlines of their own; its handler knows them. */
 export const ENTRY_TIMED_ELEMENTS = 1 << 12;
-/** Bit 13 is free for the owner of the entry; 14 and 15 name the kind of header. */
-export const ENTRY_FLAGS_FREE_SHIFT = 13;
+/**
+ * Which snapshot the entry was saved by, or made after, in turns (keyspace/snapshot-keeper.ts).
+ * Bits 14 and 15 name the kind of header.
+ */
+export const ENTRY_SNAPSHOT = 1 << 13;
 
 /** Bytes of the header without the optional words. */
 export const ENTRY_HEADER_BYTES = 12;
@@ -64,7 +68,7 @@ export function setEntryFlags(i32: Int32Array, ref: number, flags: number): void
   i32[ref << 1] = (i32[ref << 1]! & 0xffff) | (flags << 16);
 }
 
-/** ENTRY_STRING .. ENTRY_STREAM. */
+/** ENTRY_STRING .. ENTRY_VECTOR_SET. */
 export function entryType(i32: Int32Array, ref: number): number {
   return (i32[ref << 1]! >>> 16) & ENTRY_TYPE_MASK;
 }
@@ -193,6 +197,13 @@ export function entryIsDue(
   const high = i32[word + 1]!;
   if (high !== nowHigh) return high < nowHigh;
   return i32[word]! >>> 0 < nowLow >>> 0;
+}
+
+/** True when the instant of the first two words lies before that of the others. */
+export function isBefore(
+  low: number, high: number, otherLow: number, otherHigh: number,
+): boolean {
+  return high < otherHigh || (high === otherHigh && low >>> 0 < otherLow >>> 0);
 }
 
 /** Bytes of an entry's block. A rope or collection has a value of 4 bytes here: its root. */

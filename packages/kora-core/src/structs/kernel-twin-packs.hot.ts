@@ -176,3 +176,15 @@ export function encodeBulks(i32: Int32Array, list: number, count: number, to: nu
   }
   return out - to;
 }
+
+/** Ranges of a list of pairs, one behind the other. @returns their bytes */
+export function gather(i32: Int32Array, list: number, count: number, to: number): number {
+  const first = list >>> 2;
+  let out = to;
+  for (let word = first; word < first + count * 2; word += 2) {
+    const bytes = i32[word + 1]! >>> 0;
+    copyBytes(i32, out, i32[word]! >>> 0, bytes);
+    out += bytes;
+  }
+  return out - to;
+}

@@ -58,6 +58,28 @@ for (const kernelName of ['wasm', 'twin'] as const) {
       }
     });
 
+    it('gathers what Buffer puts together, and writes no more', () => {
+      const seed = 22;
+      const random = randomSource(seed);
+      for (let round = 0; round < 300; round++) {
+        const parts = Array.from({ length: random.below(COUNT_MAX) }, (_, i) => {
+          const bytes = random.chance(0.2) ? LENGTHS[random.below(18)]! : random.below(90);
+          const from = random.below(sourceBytes - bytes);
+          memory.i32[LIST_AT / 4 + i * 2] = source + from;
+          memory.i32[LIST_AT / 4 + i * 2 + 1] = bytes;
+          return bytesOf.subarray(from, from + bytes);
+        });
+        const wanted = Buffer.concat(parts);
+        const to = OUT_AT + random.below(8);
+        memory.low.fill(FILLER, to, to + wanted.length + 8);
+        const hint = `seed ${seed} round ${round}`;
+        expect(kernel.gather(LIST_AT, parts.length, to), hint).toBe(wanted.length);
+        const written = Buffer.from(memory.low.slice(to, to + wanted.length + 8));
+        if (!written.subarray(0, wanted.length).equals(wanted)) throw new Error(hint);
+        expect(written.subarray(wanted.length).every((byte) => byte === FILLER), hint).toBe(true);
+      }
+    });
+
     it('stops counting at 2^31 - 1', () => {
       for (let i = 0; i < 4; i++) {
         memory.i32[LIST_AT / 4 + i * 2] = source;

@@ -9,9 +9,10 @@ import {
   DICT_SPLIT,
 } from './dict-layout.ts';
 import {
-  bulksBytes, encodeBulks, packBack, packCount, packFind, packForward, packInsert, packList,
+  bulksBytes, encodeBulks, gather, packBack, packCount, packFind, packForward, packInsert, packList,
   packRemove, packReplace,
 } from './kernel-twin-packs.hot.ts';
+import { slotBatch } from './kernel-twin-slots.hot.ts';
 import type { Kernel } from './kernel.ts';
 import { leafClose, leafOpen, nodeScoresBelow } from './kernel-twin-nodes.hot.ts';
 import {
@@ -175,6 +176,10 @@ export class KernelTwin implements Kernel {
     }
   }
 
+  slotBatch(list: number, count: number, tables: number): void {
+    slotBatch(this.view.i32, list, count, tables);
+  }
+
   packFind(pack: number, from: number, at: number, bytes: number, stride: number): number {
     return packFind(this.view.i32, pack, from, at, bytes, stride);
   }
@@ -213,6 +218,10 @@ export class KernelTwin implements Kernel {
 
   encodeBulks(list: number, count: number, to: number): number {
     return encodeBulks(this.view.i32, list, count, to);
+  }
+
+  gather(list: number, count: number, to: number): number {
+    return gather(this.view.i32, list, count, to);
   }
 
   nodeScoresBelow(node: number, from: number, score: number): number {

@@ -31,6 +31,11 @@ export interface Kernel {
    */
   findBatch(list: number, count: number, dict: number): void;
   /**
+   * Slots of keys, by the hashtag rule. `list`: byte offset of `count` records of four words: key
+   * address, key bytes, slot (out), any. `tables`: byte offset of CRC_TABLES (crc16.hot.ts).
+   */
+  slotBatch(list: number, count: number, tables: number): void;
+  /**
    * Position of the first entry of a pack (packs.hot.ts) from `from` on, in steps of `stride`
    * entries, that holds the bytes at `at`; 0 when there is none, or `from` is 0. `pack` is a ref,
    * here and below.
@@ -60,6 +65,11 @@ export interface Kernel {
   bulksBytes(list: number, count: number): number;
   /** Writes them as RESP bulk strings to `to`; returns the bytes written. */
   encodeBulks(list: number, count: number, to: number): number;
+  /**
+   * Copies ranges one behind the other to `to`, which none of them overlaps; returns their bytes.
+   * `list`: byte offset, 4-aligned, of `count` pairs of words (byte offset, bytes).
+   */
+  gather(list: number, count: number, to: number): number;
   /**
    * First index from `from` on in a node of a score tree (score-tree-nodes.hot.ts) whose score is
    * not below `score`; the count when there is none. `node` is a ref, here and below.

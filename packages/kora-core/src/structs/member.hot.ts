@@ -25,6 +25,9 @@ export const MEMBER_SCORED = 3 << 14;
 
 const HEADER_BYTES_OF_KIND = 0x1008040c;
 
+/** Bit in word 0 of a member, 13 of its flags: see DICT_SNAPSHOT. Written by Dict. */
+export const MEMBER_SAVED = 1 << 29;
+
 /** Bytes of a member's block. `valueBytes` is 0 for all but fields. */
 export function memberBytesFor(
   kind: number, keyBytes: number, valueBytes: number, hasTtl: boolean,
@@ -80,6 +83,11 @@ export function setFieldValueBytes(i32: Int32Array, ref: number, bytes: number):
 /** Score of a scored member. */
 export function memberScore(f64: Float64Array, ref: number): number {
   return f64[ref + 1]!;
+}
+
+/** True for members of any kind, false for entries of keys. */
+export function isMember(i32: Int32Array, ref: number): boolean {
+  return i32[ref << 1]! >>> 30 !== 0;
 }
 
 /** True for members that carry their hash: scored ones. */

@@ -27,6 +27,11 @@ export const PACK_HEADER_BYTES = PACK_FIRST;
 /** A block is given up for a smaller one only when that saves an eighth of it and this much. */
 const SHRINK_BYTES_MIN = 16;
 
+/** Is told of packs before they change, move or go: a snapshot that is being taken. */
+export interface PackKeeper {
+  savePack(pack: number): void;
+}
+
 /**
  * All packs of one memory. Owner: the shard's thread; stateless, so it may be shared freely.
  * `pack` arguments are refs; what a function returns as `pack ref` takes the old ref's place.
@@ -35,11 +40,19 @@ export class Packs {
   readonly memory: WorkerMemory;
   readonly allocator: Allocator;
   readonly kernel: Kernel;
+  /** Null unless a snapshot saves lists block by block. */
+  keeper: PackKeeper | null;
 
   constructor(memory: WorkerMemory, allocator: Allocator) {
     this.memory = memory;
     this.allocator = allocator;
     this.kernel = memory.kernel;
+    this.keeper = null;
+  }
+
+  /** To be called before a pack is changed by other means. */
+  noteChange(pack: number): void {
+    if (this.keeper !== null) this.keeper.savePack(pack);
   }
 
   /** An empty pack with room for `bytes` of entries (sums of {@link entryRoom}); 0: no memory. */
@@ -53,6 +66,7 @@ export class Packs {
   }
 
   destroy(pack: number): void {
+    this.noteChange(pack);
     this.allocator.free(pack);
   }
 
@@ -162,6 +176,7 @@ export class Packs {
    */
   insert(pack: number, pos: number, at: number, bytes: number): number {
     const room = bytes + 2 * packLengthBytes(bytes);
+    this.noteChange(pack);
     const roomy = this.grow(pack, room);
     assert(roomy !== 0, 'an insert into a pack was reserved');
     this.kernel.packInsert(roomy, pos, at, bytes);
@@ -174,6 +189,7 @@ export class Packs {
    * @returns the pack ref
    */
   replace(pack: number, pos: number, at: number, bytes: number): number {
+    this.noteChange(pack);
     const old = packLengthAt(this.memory.i32, pack, pos);
     let roomy = pack;
     if (bytes > old) {
@@ -190,6 +206,7 @@ export class Packs {
    * May move to a smaller block where memory allows it. @returns the pack ref
    */
   remove(pack: number, pos: number, entries: number): number {
+    this.noteChange(pack);
     this.kernel.packRemove(pack, pos, entries);
     return this.trim(pack);
   }
@@ -216,6 +233,7 @@ export class Packs {
     const used = this.memory.i32[(pack << 1) + PACK_USED]!;
     const second = this.allocator.alloc(PACK_FIRST + used - pos);
     if (second === 0) return 0;
+    this.noteChange(pack);
     this.kernel.copy(second * 8 + PACK_FIRST, pack * 8 + pos, used - pos);
     const i32 = this.memory.i32;
     const moved = this.kernel.packCount(pack, pos);
@@ -267,6 +285,7 @@ export class Packs {
   #moveTo(pack: number, bytes: number): number {
     const fresh = this.allocator.alloc(bytes);
     if (fresh === 0) return 0;
+    this.noteChange(pack);
     const used = this.memory.i32[(pack << 1) + PACK_USED]!;
     this.kernel.copy(fresh * 8, pack * 8, used);
     this.allocator.free(pack);

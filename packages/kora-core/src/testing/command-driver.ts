@@ -23,6 +23,7 @@ import type { Executor } from '../shard/executor.ts';
 import { Outcome } from '../shard/executor.ts';
 import type { Shard } from '../shard/shard.ts';
 import type { WorkerMemory, WorkerMemoryOptions } from '../structs/worker-memory.ts';
+import type { VectorEngine } from '../types/vector-set/vector-engine.ts';
 import { splitCommandLine } from './command-line.ts';
 import { latin1Bytes } from './latin1-text.ts';
 import type { RecordedReply } from './recorded-reply.ts';
@@ -39,6 +40,9 @@ export interface CommandDriverOptions {
   readonly startMs?: number;
   readonly memoryOptions?: WorkerMemoryOptions;
   readonly extraCommands?: readonly Command[];
+  /** Which of how many shards it is; default: the only one. */
+  readonly place?: { readonly index: number; readonly count: number };
+  readonly vectorEngine?: VectorEngine;
   /** CONFIG values at start. */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -79,7 +83,9 @@ export class CommandDriver {
       memoryOptions: {
         lowBytes: TEST_LOW_BYTES, bytesMax: TEST_MEMORY_BYTES_MAX, ...options.memoryOptions,
       },
+      ...(options.place === undefined ? {} : { place: options.place }),
       ...(options.extraCommands === undefined ? {} : { extraCommands: options.extraCommands }),
+      ...(options.vectorEngine === undefined ? {} : { vectorEngine: options.vectorEngine }),
       onError: (message) => void this.errors.push(message),
     });
     this.memory = composed.memory;

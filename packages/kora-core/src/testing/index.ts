@@ -22,7 +22,7 @@ export { OrderHistory } from './order-history.ts';
 export { RandomWaitingCommands } from './random-waiting-commands.ts';
 export { WaitingClients } from './waiting-clients.ts';
 export { NullSink } from './null-sink.ts';
-export { RandomTypeCommands } from './random-type-commands.ts';
+export { EVERY_TYPE, RandomTypeCommands } from './random-type-commands.ts';
 export { randomSource } from './random-source.ts';
 export type { RandomSource } from './random-source.ts';
 export { notationOf } from './recorded-reply.ts';

@@ -6,6 +6,7 @@
  *   S score                        I index                  C small count
  *   X ID of a stream, ascending    Y recent ID              T time in ms from now, short
  *   B many members at once         P many pairs             Q many scored members
+ *   S2 component of a vector       M4 blob of one component
  *
  * Members are few, so that they meet; long ones and many at once turn encodings. What comes may be
  * refused: then nothing must change.
@@ -13,7 +14,8 @@
 import type { Chance } from '../platform/platform.ts';
 
 /** Types that templates are for, as prefixes of their keys. */
-export type TemplateType = 'list' | 'set' | 'zset' | 'hash' | 'stream' | 'string' | 'any';
+export type TemplateType =
+  'list' | 'set' | 'zset' | 'hash' | 'stream' | 'vector' | 'string' | 'any';
 
 const TEMPLATES: Readonly<Record<TemplateType, readonly string[]>> = {
   list: [
@@ -48,6 +50,14 @@ const TEMPLATES: Readonly<Record<TemplateType, readonly string[]>> = {
     'XACK K g Y Y', 'XREADGROUP GROUP g alice STREAMS K 0', 'XCLAIM K g bob 0 Y Y',
     'XAUTOCLAIM K g alice 0 0 COUNT C', 'XSETID K Y', 'XADD K * M M',
   ],
+  vector: [
+    'VADD K VALUES 2 S2 S2 M', 'VADD K VALUES 2 S2 S2 M', 'VADD K VALUES 2 S2 S2 M NOQUANT',
+    'VADD K VALUES 2 S2 S2 M BIN SETATTR {"a":1}', 'VADD K VALUES 3 1 S2 S2 M',
+    'VADD K VALUES 2 S2 1 M SETATTR {"a":2}', 'VREM K M', 'VREM K M', 'VSETATTR K M {"b":3}',
+    'VSETATTR K M ', 'VADD K REDUCE 2 VALUES 3 S2 S2 1 M M 8', 'VADD K VALUES 2 0 0 M EF 9',
+    'VNEW K 1 METRIC l2', 'VADD K M M4', 'VDEL K M', 'VECSET K 2 S2 S2 ID M', 'VECSET K 2 S2 S2',
+    'VECDEL K M', 'VECDEL K',
+  ],
   string: [
     'SET K M', 'APPEND K M', 'SETBIT K C 1', 'BITFIELD K SET u8 #C C', 'BITOP XOR K K K',
     'PFADD K M', 'PFADD K B', 'PFMERGE K K K',
@@ -58,7 +68,10 @@ const TEMPLATES: Readonly<Record<TemplateType, readonly string[]>> = {
   ],
 };
 
+/** Types that redis-server 7.0 has too. */
 const TYPES: readonly TemplateType[] = ['list', 'set', 'zset', 'hash', 'stream', 'string'];
+/** All that Kora has. */
+export const EVERY_TYPE: readonly TemplateType[] = [...TYPES, 'vector'];
 const LONG_MEMBER_BYTES = 70;
 const BULK_SIZES: readonly number[] = [5, 40, 70, 140, 300];
 
@@ -67,7 +80,7 @@ export class RandomTypeCommands {
   readonly #types: readonly TemplateType[];
   #lastId = 0;
 
-  /** @param types whose commands are drawn; default: all */
+  /** @param types whose commands are drawn; default: those of redis-server 7.0 */
   constructor(chance: Chance, types: readonly TemplateType[] = TYPES) {
     this.#chance = chance;
     this.#types = types;
@@ -109,6 +122,10 @@ export class RandomTypeCommands {
         return [this.#member()];
       case 'S':
         return [this.pick(['0', '1', '2', '2', '-1', '1.5', 'inf', '-inf', '0.1'])];
+      case 'M4':
+        return [this.pick(['\0\0\0\0', '\0\0\x80\x3f', '\0\0\x20\xc1', 'odd'])];
+      case 'S2':
+        return [this.pick(['0', '1', '-1', '0.25', '-0.5', '3', '1e3', '-7.5'])];
       case 'I':
         return [String(this.below(13) - 6)];
       case 'C': case '#C':

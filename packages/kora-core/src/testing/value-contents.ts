@@ -57,6 +57,8 @@ function elementsOf(reader: RdbReader, decode: Decoder): string | undefined {
       return shown(nodes(reader, decode));
     case RdbType.StreamListpacks2:
       return streamContents(reader, decode);
+    case RdbType.VectorSet:
+      return vectorContents(reader, decode);
     default:
       return undefined;
   }
@@ -150,6 +152,17 @@ function nodeEntries(reader: RdbReader, masterId: StreamId, decode: Decoder): st
     const isDeleted = (flags & ENTRY_DELETED) !== 0;
     return isDeleted ? '' : shown([`${ms}-${sequence}`, ...pairsOf]);
   }).filter((entry) => entry !== '');
+}
+
+/** A vector set: what it is, then its elements. */
+function vectorContents(reader: RdbReader, decode: Decoder): string {
+  const head = Array.from({ length: 6 }, () => String(reader.count()));
+  const elements = Array.from({ length: reader.count() }, () => {
+    const name = strings(reader, decode, 1);
+    reader.raw(reader.count());
+    return shown([...name, decode(reader.text)]);
+  });
+  return shown([...head, ...elements.sort()]);
 }
 
 interface StreamId {

@@ -63,6 +63,28 @@ describe('the table of prefixes', () => {
     }
   });
 
+  it('tells some earlier, each change once, and leaves all for the others', () => {
+    const table = new PrefixTable<number>();
+    for (const prefix of ['a', '']) table.add(prefix, 1);
+    const early = (): string[] => {
+      const told: string[] = [];
+      table.tellEarly(({ prefix }, keys) => told.push(...keys.map((key) => `${prefix}|${key}`)));
+      return told;
+    };
+    expect(early()).toEqual([]);
+    for (const key of ['b', 'a2', 'a1']) table.note(key, 0);
+    expect(early()).toEqual(['|a1', '|a2', '|b', 'a|a1', 'a|a2']);
+    expect(early()).toEqual([]);
+    table.note('a1', 2);
+    expect(early()).toEqual(['|a1', 'a|a1']);
+    table.note('a2', 3);
+    table.remove('a', 1);
+    expect(heardOf(table)).toEqual(['1 |a1 by 2', '1 |a2 by 3', '1 |b by 0']);
+    expect(early()).toEqual([]);
+    table.note('c', 0);
+    expect(early()).toEqual(['|c']);
+  });
+
   it('is full after a bounded number of keys, and empty when they were told', () => {
     const table = new PrefixTable<number>();
     table.add('', 1);

@@ -2,6 +2,7 @@
  * Keys that changed, by the prefixes that somebody wants to hear of (CLIENT TRACKING ... BCAST):
  * they are gathered, and told once in a while in one message, in the order of their bytes. Whoever
  * changed a key last is kept beside it, for clients who do not want to hear of their own changes.
+ * Some may have to be told earlier than others: `tellEarly` leaves the keys for those.
  * A prefix is there while it has a subscriber; subscribers are whatever the caller takes for one.
  * Bounds: BROADCAST_KEY_COUNT_MAX keys wait; `isFull` says that they have to be told before more.
  * Cost: a change looks once for every length that a prefix has, whatever the number of prefixes.
@@ -14,6 +15,8 @@ export interface PrefixState<Subscriber> {
   readonly subscribers: Set<Subscriber>;
   /** Who changed a key last, as a reader (tracking-layout.ts); 0 = nobody who could be told. */
   readonly writerOfKey: Map<string, number>;
+  /** Of these the ones that changed since `tellEarly`. */
+  readonly late: Set<string>;
 }
 
 export class PrefixTable<Subscriber> {
@@ -23,6 +26,8 @@ export class PrefixTable<Subscriber> {
   /** Those that have keys to tell. */
   #changed = new Set<PrefixState<Subscriber>>();
   #keyCount = 0;
+  /** Keys that `tellEarly` would tell. */
+  #lateCount = 0;
 
   /** Prefixes that somebody wants. */
   get prefixCount(): number {
@@ -53,7 +58,7 @@ export class PrefixTable<Subscriber> {
   add(prefix: string, subscriber: Subscriber): void {
     let state = this.#states.get(prefix);
     if (state === undefined) {
-      state = { prefix, subscribers: new Set(), writerOfKey: new Map() };
+      state = { prefix, subscribers: new Set(), writerOfKey: new Map(), late: new Set() };
       this.#states.set(prefix, state);
       const { length } = prefix;
       this.#countOfLength.set(length, (this.#countOfLength.get(length) ?? 0) + 1);
@@ -69,6 +74,7 @@ export class PrefixTable<Subscriber> {
     if (state.subscribers.size > 0) return;
     this.#states.delete(prefix);
     if (this.#changed.delete(state)) this.#keyCount -= state.writerOfKey.size;
+    this.#lateCount -= state.late.size;
     const { length } = prefix;
     const left = (this.#countOfLength.get(length) ?? 1) - 1;
     if (left > 0) this.#countOfLength.set(length, left);
@@ -83,7 +89,20 @@ export class PrefixTable<Subscriber> {
       if (state === undefined) continue;
       if (!state.writerOfKey.has(key)) this.#keyCount++;
       state.writerOfKey.set(key, writer);
+      if (!state.late.has(key)) this.#lateCount++;
+      state.late.add(key);
       this.#changed.add(state);
+    }
+  }
+
+  /** Gives every prefix with the keys that changed since the last time, both in order. */
+  tellEarly(each: (state: PrefixState<Subscriber>, keys: readonly string[]) => void): void {
+    if (this.#lateCount === 0) return;
+    this.#lateCount = 0;
+    for (const state of [...this.#changed].sort(byPrefix)) {
+      if (state.late.size === 0) continue;
+      each(state, [...state.late].sort());
+      state.late.clear();
     }
   }
 
@@ -92,10 +111,12 @@ export class PrefixTable<Subscriber> {
     const changed = this.#changed;
     this.#changed = new Set();
     this.#keyCount = 0;
+    this.#lateCount = 0;
     for (const state of [...changed].sort(byPrefix)) {
       const keys = [...state.writerOfKey.keys()].sort();
       each(state, keys);
       state.writerOfKey.clear();
+      state.late.clear();
     }
   }
 }

@@ -12,13 +12,14 @@
  */
 import { slotOfKey } from '../bytes/crc16.hot.ts';
 import type { ArgFrame } from '../command/arg-frame.hot.ts';
-import { findKeys } from '../command/key-spec.ts';
+import { findKeys, indexNameBytes } from '../command/key-spec.ts';
 import type { Command } from '../command/spec.ts';
 import { echoText } from '../errors/reply-error.ts';
 import type { Effect } from '../keyspace/effect.ts';
 import { EffectOp } from '../keyspace/effect.ts';
 import { KeyEvent } from '../keyspace/events.ts';
 import { TRACKED_KEYS_EVICTED_MAX } from '../limits.ts';
+import { Attention } from '../shard/attention.ts';
 import type { Shard } from '../shard/shard.ts';
 import { slotOwners } from '../shard/slot-map.ts';
 import { entryKeyAt, entryKeyBytes } from '../structs/entry.hot.ts';
@@ -37,6 +38,8 @@ export interface TrackingHost {
   onChange(keyAt: number, keyBytes: number, writer: number): void;
   /** Many keys have changed at once, which nobody counts. */
   onFlush(writer: number): void;
+  /** A reply is about to leave that may tell of changes; called while the host hears all. */
+  beforeReply(): void;
 }
 
 export class Tracking {
@@ -89,8 +92,14 @@ export class Tracking {
     this.#listen();
   }
 
+  /** A reply to another worker, or to a connection, is about to leave. */
+  beforeReply(): void {
+    if (this.#hearsAll) this.#host?.beforeReply();
+  }
+
   #listen(): void {
     const mustHear = this.#hearsFlushes || this.#hearsAll || this.table.keyCount > 0;
+    this.#shard.attend(Attention.Tracking, mustHear);
     if (!mustHear) {
       this.#stopListening?.();
       this.#stopListening = null;
@@ -114,7 +123,13 @@ export class Tracking {
     const { keys } = command.definition;
     const count = findKeys(keys, frame.count, (i) => argumentText(frame, i), this.#keys);
     if (count <= 0) return;
-    for (const i of this.#keys) this.note(frame.at[i] ?? 0, frame.bytes[i] ?? 0, reader);
+    const namesIndex = keys[0]?.namesIndex === true;
+    for (const i of this.#keys) {
+      const at = frame.at[i] ?? 0;
+      const bytes = frame.bytes[i] ?? 0;
+      const { low } = frame.memory;
+      this.note(at, namesIndex ? indexNameBytes(low, at, bytes) : bytes, reader);
+    }
   }
 
   /** Argument 1 is the key; a pipeline has looked it up together with others. */
@@ -233,6 +248,7 @@ export class Tracking {
 function hasOneKey({ keys }: Command['definition']): boolean {
   const [spec] = keys;
   if (spec === undefined || keys.length > 1 || spec.locate !== undefined) return false;
+  if (spec.namesIndex === true) return false;
   const { begin, find } = spec;
   return begin.kind === 'index' && begin.index === 1 && find.kind === 'range' && find.last === 0;
 }

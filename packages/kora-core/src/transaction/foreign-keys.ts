@@ -86,6 +86,7 @@ export class ForeignKeys {
   ): boolean {
     const key = this.#find(effect);
     if (key === undefined) return false;
+    this.#shard.notifier.onBorrowed(effect);
     const { op } = effect;
     if (op === EffectOp.KeyCopy) {
       this.#becomeValue(effect);

@@ -29,7 +29,7 @@ export function lendValue(
 ): Lending {
   const ref = shard.keyspace.find(db, key.at, key.bytes);
   if (ref === 0) return 'absent';
-  write(shard, db, key, ref, writer);
+  lendEntry(shard, db, key, ref, writer);
   return 'lent';
 }
 
@@ -45,7 +45,7 @@ export function lendEnd(
   const list = newAside(shard, key.at, key.bytes, LIST_FLAGS);
   if (list === 0) return 'no memory';
   const isFilled = appendElement(shard, list, at, bytes);
-  if (isFilled) write(shard, db, key, list, writer);
+  if (isFilled) lendEntry(shard, db, key, list, writer);
   dropAside(shard, list);
   return isFilled ? 'lent' : 'no memory';
 }
@@ -65,7 +65,7 @@ export function lendMember(
   const set = newAside(shard, key.at, key.bytes, SET_FLAGS);
   if (set === 0) return 'no memory';
   const isFilled = setAdd(shard, set, at, bytes) === SET_ADDED;
-  if (isFilled) write(shard, db, key, set, writer);
+  if (isFilled) lendEntry(shard, db, key, set, writer);
   dropAside(shard, set);
   return isFilled ? 'lent' : 'no memory';
 }
@@ -77,7 +77,8 @@ function otherMember({ memory, scratchAt }: Shard, member: KeyBytes): KeyBytes {
   return { at: scratchAt, bytes: 1 };
 }
 
-function write(
+/** Writes an entry, made aside or not, as the value of the key. */
+export function lendEntry(
   shard: Shard, db: Database, key: KeyBytes, ref: number, writer: RecordWriter,
 ): void {
   assert(key.at + key.bytes <= shard.memory.lowBytes, 'a key of a part lies in low memory');

@@ -13,7 +13,7 @@ import { assert } from '../assert.ts';
 import { slotOfKey, SLOT_COUNT } from '../bytes/crc16.hot.ts';
 import type { ArgFrame } from '../command/arg-frame.hot.ts';
 import { argumentText } from '../command/argument-text.ts';
-import { findKeys } from '../command/key-spec.ts';
+import { findKeys, indexNameBytes } from '../command/key-spec.ts';
 import type { Command } from '../command/spec.ts';
 import { INTENT_LOCK_COUNT_MAX } from '../limits.ts';
 import type { CommandReach, ReachSpec } from './across-shards.ts';
@@ -155,11 +155,17 @@ export class Planner implements SlotTaker {
 
   /** Adds every shard, with a lock on the whole of each; `whole` is one of WholeLock. */
   addEverywhere(whole: number): void {
+    this.addShards(2 ** this.#workerCount - 1, whole);
+  }
+
+  /** Adds the shards of a mask, with a lock on the whole of each. */
+  addShards(shards: number, whole: number): void {
     for (let shard = 0; shard < this.#workerCount; shard++) {
+      if ((shards & (1 << shard)) === 0) continue;
       this.#whole[shard] = Math.max(this.#whole[shard] ?? 0, whole);
     }
-    this.commandShards = 2 ** this.#workerCount - 1;
-    this.shards = this.commandShards;
+    this.commandShards = shards;
+    this.shards |= shards;
   }
 
   /** Keys of the command added last. Borrowed: until the next `add` or `start`. */
@@ -223,7 +229,13 @@ export class Planner implements SlotTaker {
     const [only] = reach.specs;
     if (reach.keyAt > 0 && only?.spec.usage === undefined && reach.specs.length === 1) {
       if (reach.keyAt >= frame.count) return false;
+      const bytes = frame.bytes[reach.keyAt] ?? 0;
+      if (only?.spec.namesIndex === true) {
+        const at = frame.at[reach.keyAt] ?? 0;
+        frame.bytes[reach.keyAt] = indexNameBytes(frame.memory.low, at, bytes);
+      }
       this.#addKey(frame, reach.keyAt, only?.isWrite === true);
+      frame.bytes[reach.keyAt] = bytes;
       return true;
     }
     // All are found before the first is locked: a command that does not fit leaves no trace.

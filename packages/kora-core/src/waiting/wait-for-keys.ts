@@ -30,8 +30,7 @@ export function waitForKeys(
   const untilMs = timeoutMs === 0 ? Infinity : shard.nowMs + timeoutMs;
   const first = waiting.firstKey(frame);
   const keyCount = waiting.keyCount(frame);
-  const keys = [first];
-  for (let i = 1; i < keyCount; i++) keys.push(first + i);
+  const keys = keyCount === 1 ? [first] : Array.from({ length: keyCount }, (_, i) => first + i);
   const waiter = shard.waiting.add(command, frame, host, keys, untilMs);
   if (waiter instanceof ReplyError) {
     out.error(waiter);

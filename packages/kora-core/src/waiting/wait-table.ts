@@ -22,6 +22,7 @@ import type { Command, WaitingForm } from '../command/spec.ts';
 import { ReplyError, replyErrors } from '../errors/reply-error.ts';
 import type { Database } from '../keyspace/database.ts';
 import { WAITED_KEY_COUNT_MAX } from '../limits.ts';
+import { Attention } from '../shard/attention.ts';
 import type { Shard } from '../shard/shard.ts';
 import { hearReady } from './ready-keys.ts';
 import type { WaitedKey, WaitLink } from './waited-keys.ts';
@@ -30,6 +31,8 @@ import type { WaitHost } from './waiter.ts';
 import { Waiter } from './waiter.ts';
 
 const FIRST_ARGUMENTS = 16;
+/** A longer list of ready keys is given back when they were served. */
+const READY_KEPT = 1024;
 const PAIR_BYTES = 8;
 
 const tooMany = new ReplyError('OOM too many commands wait for keys');
@@ -48,12 +51,16 @@ export class WaitTable {
   #at = new Int32Array(FIRST_ARGUMENTS);
   #bytes = new Int32Array(FIRST_ARGUMENTS);
   #linkCount = 0;
-  /** Keys that may serve somebody, oldest first from `#readyFrom` on. */
-  #ready: WaitedKey[] = [];
-  #readyFrom = 0;
+  /** Keys that may serve somebody, `#readyCount` of them, oldest first. Kept: it is used again. */
+  readonly #ready: (WaitedKey | null)[] = [];
+  #readyCount = 0;
   /** Of them those that are locked: they are looked at again by the next call of `serve`. */
   #later: WaitedKey[] = [];
   #isServing = false;
+  /** What is served: who waits, how, and by which argument. */
+  #served: Waiter | null = null;
+  #servedForm: WaitingForm | null = null;
+  #servedArgument = 0;
   /** Where serving a key goes on. */
   #cursor: WaitLink | null = null;
 
@@ -66,7 +73,7 @@ export class WaitTable {
 
   /** True when `serve` has something to do. */
   get hasReady(): boolean {
-    return this.#ready.length > 0;
+    return this.#readyCount > 0;
   }
 
   // ------------------------------------------------------------------ waiting
@@ -91,7 +98,7 @@ export class WaitTable {
     const { memory } = this.#shard;
     const waiter = new Waiter(memory, frame.client, host, command, untilMs, argc, ref, spareAt);
     for (const key of keys) this.#keys.add(waiter, key, form.endsWithKey);
-    this.#linkCount += waiter.links.length;
+    this.#linkCount += waiter.linkCount;
     this.count++;
     this.#listen();
     form.onWait(this.#shard, frame, waiter);
@@ -115,6 +122,7 @@ export class WaitTable {
   }
 
   #listen(): void {
+    this.#shard.attend(Attention.Waiting, true);
     this.#shard.journal.readyListener ??= (effect) => {
       hearReady(this, effect);
     };
@@ -131,19 +139,28 @@ export class WaitTable {
   /** The waiter was held back by its host, and is so no longer: its keys are looked at again. */
   release(waiter: Waiter): void {
     waiter.isHeld = false;
-    for (const { key } of waiter.links) this.#note(key);
+    for (let link = waiter.firstLink; link !== null; link = link.nextOfWaiter) {
+      this.#note(link.key);
+    }
   }
 
   #unlink(waiter: Waiter): void {
     const { endsWithKey } = formOf(waiter.command);
-    for (const link of waiter.links) {
+    for (let link = waiter.firstLink; link !== null; link = link.nextOfWaiter) {
       if (this.#cursor === link) this.#cursor = link.next;
       this.#keys.remove(link, endsWithKey);
     }
-    this.#linkCount -= waiter.links.length;
-    waiter.links = [];
+    this.#linkCount -= waiter.linkCount;
+    waiter.dropLinks();
     this.count--;
-    if (this.count === 0) this.#shard.journal.readyListener = null;
+    if (this.count > 0) return;
+    this.#shard.journal.readyListener = null;
+    this.#settle();
+  }
+
+  /** Commands need not look whom to serve when nobody waits and no key is ready. */
+  #settle(): void {
+    if (this.count === 0 && !this.hasReady) this.#shard.attend(Attention.Waiting, false);
   }
 
   #free(waiter: Waiter): void {
@@ -180,7 +197,7 @@ export class WaitTable {
   #note(key: WaitedKey): void {
     if (key.isReady) return;
     key.isReady = true;
-    this.#ready.push(key);
+    this.#ready[this.#readyCount++] = key;
   }
 
   // ------------------------------------------------------------------ serving
@@ -188,20 +205,28 @@ export class WaitTable {
   /** Serves whom it can, until no key is ready. Not from within a command. */
   serve(): void {
     const shard = this.#shard;
-    if (this.#ready.length === 0 || this.#isServing || this.isStopped) return;
+    if (this.#readyCount === 0 || this.#isServing || this.isStopped) return;
     if (shard.failure !== null || shard.pause.isActive(shard.nowMs)) return;
     this.#isServing = true;
-    while (this.#readyFrom < this.#ready.length) {
-      const key = this.#ready[this.#readyFrom++];
-      if (key === undefined) continue;
+    for (let i = 0; i < this.#readyCount; i++) {
+      const key = this.#ready[i] ?? null;
+      this.#ready[i] = null;
+      if (key === null) continue;
       key.isReady = false;
       this.#serveKey(key);
     }
-    this.#ready = this.#later;
-    this.#later = [];
-    for (const key of this.#ready) key.isReady = true;
-    this.#readyFrom = 0;
+    if (this.#readyCount > READY_KEPT) this.#ready.length = 0;
+    this.#readyCount = 0;
+    if (this.#later.length > 0) this.#noteLater();
     this.#isServing = false;
+    this.#settle();
+  }
+
+  /** Keys that were locked are ready still. */
+  #noteLater(): void {
+    const later = this.#later;
+    this.#later = [];
+    for (const key of later) this.#note(key);
   }
 
   #serveKey(key: WaitedKey): void {
@@ -251,9 +276,7 @@ export class WaitTable {
     const form = formOf(waiter.command);
     if (ref === 0 || !shard.keyspace.isType(ref, form.type)) {
       if (!form.endsWithKey || !waiter.host.claim(waiter)) return false;
-      this.#answer(waiter, (out) => {
-        this.#refuse(waiter, streamGone, out);
-      });
+      this.#answer(waiter, this.#writeGone);
       return false;
     }
     this.#bind(waiter);
@@ -261,9 +284,9 @@ export class WaitTable {
     assert(error === null, 'a command that was parsed once is parsed again');
     if (!form.isServable(shard, this.#frame, argument)) return false;
     if (!waiter.host.claim(waiter)) return false;
-    this.#answer(waiter, (out) => {
-      this.#run(waiter, form, argument, out);
-    });
+    this.#servedForm = form;
+    this.#servedArgument = argument;
+    this.#answer(waiter, this.#writeServed);
     return true;
   }
 
@@ -282,13 +305,40 @@ export class WaitTable {
   /** The waiter is over; its arguments stay until its reply is written. */
   #answer(waiter: Waiter, write: (out: ReplySink) => void): void {
     this.#unlink(waiter);
-    let isWritten = false;
-    waiter.host.answer(waiter, (out) => {
-      isWritten = true;
-      write(out);
-    });
-    assert(isWritten, 'who claims a waiter writes its reply');
+    this.#served = waiter;
+    waiter.host.answer(waiter, write);
+    assert(this.#served === null, 'who claims a waiter writes its reply');
     this.#free(waiter);
+  }
+
+  /** Whom the reply is for that is written now; once for each answer. */
+  #takeServed(): Waiter {
+    const waiter = this.#served;
+    assert(waiter !== null, 'a reply is written once');
+    this.#served = null;
+    return waiter;
+  }
+
+  /** One function for all: nobody is served while another is. */
+  readonly #writeServed = (out: ReplySink): void => {
+    const form = this.#servedForm;
+    assert(form !== null, 'who is served has a form');
+    this.#runTimed(this.#takeServed(), form, this.#servedArgument, out);
+  };
+
+  readonly #writeGone = (out: ReplySink): void => {
+    this.#refuse(this.#takeServed(), streamGone, out);
+  };
+
+  #runTimed(waiter: Waiter, form: WaitingForm, argument: number, out: ReplySink): void {
+    const { observer, platform } = this.#shard;
+    if (observer?.watchesCycles !== true) {
+      this.#run(waiter, form, argument, out);
+      return;
+    }
+    const startUs = platform.clock.monotonicUs();
+    this.#run(waiter, form, argument, out);
+    observer.onCycle('command-unblocking', platform.clock.monotonicUs() - startUs);
   }
 
   /** Runs the command on its one key; answers also when it throws. */

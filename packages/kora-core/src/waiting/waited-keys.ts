@@ -24,6 +24,8 @@ export class WaitLink {
   readonly argument: number;
   previous: WaitLink | null = null;
   next: WaitLink | null = null;
+  /** The waiter's place with its next key. */
+  nextOfWaiter: WaitLink | null = null;
 
   constructor(waiter: Waiter, key: WaitedKey, argument: number) {
     this.waiter = waiter;
@@ -88,7 +90,7 @@ export class WaitedKeys {
     else key.last.next = link;
     key.last = link;
     if (endsWithKey) key.endingCount++;
-    waiter.links.push(link);
+    waiter.addLink(link);
   }
 
   /** Takes a link out of the queue of its key; its arguments are still there. */

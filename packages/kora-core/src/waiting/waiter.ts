@@ -44,8 +44,10 @@ export class Waiter {
   ref: number;
   /** Bytes of the block. */
   readonly bytes: number;
-  /** Its places in the queues of keys; none: it is over. */
-  links: WaitLink[] = [];
+  /** Its places in the queues of keys, in the order of its arguments; none: it is over. */
+  firstLink: WaitLink | null = null;
+  lastLink: WaitLink | null = null;
+  linkCount = 0;
   /** Its host gets it what is there: it is first, and not served here (WaitTable.release). */
   isHeld = false;
   /** The other key that its command changes is another shard's. */
@@ -72,7 +74,20 @@ export class Waiter {
 
   /** True once it was served, cancelled or refused. */
   get isOver(): boolean {
-    return this.links.length === 0;
+    return this.firstLink === null;
+  }
+
+  addLink(link: WaitLink): void {
+    if (this.lastLink === null) this.firstLink = link;
+    else this.lastLink.nextOfWaiter = link;
+    this.lastLink = link;
+    this.linkCount++;
+  }
+
+  dropLinks(): void {
+    this.firstLink = null;
+    this.lastLink = null;
+    this.linkCount = 0;
   }
 
   /** Byte offset of argument i. */

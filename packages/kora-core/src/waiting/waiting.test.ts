@@ -35,6 +35,28 @@ const group = (rig: Rig): ClientState => rig.wait('XREADGROUP GROUP g c BLOCK 0 
 const GONE = '-"UNBLOCKED the stream key no longer exists"';
 const NO_GROUP = '-"NOGROUP the consumer group this client was blocked on no longer exists"';
 
+describe('who serves', () => {
+  it('tells how long it took of each command that has waited, where that is of interest', () => {
+    const rig = new Rig();
+    const { shard, clock } = rig.driver;
+    const cycles: string[] = [];
+    shard.observer = {
+      watchesCycles: true, wantsEveryCall: false,
+      noteArguments: () => undefined, onCall: () => undefined, onUntimed: () => undefined,
+      onReset: () => undefined,
+      onCycle: (cycle, us) => { cycles.push(`${cycle} ${us}`); },
+    };
+    let us = 0;
+    clock.monotonicUs = () => (us += 7);
+    rig.wait('BLPOP k 0');
+    rig.wait('BZPOPMIN z 0');
+    rig.run('RPUSH k a');
+    rig.run('ZADD z 1 a');
+    expect(rig.served()).toHaveLength(2);
+    expect(cycles).toEqual(['command-unblocking 7', 'command-unblocking 7']);
+  });
+});
+
 describe('lists and sorted sets', () => {
   it('serves each command in its way, and announces what the plain one would', () => {
     const rig = new Rig();
@@ -324,11 +346,13 @@ describe('bounds', () => {
     const { queues } = rig.driver.shard.transactions;
     const clients = Array.from({ length: 200 }, (_, i) => rig.wait(`BLPOP k${i % 7} l${i} 0`));
     expect(queues.bytes).toBeGreaterThan(200 * 16);
+    expect(rig.driver.shard.attention).not.toBe(0);
     for (const client of clients.slice(0, 100)) rig.clients.drop(client);
     for (let i = 100; i < 200; i++) rig.run(`RPUSH l${i} x`);
     expect(rig.served()).toHaveLength(100);
     expect(queues.bytes).toBe(0);
     expect(rig.driver.shard.journal.readyListener).toBeNull();
+    expect(rig.driver.shard.attention, 'commands go the short way again').toBe(0);
   });
 
   it('refuses who would take too much memory', () => {

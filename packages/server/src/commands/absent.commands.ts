@@ -1,12 +1,15 @@
 /**
  * Families that Redis answers even where they are switched off: modules, and the cluster. Their
- * entries exist so that
- * COMMAND tells the truth about arguments, and every one answers as redis-server does without them.
+ * entries exist so that COMMAND tells the truth about arguments, and every one answers as
+ * redis-server does without them. Where the workers are nodes of a cluster (`cluster-ports`) those
+ * of CLUSTER answer (cluster-answers.ts).
  */
 import type { Command, Leaf } from '@kora/core';
 import {
   arg, defineCommand, defineContainer, defineHelp, Flag, reply, ReplyError,
 } from '@kora/core';
+import type { ClusterAnswer } from '../cluster/cluster-answers.ts';
+import { clusterAnswers, clusterViewOf, refuseChange } from '../cluster/cluster-answers.ts';
 
 const noModules = new ReplyError(
   'ERR MODULE command not allowed. If the enable-module-command option is set to "local", you ' +
@@ -33,6 +36,9 @@ interface AbsentFamily {
   readonly container: string;
   readonly group: 'server' | 'cluster';
   readonly error: ReplyError;
+  /** What the entry answers where there is a cluster; absent: the error. */
+  readonly answer?: ClusterAnswer;
+  readonly summary?: string;
 }
 
 function absent(
@@ -49,7 +55,8 @@ function absent(
     ...others,
     documentedArgs: documented,
     name: `${family.container}|${name}`, group: family.group, since,
-    summary: `Not available: there is no ${family.container.toLowerCase()} support.`,
+    summary: family.summary ??
+      `Not available: there is no ${family.container.toLowerCase()} support.`,
     complexity: 'O(1)',
     arity,
     flags,
@@ -61,8 +68,10 @@ function absent(
     ),
     reply: reply.any('always the error'),
     examples: [],
-    apply(_shard, _frame, out) {
-      out.error(family.error);
+    apply(shard, frame, out) {
+      const view = family.answer === undefined ? null : clusterViewOf(shard, frame);
+      if (view === null || family.answer === undefined) out.error(family.error);
+      else family.answer(view, frame, out);
     },
   });
 }
@@ -157,6 +166,22 @@ const clusterTable: readonly AbsentCommand[] = [
   },
 ];
 
+/** Summaries of those that tell something. */
+const clusterSummaries: ReadonlyMap<string, string> = new Map([
+  ['COUNT-FAILURE-REPORTS', 'Counts reports that a node has failed; there are none.'],
+  ['COUNTKEYSINSLOT', 'Counts the keys of a slot.'],
+  ['GETKEYSINSLOT', 'Lists keys of a slot.'],
+  ['INFO', 'Tells how the cluster is.'],
+  ['KEYSLOT', 'Answers the slot of a key.'],
+  ['LINKS', 'Lists the connections between nodes; there are none.'],
+  ['MYID', 'Answers the id of the node.'],
+  ['NODES', 'Describes the nodes, a line each.'],
+  ['REPLICAS', 'Lists the replicas of a node; there are none.'],
+  ['SHARDS', 'Tells which slots are where.'],
+  ['SLAVES', 'Lists the replicas of a node; there are none.'],
+  ['SLOTS', 'Tells which slots are where, by ranges.'],
+]);
+
 const CHANGE_MODULES = Flag.Admin | Flag.NoScript | Flag.NoAsyncLoading;
 
 const moduleTable: readonly AbsentCommand[] = [
@@ -197,8 +222,40 @@ export const moduleList = defineCommand({
   },
 });
 
-/** Entries of MODULE and CLUSTER; each container first. */
+/** What clients of a cluster say of their connection, which makes no difference here. */
+const clusterWords: readonly (readonly [name: string, flags: number, summary: string])[] = [
+  ['ASKING', Flag.Fast, 'Accepted where there is a cluster; no slot ever moves.'],
+  [
+    'READONLY', Flag.Fast | Flag.Loading | Flag.Stale,
+    'Accepted where there is a cluster; every node serves all keys.',
+  ],
+  [
+    'READWRITE', Flag.Fast | Flag.Loading | Flag.Stale,
+    'Accepted where there is a cluster; every node serves all keys.',
+  ],
+];
+
+function clusterWord(name: string, flags: number, summary: string): Command {
+  return defineCommand({
+    name, group: 'cluster', since: '3.0.0', summary,
+    complexity: 'O(1)',
+    arity: 1,
+    flags,
+    acl: ['connection'],
+    keys: [],
+    args: {},
+    reply: reply.any('OK with --cluster-ports, else an error'),
+    examples: [[name, '-"ERR This instance has cluster support disabled"']],
+    apply(shard, frame, out) {
+      if (clusterViewOf(shard, frame) === null) out.error(noCluster);
+      else out.ok();
+    },
+  });
+}
+
+/** Entries of MODULE and CLUSTER, each container first, and words of cluster clients. */
 export const absentCommands: readonly Command[] = [
+  ...clusterWords.map((word) => clusterWord(...word)),
   defineContainer({
     name: 'MODULE', group: 'server', since: '4.0.0', summary: 'About modules; none can be loaded.',
   }),
@@ -210,12 +267,20 @@ export const absentCommands: readonly Command[] = [
     lines: ['LIST', '    Lists the loaded modules; there are none.'],
   }),
   defineContainer({
-    name: 'CLUSTER', group: 'cluster', since: '3.0.0', summary: 'About a cluster; this is not one.',
+    name: 'CLUSTER', group: 'cluster', since: '3.0.0',
+    summary: 'About a cluster, whose nodes are the workers with --cluster-ports.',
   }),
-  ...clusterTable.map((entry) =>
-    absent({ container: 'CLUSTER', group: 'cluster', error: noCluster }, entry)),
+  ...clusterTable.map((entry) => absent({
+    container: 'CLUSTER', group: 'cluster', error: noCluster,
+    answer: clusterAnswers.get(entry.name) ?? refuseChange,
+    summary: clusterSummaries.get(entry.name) ??
+      'Refused: the nodes of a cluster are workers, and its slots are dealt out for good.',
+  }, entry)),
   defineHelp({
     container: 'CLUSTER', group: 'cluster', since: '5.0.0',
-    lines: ['INFO', '    Answers that cluster support is disabled, as all others do.'],
+    lines: [
+      'INFO',
+      '    Tells how the cluster is. Without --cluster-ports all answer that there is none.',
+    ],
   }),
 ];

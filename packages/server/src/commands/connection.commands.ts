@@ -129,7 +129,7 @@ function writeGreeting(session: Session, out: ReplySink): void {
   out.bulkText('id');
   out.integer(session.id);
   out.bulkText('mode');
-  out.bulkText('standalone');
+  out.bulkText(session.worker.cluster === null ? 'standalone' : 'cluster');
   out.bulkText('role');
   out.bulkText('master');
   out.bulkText('modules');

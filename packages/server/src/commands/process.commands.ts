@@ -8,6 +8,7 @@ import {
   arg, argumentText, ClientFlag, defineCommand, Flag, reply, ReplyError, replyErrors,
 } from '@kora/core';
 import { sessionOf } from '../session.ts';
+import { writeCounts } from '../store/log-waits.ts';
 import type { Waited } from '../waits.ts';
 
 const noShutdown = new ReplyError('ERR No shutdown in progress.');
@@ -23,10 +24,14 @@ const noLog = new ReplyError(
 );
 const timeoutNegative = new ReplyError('ERR timeout is negative');
 
+/** Places of SHUTDOWN's words. */
+const SHUTDOWN_NOSAVE = 1;
+const SHUTDOWN_SAVE = 2;
+
 export const shutdown = defineCommand({
   name: 'SHUTDOWN', group: 'server', since: '1.0.0',
   summary: 'Ends the server.',
-  complexity: 'O(1): nothing is written to disk yet.',
+  complexity: 'O(1); the log is made durable first. O(n) where it saves first; n = keys.',
   arity: -1,
   flags: Flag.Admin | Flag.NoScript | Flag.Loading | Flag.Stale | Flag.NoMulti | Flag.AllowBusy
     | Flag.NeverPaused,
@@ -45,20 +50,31 @@ export const shutdown = defineCommand({
     const isAbort = (frame.index[at.abort] ?? 0) !== 0;
     return isAbort && frame.count > 2 ? replyErrors.syntax : null;
   },
-  apply(_shard, frame, out, at) {
+  apply(shard, frame, out, at) {
     if ((frame.index[at.abort] ?? 0) !== 0) {
       out.error(noShutdown);
       return;
     }
     const session = sessionOf(frame);
     const { worker } = session;
-    if (frame.choice[at.save] === 2) {
-      worker.log('warning', 'SHUTDOWN SAVE refused: there is no persistence to save to');
+    const choice = frame.choice[at.save];
+    if (choice === SHUTDOWN_SAVE && worker.store === null) {
+      worker.log('warning', 'SHUTDOWN SAVE refused: there is no directory to save to');
       out.error(shutdownFailed);
       return;
     }
-    session.flags |= ClientFlag.CloseAfterReply;
-    worker.host.onShutdown();
+    const snapshots = worker.store?.isLoading === false ? worker.store.snapshots : null;
+    const isSaved = choice === SHUTDOWN_SAVE || shard.engine.settings.text('save') !== '';
+    if (snapshots === null || choice === SHUTDOWN_NOSAVE || !isSaved) {
+      session.flags |= ClientFlag.CloseAfterReply;
+      worker.host.onShutdown();
+      return;
+    }
+    const isForced = (frame.index[at.force] ?? 0) !== 0;
+    snapshots.saveThen(session, (isWell) => {
+      if (isWell || isForced) worker.host.onShutdown();
+      else worker.waits.answer(session, (sink) => { sink.error(shutdownFailed); });
+    });
   },
 });
 
@@ -169,7 +185,7 @@ export const wait = defineCommand({
 
 export const waitaof = defineCommand({
   name: 'WAITAOF', group: 'generic', since: '7.2.0',
-  summary: "Waits until this connection's writes are in logs; there are none, here or elsewhere.",
+  summary: "Waits until this connection's writes are durable in the log here.",
   complexity: 'O(1)',
   arity: 4,
   flags: Flag.Blocking,
@@ -193,8 +209,7 @@ export const waitaof = defineCommand({
     if (local < 0 || local > 1) out.error(localOutOfRange);
     else if (replicas < 0) out.error(replicasNegative);
     else if (ms instanceof ReplyError) out.error(ms);
-    else if (local > 0) out.error(noLog);
-    else waitFor(frame, out, replicas, ms, shard.nowMs, noLogs);
+    else waitForLogs(frame, out, local, replicas, ms, shard.nowMs);
   },
 });
 
@@ -213,15 +228,34 @@ const noReplica: Waited = {
   },
 };
 
-/** The same of WAITAOF. */
+/** The same of WAITAOF, where there is no log. */
 const noLogs: Waited = {
   cancel: () => true,
   writeNothing(sink) {
-    sink.array(2);
-    sink.integer(0);
-    sink.integer(0);
+    writeCounts(sink, false);
   },
 };
+
+/** WAITAOF: answered when all that is in the logs now is durable, and so many replicas have it. */
+function waitForLogs(
+  frame: ArgFrame, out: ReplySink, local: number, replicas: number, timeoutMs: number,
+  nowMs: number,
+): void {
+  const session = sessionOf(frame);
+  const { store } = session.worker;
+  if (store === null) {
+    if (local > 0) out.error(noLog);
+    else waitFor(frame, out, replicas, timeoutMs, nowMs, noLogs);
+    return;
+  }
+  const { isDurable } = store.waits;
+  const isInExec = (frame.client.flags & ClientFlag.InExec) !== 0;
+  if (isInExec || (replicas === 0 && (isDurable || local === 0))) {
+    writeCounts(out, isDurable);
+    return;
+  }
+  store.waits.begin(session, replicas, timeoutMs === 0 ? Infinity : nowMs + timeoutMs);
+}
 
 /**
  * No replica will answer: 0 now when none is asked for or within EXEC, else when the time is over;

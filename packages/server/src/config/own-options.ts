@@ -17,7 +17,50 @@ export const PARAMETER_ALIASES: ReadonlyMap<string, string> = new Map([
   ['password', 'requirepass'],
   ['unix-socket', 'unixsocket'],
   ['log-level', 'loglevel'],
+  ['data-dir', 'dir'],
+  ['storage.data-dir', 'dir'],
+  ['fsync', 'appendfsync'],
+  ['storage.snapshot-retain', 'snapshot-retain'],
 ]);
+
+/** Words of `storage.wal-sync`, and what they are for `appendfsync`. */
+const WAL_SYNC_WORDS: ReadonlyMap<string, string> = new Map([
+  ['every_write', 'always'], ['every_second', 'everysec'], ['os_managed', 'no'],
+]);
+
+/** Seconds between two snapshots, and whether there are any but those that are asked for. */
+const INTERVAL_NAMES: ReadonlySet<string> = new Set([
+  'snapshot-interval-secs', 'storage.snapshot-interval-secs',
+]);
+const SNAPSHOTS_NAME = 'storage.rdb-enabled';
+
+/** The option as the parameter it stands for, where its values have other names.
+ * @returns null for what asks for nothing
+ * @throws {Fault} INVALID_CONFIG */
+export function translated(entry: ConfigEntry): ConfigEntry | null {
+  if (INTERVAL_NAMES.has(entry.name)) {
+    checkForm(entry, 'integer');
+    const seconds = oneWord(entry);
+    if (seconds === '0') return null;
+    // A snapshot of what has not changed would be the one before.
+    return { ...entry, name: 'save', words: [seconds, '1'], form: 'words' };
+  }
+  if (entry.name === SNAPSHOTS_NAME) {
+    checkForm(entry, 'boolean');
+    if (oneWord(entry) !== 'no') return null;
+    return { ...entry, name: 'auto-aof-rewrite-percentage', words: ['0'], form: 'words' };
+  }
+  const isNoLog = entry.name === 'storage.wal-enabled' && entry.words.join(' ') === 'no';
+  // Without a directory there is no log, whatever this says.
+  if (isNoLog) return { ...entry, name: 'appendonly' };
+  if (entry.name !== 'storage.wal-sync') return entry;
+  const word = oneWord(entry);
+  const meant = WAL_SYNC_WORDS.get(word);
+  if (meant === undefined) {
+    throw refused(entry, `${quoted(word)} is none of ${[...WAL_SYNC_WORDS.keys()].join(', ')}`);
+  }
+  return { ...entry, name: 'appendfsync', words: [meant] };
+}
 
 /** An option whose subject is not built yet. */
 interface UnbuiltOption {
@@ -30,34 +73,13 @@ interface UnbuiltOption {
   readonly harmless: readonly string[];
 }
 
-const persistence = 'persistence';
-const snapshotInterval: UnbuiltOption = {
-  form: 'integer', subject: persistence, harmless: ['0'],
-};
-const snapshotRetain: UnbuiltOption = { form: 'integer', subject: persistence, harmless: ['24'] };
-const dataDir: UnbuiltOption = { form: 'text', subject: persistence, harmless: [''] };
-const enabled: UnbuiltOption = { form: 'boolean', subject: persistence, harmless: ['yes', 'no'] };
+const segments = 'another length of the log\'s segments';
 
 /** Options of things to come, by name. */
 export const UNBUILT_OPTIONS: ReadonlyMap<string, UnbuiltOption> = new Map([
-  ['dir', { ...dataDir, harmless: ['.', './'] }],
-  ['data-dir', dataDir],
-  ['storage.data-dir', dataDir],
-  ['fsync', {
-    form: 'text', subject: persistence, words: ['always', 'everysec', 'no'],
-    harmless: ['everysec'],
-  }],
-  ['storage.wal-sync', {
-    form: 'text', subject: persistence, words: ['every_write', 'every_second', 'os_managed'],
-    harmless: ['every_second'],
-  }],
-  ['storage.wal-enabled', enabled],
-  ['storage.rdb-enabled', enabled],
-  ['storage.wal-max-bytes', { form: 'integer', subject: persistence, harmless: ['67108864'] }],
-  ['snapshot-interval-secs', snapshotInterval],
-  ['storage.snapshot-interval-secs', snapshotInterval],
-  ['snapshot-retain', snapshotRetain],
-  ['storage.snapshot-retain', snapshotRetain],
+  ['storage.wal-enabled', { form: 'boolean', subject: 'a directory without a log',
+    harmless: ['yes'] }],
+  ['storage.wal-max-bytes', { form: 'integer', subject: segments, harmless: ['67108864'] }],
   ['cdc-capacity', { form: 'integer', subject: 'change data capture', harmless: ['0'] }],
   ['metrics-port', { form: 'integer', subject: 'the metrics port', harmless: ['0'] }],
   ['tls-port', { form: 'integer', subject: 'TLS', harmless: ['0'] }],
@@ -67,7 +89,9 @@ export const UNBUILT_OPTIONS: ReadonlyMap<string, UnbuiltOption> = new Map([
 
 /** Names that no parameter of CONFIG has. */
 export const OWN_OPTION_NAMES: readonly string[] = [
-  'workers', 'io', 'memory-advice', ...PARAMETER_ALIASES.keys(), ...UNBUILT_OPTIONS.keys(),
+  'workers', 'io', 'memory-advice', 'storage.wal-sync', SNAPSHOTS_NAME, ...INTERVAL_NAMES,
+  ...PARAMETER_ALIASES.keys(),
+  ...UNBUILT_OPTIONS.keys(),
 ];
 
 /** Accepts an option of something to come when it asks for nothing.

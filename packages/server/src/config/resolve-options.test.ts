@@ -67,6 +67,7 @@ describe('files', () => {
       bind: '127.0.0.1 ::1', port: '7000', loglevel: 'warning', requirepass: 'a "word"',
       unixsocket: '/run/kora.sock', maxmemory: '104857600', 'maxmemory-policy': 'allkeys-lru',
       'protected-mode': 'no', timeout: '30', save: '', 'pipeline-order': 'relaxed',
+      'snapshot-retain': '24',
     });
     expect(options.settings?.['client-output-buffer-limit']).toMatch(/^normal 1048576 0 0 slave /);
     expect(options.configFile).toBeUndefined();
@@ -96,6 +97,29 @@ describe('files', () => {
       bind: '127.0.0.1',
     });
     expect(resolve('four.toml', '').settings).toEqual({ bind: '127.0.0.1' });
+  });
+
+  it('say in several ways when snapshots are made', () => {
+    const rules = { save: '3600 1', 'snapshot-retain': '3' };
+    const toml = '[storage]\nsnapshot_interval_secs = 3600\nsnapshot_retain = 3\n';
+    expect(resolve('rules.toml', `${toml}rdb_enabled = true\n`).settings).toMatchObject(rules);
+    const flags = [flag('snapshot-interval-secs', '3600'), flag('snapshot-retain', '3')];
+    expect(resolve('none.toml', '', ...flags).settings).toMatchObject(rules);
+    const off = resolve('off.toml', '[storage]\nrdb_enabled = false\nsnapshot_interval_secs = 0\n');
+    expect(off.settings).toMatchObject({ 'auto-aof-rewrite-percentage': '0' });
+    expect(off.settings).not.toHaveProperty('save');
+  });
+
+  it('say in several ways where the data is kept, and when it is durable', () => {
+    const kept = { dir: '/data', appendfsync: 'always' };
+    const toml = '[storage]\ndata_dir = "/data"\nwal_sync = "every_write"\nwal_enabled = true\n';
+    expect(resolve('kept.toml', toml).settings).toMatchObject(kept);
+    expect(resolve('kept.conf', 'dir /data\nappendonly yes\nappendfsync always\n').settings)
+      .toMatchObject({ ...kept, appendonly: 'yes' });
+    const flags = [flag('data-dir', '/data'), flag('fsync', 'always')];
+    expect(resolve('none.toml', '', ...flags).settings).toMatchObject(kept);
+    expect(resolve('off.toml', '[storage]\ndata_dir = "/data"\nwal_enabled = false\n').settings)
+      .toMatchObject({ dir: '/data', appendonly: 'no' });
   });
 
   it('give way to flags, and a later flag to the last', () => {
@@ -144,15 +168,18 @@ describe('bad TOML', () => {
     ['memory_advice = "yes"', '1: memory_advice: "yes" is none of off, huge-pages, ', 'all'],
     ['cdc_capacity = 10', '1: cdc_capacity: change data capture is not built yet', 'say 0'],
     ['metrics_port = 9100', '1: metrics_port: the metrics port is not built yet', ''],
-    ['[storage]\ndata_dir = "/data"', '2: storage.data_dir: persistence is not built yet', ''],
+    ['[storage]\nwal_max_bytes = 3', '2: storage.wal_max_bytes: another length', 'not built yet'],
+    ['[storage]\nsnapshot_retain = -1', '2: storage.snapshot_retain: "-1" is refused: ', ''],
+    ['snapshot_interval_secs = "1"', '1: snapshot_interval_secs: wrong type: it is text', ''],
+    ['snapshot_interval_secs = -5', '1: snapshot_interval_secs: "-5 1" is refused: ', 'save'],
+    ['[storage]\nrdb_enabled = 1', '2: storage.rdb_enabled: wrong type: it is an integer', ''],
     ['[storage]\n\nwal_sync = "always"', '3: storage.wal_sync: "always" is none of every_', ''],
-    ['[storage]\nwal_sync = "every_write"', '2: storage.wal_sync: persistence is not', ''],
     ['[storage]\nwal_enabled = "yes"', '2: storage.wal_enabled: wrong type: it is text', ''],
     ['[storage]\nport = 1', '2: storage.port: unknown option', ''],
     ['[server]\nport = 1', '1: unknown section [server]; there is [storage]', ''],
     ['port = 1\nport = 2', '2: ', 'redefine'],
     ['port = ', '1: ', 'invalid value'],
-    ['appendonly = true', '1: appendonly: "yes" is refused: persistence is not built', ''],
+    ['appendonly = 1', '1: appendonly: wrong type: it is an integer, wanted a boolean', ''],
     ['tls_port = 6380', '1: tls_port: TLS is not built yet', ''],
   ];
   it.each(cases)('%j', (text, message, more) => {
@@ -174,8 +201,7 @@ describe('bad redis.conf', () => {
     ['requirepass "a"b', '1: unbalanced quotes'],
     ['# fine\ninclude /etc/redis.conf', '2: include is not supported: put its lines into'],
     ['replicaof 10.0.0.1 6379', '1: replicaof: replication is not built yet'],
-    ['dir /var/lib/redis', '1: dir: persistence is not built yet; leave it out'],
-    ['appendonly yes', '1: appendonly: "yes" is refused: '],
+    ['appendonly maybe', '1: appendonly: "maybe" is refused: '],
     ['cluster-enabled yes', '1: cluster-enabled: "yes" is refused: '],
     ['save 1', '1: save: "1" is refused: '],
     ['client-output-buffer-limit normal 1', '1: client-output-buffer-limit: "normal 1" is refused'],
@@ -205,10 +231,8 @@ describe('bad flags', () => {
     [flag('prot', '1'), '--prot: unknown option; did you mean --port?'],
     [flag('maxclinets', '1'), '--maxclinets: unknown option; did you mean --maxclients?'],
     [flag('port', 'a\nb'), '--port: "a b" is refused: argument couldn\'t be parsed'],
-    [flag('fsync', 'always'), '--fsync: persistence is not built yet; '],
-    [flag('fsync', 'maybe'), '--fsync: "maybe" is none of always, everysec, no'],
+    [flag('fsync', 'maybe'), '--fsync: "maybe" is refused: argument(s) must be one of'],
     [flag('cdc-capacity', 'many'), '--cdc-capacity: "many" is no integer'],
-    [flag('data-dir', '/data'), '--data-dir: persistence is not built yet; leave it out'],
   ];
   it.each(cases)('%j', (entry, message) => {
     expect(refusal(() => resolveOptions({ flags: [entry], directory }))).toContain(message);

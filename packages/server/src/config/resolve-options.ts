@@ -15,7 +15,7 @@ import type { ConfigEntry } from './config-entry.ts';
 import { nearestName } from './nearest-name.ts';
 import {
   NAME_OF_FORM, OWN_OPTION_NAMES, PARAMETER_ALIASES, UNBUILT_OPTIONS, checkUnbuilt, oneWord,
-  readIo, readMemoryAdvice, readWorkers,
+  readIo, readMemoryAdvice, readWorkers, translated,
 } from './own-options.ts';
 import { readRedisConf } from './redis-conf.ts';
 import { readToml } from './toml.ts';
@@ -91,7 +91,9 @@ class Draft {
     this.#given.clear();
   }
 
-  add(entry: ConfigEntry): void {
+  add(given: ConfigEntry): void {
+    const entry = translated(given);
+    if (entry === null) return;
     const unbuilt = UNBUILT_OPTIONS.get(entry.name);
     if (unbuilt !== undefined) {
       checkUnbuilt(entry, unbuilt);

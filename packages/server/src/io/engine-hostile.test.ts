@@ -222,7 +222,7 @@ describe.each(loops)('the loop of %s', (name) => {
     engine.resumeReceive(0);
     if (files !== undefined) {
       expect(() => {
-        files.write(1, 1, 0, 1, 0);
+        files.write(1, 1, 0, 1, 0, false);
       }).toThrow('before the engine stops');
     }
   });

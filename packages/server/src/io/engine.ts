@@ -84,8 +84,12 @@ export interface FileOperations {
   /**
    * Writes [at, at + bytes) of the worker memory at `offset` of the file. The range belongs to the
    * engine until the end.
+   * @param isDurable it ends when a loss of power does not take what was written
    */
-  write(token: number, descriptor: number, at: number, bytes: number, offset: number): void;
+  write(
+    token: number, descriptor: number, at: number, bytes: number, offset: number,
+    isDurable: boolean,
+  ): void;
   /**
    * Makes what was written before durable (fdatasync). Not ordered after writes that are still
    * under way: ask for it when they have ended.
@@ -96,6 +100,13 @@ export interface FileOperations {
 /** Most bytes that an engine delivers at once. */
 export const RECEIVE_BYTES_MAX = 65_536;
 
+/** A number in shared memory: an engine that waits for another one is up when 1 was added to it. */
+export interface Bell {
+  readonly buffer: SharedArrayBuffer;
+  /** Index of its 32-bit word. */
+  readonly word: number;
+}
+
 /** An I/O engine of one worker. */
 export interface IoEngine {
   /** `node`, `epoll` or `uring`. */
@@ -104,6 +115,8 @@ export interface IoEngine {
   readonly isShared?: boolean;
   /** Operations on files, after start; absent where the engine has none. */
   readonly files?: FileOperations | undefined;
+  /** What ends its wait without a system call, where it waits for that. */
+  readonly bell?: Bell;
   start(memory: WorkerMemory, handler: EngineHandler): void;
   /**
    * Calls back with the bound port (0 for a unix socket), or the reason it could not.
@@ -120,6 +133,11 @@ export interface IoEngine {
    * @returns false when the engine does not do this: bytes come as ever, the range is not touched
    */
   receiveInto(slot: number, at: number, bytes: number): boolean;
+  /**
+   * What is sent to the slot from here on tells of changes that are not durable, for the log cannot
+   * be written; an error of 0 ends that. Absent where nobody can be told: such replies wait.
+   */
+  setDoubt?(slot: number, errno: number): void;
   pauseReceive(slot: number): void;
   resumeReceive(slot: number): void;
   /**

@@ -104,26 +104,46 @@ describe('a burst', () => {
     expect(world.replies()).toBe(':1\r\n:2\r\n:2\r\n');
   });
 
-  it('is none of reads, unless their order matters', () => {
+  it('of reads needs no place, unless their order matters', () => {
     const world = new Bursting();
     const reads = [['GET', world.there], ['GET', world.here], ['GET', world.elsewhere]];
     world.pipe(...reads);
-    expect([world.count, world.published()]).toEqual([0, [0, 0, 0]]);
+    expect([world.count, world.published()]).toEqual([1, [0, 0, 0]]);
     expect(world.replies()).toBe('$-1\r\n'.repeat(3));
     world.node(0).origin.order = PipelineOrder.Strict;
     world.pipe(...reads);
-    expect([world.count, world.published()]).toEqual([1, [0, 1, 1]]);
+    expect([world.count, world.published()]).toEqual([2, [0, 1, 1]]);
     expect(world.replies()).toBe('$-1\r\n'.repeat(6));
   });
 
-  it('is none for one shard, and none with `relaxed`', () => {
+  it('needs no place for one shard and with `relaxed`, and is none for its own', () => {
     const world = new Bursting();
     world.pipe(['INCR', world.there], ['INCR', world.there]);
+    expect(world.count).toBe(1);
+    expect(world.replies()).toBe(':1\r\n:2\r\n');
     world.pipe(['INCR', world.here], ['INCR', world.here]);
+    expect(world.count).toBe(1);
     world.node(0).origin.order = PipelineOrder.Relaxed;
     world.pipe(...world.increments(1));
-    expect(world.count).toBe(0);
+    expect([world.count, world.published()]).toEqual([2, [0, 0, 0]]);
     expect(world.replies()).toBe(':1\r\n:2\r\n:1\r\n:2\r\n:3\r\n:3\r\n:1\r\n');
+  });
+
+  it('has its place when more follows it, also for one shard', () => {
+    const world = new Bursting();
+    world.pipe(['INCR', world.there], ['INCR', world.there], ['PING']);
+    expect([world.count, world.published()]).toEqual([1, [0, 1, 0]]);
+    expect(world.replies()).toBe(':1\r\n:2\r\n+PONG\r\n');
+  });
+
+  it.each([false, true])('of reads follows one of reads, and none of writes: %s', (isWrite) => {
+    const world = new Bursting();
+    const reads = [['GET', world.there], ['GET', world.here], ['GET', world.elsewhere]];
+    world.pipe(...reads);
+    world.pipe(...(isWrite ? world.increments(1) : reads));
+    expect([world.count, world.published()]).toEqual([isWrite ? 1 : 2, [0, 0, 0]]);
+    const last = isWrite ? ':1\r\n' : '$-1\r\n';
+    expect(world.replies()).toBe('$-1\r\n'.repeat(3) + last.repeat(3));
   });
 });
 

@@ -4,7 +4,7 @@
  * takes anything out of a key for it, the origin before it ends it by time or because its
  * connection has gone. So one of them does.
  *
- *   WAITING --an owner: claim--> TAKEN --the origin: reopen--> WAITING
+ *   WAITING --an owner: claim--> TAKEN --the origin: reopen, the owner: give back--> WAITING
  *   WAITING --the origin: cancel--> over
  *
  *   word | number of the wait:30 | state:2 |       in low memory of the origin, which peers see
@@ -34,6 +34,11 @@ export const CLAIM_COUNT_MAX = 65_536;
 export function takeClaim(words: Int32Array, at: number, waiting: number): boolean {
   const taken = (waiting & ~WAITING) | TAKEN;
   return Atomics.compareExchange(words, at >>> 2, waiting, taken) === waiting;
+}
+
+/** An owner gives the word back that it has taken: others, or the origin, may take it again. */
+export function giveClaimBack(words: Int32Array, at: number, waiting: number): void {
+  Atomics.store(words, at >>> 2, waiting);
 }
 
 export class Claims {

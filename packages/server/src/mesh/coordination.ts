@@ -6,27 +6,25 @@
  * A connection waits for such a command like for any foreign one, by a place in its window.
  */
 import type {
-  ArgFrame, Command, CommandQueue, CoordinatorPort, Planner, Router, Shard, Transaction,
+  ArgFrame, Command, CoordinatorPort, Planner, Router, Shard,
 } from '@kora/core';
 import {
-  AcrossShards, assert, ClientFlag, Coordinator, Course, Flag,
-  IntentForm, ReplyError, ROUTE_HERE,
+  AcrossShards, assert, ClientFlag, Coordinator, Course, Flag, IntentForm, ReplyError, ROUTE_HERE,
 } from '@kora/core';
 import type { ReplyChunks } from '../reply-chunks.ts';
 import type { Session } from '../session.ts';
-import type { SessionTable } from '../session-table.ts';
 import type { Worker } from '../worker.ts';
 import { AnswerPieces } from './answer-pieces.ts';
+import { endWatches } from './foreign-watches.ts';
 import { KeyRecords } from './key-records.ts';
 import type { MeshPort, Peer } from './mesh-port.ts';
 import type { OrderedLanes } from './ordered-lanes.ts';
-import { KIND_UNWATCH } from './message-kinds.ts';
+import { CALL_UNCOUNTED } from './message-kinds.ts';
 import type { Origin } from './origin.ts';
 import { Step } from './origin.ts';
 import { callFor, callOf, rememberedCall } from './request-message.ts';
 import type { ParcelsOut } from './parcels.ts';
-import type { PartBlock } from './part-block.ts';
-import { PART_EXEC, PART_WAITS, PART_WATCHES } from './part-block.ts';
+import { PART_EVENTS, PART_EXEC, PART_WAITS, PART_WATCHES } from './part-block.ts';
 import { PartPlanner } from './part-planner.ts';
 import { chosen, selected } from './planned-connection.ts';
 import { PartSender } from './part-sender.ts';
@@ -34,38 +32,20 @@ import type { OwnAnswers, Participation } from './participation.ts';
 import { processRuleOf } from './process-commands.ts';
 import { QueuedFrame } from './queued-frame.ts';
 import type { ReplyBytes } from './reply-bytes.ts';
-import type { ReplyWindow } from './reply-window.hot.ts';
-import type { WaitOutcome, WaitsAcross } from './waits-across.ts';
-import type { ScriptRun } from './script-rounds.ts';
+import type { ScanRun } from './scan-run.ts';
+import type { ScanAsker } from './scans-across.ts';
+import { ScansAcross } from './scans-across.ts';
 import { ScriptRounds } from './script-rounds.ts';
 import type { StepPlan } from './step-plan.ts';
-import { needsScript, StepKind } from './step-plan.ts';
+import type { StepEvent } from './step-events.ts';
+import { hasOrderedEvents, isStaged, needsScript } from './step-plan.ts';
 import { TransactionReplies } from './transaction-replies.ts';
-
-/** What a transaction is about. */
-interface Work {
-  readonly window: ReplyWindow;
-  readonly place: number;
-  readonly command: Command;
-  readonly steps: readonly StepPlan[];
-  /** Commands of an EXEC. */
-  readonly queue: CommandQueue | null;
-  readonly clientId: number;
-  /** Mask of the shards where its client watches keys. */
-  readonly watched: number;
-  /** Parts that were not sent yet, by shard. */
-  readonly parts: (PartBlock | null)[];
-  /** Of a transaction that runs in steps, else null. */
-  readonly run: ScriptRun | null;
-  /** Hears what it has come to, who answers then; null: the answer is the connection's reply. */
-  readonly done: ((outcome: WaitOutcome) => void) | null;
-}
-
-type MeshTransaction = Transaction<Work, ReplyBytes>;
+import type { MeshTransaction, Work, WorkPlan } from './transaction-work.ts';
+import type { WaitOutcome, WaitsAcross } from './waits-across.ts';
 
 const tooLong = new ReplyError('ERR argument too large for a command over several workers');
 
-export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswers {
+export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswers, ScanAsker {
   readonly #shard: Shard;
   readonly #port: MeshPort;
   readonly #lanes: OrderedLanes;
@@ -77,12 +57,12 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
   readonly #parts: PartPlanner;
   readonly #queued: QueuedFrame;
   readonly #replies: TransactionReplies;
-  readonly #workerCount: number;
-  readonly #sessions: SessionTable;
+  readonly #worker: Worker;
   readonly #sender: PartSender;
   readonly #pieces: AnswerPieces;
   readonly #records: KeyRecords;
   readonly #scripts: ScriptRounds;
+  readonly #scans: ScansAcross;
   /** Commands that wait for keys of several shards, or of others. Set once. */
   waits: WaitsAcross | null = null;
   /** Mask of the shards that have keys of the command of the last `beginWaiting`. */
@@ -96,9 +76,9 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     this.#lanes = lanes;
     const { workerCount } = port.control;
     const { shard, executor } = worker;
-    this.#sessions = worker.sessions;
+    this.#worker = worker;
     this.#queued = new QueuedFrame(shard, executor.registry);
-    this.#parts = new PartPlanner(shard, planner, router, workerCount);
+    this.#parts = new PartPlanner(shard, planner, workerCount);
     this.#replies = new TransactionReplies(shard, executor, this.#queued);
     this.#shard = shard;
     this.#port = port;
@@ -108,7 +88,7 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     this.#pieces = new AnswerPieces(shard.memory, workerCount);
     this.#records = new KeyRecords(shard.memory, port, participation.cargo);
     this.#scripts = new ScriptRounds(shard, chunks, origin, this.#records, this.#replies);
-    this.#workerCount = workerCount;
+    this.#scans = new ScansAcross(worker, origin, this);
     this.#coordinator = new Coordinator({ workerCount, self: port.me, port: this });
     this.#planner = planner;
     participation.attach(this);
@@ -137,6 +117,7 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
    *   when too many are under way
    */
   begin(session: Session, command: Command, frame: ArgFrame): number {
+    if (command.name === 'scan') return this.#scans.begin(session, command, frame);
     return this.#begin(session, command, frame, null);
   }
 
@@ -167,20 +148,46 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     });
   }
 
+  hasRoom(shardCount: number): boolean {
+    return this.#coordinator.hasRoom(shardCount);
+  }
+
+  askScan(
+    session: Session, command: Command, frame: ArgFrame, run: ScanRun,
+    done: (replies: readonly (ReplyBytes | null)[]) => void,
+  ): boolean {
+    this.#parts.start(session, 0);
+    const call = callOf(session, command) | (run.rounds > 1 ? CALL_UNCOUNTED : 0);
+    const step = this.#parts.addScan(command, frame, call, run.shards);
+    return this.#beginWith(session, command, 0, {
+      steps: [step], queue: null, course: Course.Certain, leader: -1, at: run,
+      done: ({ replies }) => {
+        done(replies);
+      },
+    }) === Step.Sent;
+  }
+
+  /** PART_EVENTS while events of the key space are heard. */
+  get #heardFlag(): number {
+    return this.#worker.hearsEvents ? PART_EVENTS : 0;
+  }
+
   #begin(
     session: Session, command: Command, frame: ArgFrame,
     done: ((outcome: WaitOutcome) => void) | null,
   ): number {
-    this.#parts.start(session, 0);
+    // Whoever hears of the outcome of a command that waits is told of it as it is.
+    const heard = done === null ? this.#heardFlag : 0;
+    this.#parts.start(session, heard);
     const step = this.#parts.add(command, frame, callOf(session, command), true);
-    const { reach, shards, kind } = step;
+    const { reach, shards } = step;
     if (reach === null) {
       this.#parts.drop();
       return Step.Here;
     }
     const isWatch = command.name === 'watch';
     if (isWatch) session.watchShards |= shards;
-    const isInScript = kind === StepKind.Staged;
+    const isInScript = isStaged(step) || (heard !== 0 && hasOrderedEvents(step));
     const course = step.process?.rule.course ?? (isInScript ? Course.Scripted : reach.course);
     const sent = this.#beginWith(session, command, isWatch ? shards : 0, {
       steps: [step], queue: null, course, leader: course === Course.Led ? step.leader : -1, done,
@@ -195,10 +202,11 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
   beginExec(session: Session, exec: Command): number {
     const { queue } = session;
     const watches = session.watchShards !== 0 || session.watcher !== 0;
-    this.#parts.start(session, PART_EXEC | (watches ? PART_WATCHES : 0));
+    const heard = this.#heardFlag;
+    this.#parts.start(session, PART_EXEC | (watches ? PART_WATCHES : 0) | heard);
     const steps = this.#planQueue(session);
     const { watchShards } = session;
-    const isInScript = needsScript(steps, session.isMuted);
+    const isInScript = heard !== 0 || needsScript(steps, session.isMuted);
     // Commands of an EXEC fail one by one: only a watch can stop all of them.
     const course = isInScript ? Course.Scripted : watches ? Course.Voted : Course.Certain;
     const result = this.#beginWith(session, exec, watchShards | (1 << this.#port.me), {
@@ -241,11 +249,7 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
    * Sends what was planned; `extra` are shards that take part without a command.
    * @returns Step.Here when its parts cannot be had
    */
-  #beginWith(session: Session, command: Command, extra: number, plan: {
-    readonly steps: readonly StepPlan[]; readonly queue: CommandQueue | null;
-    readonly course: number; readonly leader: number;
-    readonly done: ((outcome: WaitOutcome) => void) | null;
-  }): number {
+  #beginWith(session: Session, command: Command, extra: number, plan: WorkPlan): number {
     this.#parts.plan();
     const { shards: planned, lockCount } = this.#planner;
     const me = 1 << this.#port.me;
@@ -263,7 +267,7 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
       for (const part of parts) if (part !== null) this.#parts.free(part);
       return Step.Here;
     }
-    const window = this.#origin.windowFor(session);
+    const window = plan.at?.window ?? this.#origin.replies.windowFor(session);
     // Nothing of the connection overlaps its EXEC.
     const isProcess = (plan.steps[0]?.process ?? null) !== null;
     // What is watched has to be watched before anything behind it is read.
@@ -272,11 +276,11 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
       isWatch;
     // A script keeps what it is not to say to itself, for CLIENT REPLY may be one of its commands.
     const isMuted = session.isMuted && !(isInScript && plan.queue !== null);
-    const place = window.addPending(-1, isWrite, isMuted, false);
+    const place = plan.at?.place ?? window.addPending(-1, isWrite, isMuted, false);
     const run = isInScript ? this.#scripts.begin(window, plan.steps, plan.queue) : null;
     const work: Work = {
       window, place, command, parts, steps: plan.steps, queue: plan.queue, clientId: session.id,
-      watched: extra, run, done: plan.done,
+      watched: extra, run, done: plan.done, keepsPlace: plan.at !== undefined,
     };
     const hasBegun = this.#coordinator.begin(shards, plan.course, plan.leader, lockCount, work);
     assert(hasBegun, 'there was room for it');
@@ -325,24 +329,15 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
 
   /** Ends the client's watches on these shards. */
   unwatch(clientId: number, shards: number): void {
-    for (let shard = 0; shard < this.#workerCount; shard++) {
-      if ((shards & (1 << shard)) === 0) continue;
-      if (shard === this.#port.me) {
-        this.#participation.watches.drop(shard, clientId);
-        continue;
-      }
-      const high = Math.floor(clientId / 2 ** 32);
-      const peer = this.#port.peer(shard);
-      this.#port.sendWords(peer, KIND_UNWATCH, clientId | 0, high, 0, 0, 0);
-    }
+    endWatches(this.#port, this.#participation.watches, clientId, shards);
   }
 
   #refuse(session: Session, command: Command, error: ReplyError): number {
-    const window = this.#origin.windowFor(session);
+    const window = this.#origin.replies.windowFor(session);
     const place = window.addPending(
       -1, (command.flags & Flag.Write) !== 0, session.isMuted, false,
     );
-    this.#origin.reply(window, place, (sink) => {
+    this.#origin.replies.reply(window, place, (sink) => {
       sink.error(error);
     });
     return Step.Sent;
@@ -391,12 +386,12 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
   }
 
   sendIntent(transaction: MeshTransaction, shard: number, form: number): void {
-    const { work, handle, number } = transaction;
+    const { work } = transaction;
     const part = work?.parts[shard] ?? null;
     assert(work !== null && part !== null, 'an intent is of a transaction under way');
     work.parts[shard] = null;
     if (form === IntentForm.RunAndRelease) this.#sendRecords(transaction, shard);
-    this.#sender.sendIntent(shard, handle, number, form, part);
+    this.#sender.sendIntent(shard, transaction, form, part, work);
   }
 
   sendRun(transaction: MeshTransaction, shard: number, thenRelease: boolean): void {
@@ -434,10 +429,6 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     return this.#records.shardsOf(handle);
   }
 
-  #isConnected({ clientId }: Work): boolean {
-    return this.#sessions.byId(clientId) !== undefined;
-  }
-
   // ------------------------------------------------------------------ answers
 
   /** Bytes of an answer, or records, from the current message of a peer. */
@@ -445,6 +436,12 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     const { a, b, bodyAt, bodyBytes } = peer.repliesIn;
     if (b === 0) this.#pieces.add(a, peer.index, bodyAt, bodyBytes);
     else this.#records.add(a, b - 1, bodyAt, bodyBytes);
+  }
+
+  /** Events of the key space that a shard's part has made. */
+  takeEvents(handle: number, shard: number, events: readonly StepEvent[]): void {
+    const run = this.#coordinator.find(handle).work?.run ?? null;
+    run?.addEvents(shard, events);
   }
 
   /** A shard has answered. */
@@ -468,12 +465,14 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     for (const part of work.parts) if (part !== null) this.#parts.free(part);
     const { done } = work;
     if (done !== null) {
-      this.#origin.reply(work.window, work.place, () => undefined);
+      if (!work.keepsPlace) {
+        this.#origin.replies.reply(work.window, work.place, () => undefined);
+      }
       done({ refused, replies, leader: work.steps[0]?.leader ?? -1 });
       for (const reply of replies) reply?.free();
       return;
     }
-    this.#origin.reply(work.window, work.place, (sink, session) => {
+    this.#origin.replies.reply(work.window, work.place, (sink, session) => {
       if (replies.some((reply) => reply?.isLost === true)) {
         session.loseOutput('no memory is left for its replies');
       } else if (refused !== 0) {
@@ -492,7 +491,8 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     work.queue?.free();
     // A part of an EXEC that was refused before it was asked still watches; so does who has gone.
     const isVoid = work.command.name === 'exec' && refused !== 0;
-    const isGone = work.command.name === 'watch' && !this.#isConnected(work);
+    const isGone = work.command.name === 'watch' &&
+      this.#worker.sessions.byId(work.clientId) === undefined;
     if (work.watched !== 0 && (isVoid || isGone)) this.unwatch(work.clientId, work.watched);
     for (const reply of replies) reply?.free();
   }

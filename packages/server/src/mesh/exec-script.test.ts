@@ -253,7 +253,7 @@ describe('an EXEC of commands that several workers run together', () => {
     expect(leftOf(mesh)).toEqual([]);
   });
 
-  it('walks the keys of one worker at a time, as SCAN alone does', () => {
+  it('walks the keys of all workers, as SCAN alone does', () => {
     const { mesh, client } = meshOfThree();
     for (let i = 0; i < 30; i++) ask(mesh, client, 'SET', `k${i}`, 'v');
     const found = new Set<string>();

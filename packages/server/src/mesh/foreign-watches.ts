@@ -5,6 +5,8 @@
  * on its own worker's shard alone: whether the client is still there makes no difference then.
  */
 import type { ArgFrame, ReplyError, Shard, SlotTaker } from '@kora/core';
+import type { MeshPort } from './mesh-port.ts';
+import { KIND_UNWATCH } from './message-kinds.ts';
 
 const NOBODY: readonly number[] = Object.freeze([]);
 
@@ -74,4 +76,19 @@ export class ForeignWatches {
 
 function nameOf(worker: number, clientId: number): string {
   return `${worker}:${clientId}`;
+}
+
+/** Ends the watches of a client of this worker on shards, a bit each. */
+export function endWatches(
+  port: MeshPort, own: ForeignWatches, clientId: number, shards: number,
+): void {
+  for (let left = shards; left !== 0; left &= left - 1) {
+    const shard = 31 - Math.clz32(left & -left);
+    if (shard === port.me) {
+      own.drop(shard, clientId);
+      continue;
+    }
+    const high = Math.floor(clientId / 2 ** 32);
+    port.sendWords(port.peer(shard), KIND_UNWATCH, clientId | 0, high, 0, 0, 0);
+  }
 }

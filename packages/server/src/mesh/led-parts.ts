@@ -1,7 +1,8 @@
 /**
  * This shard's part in a command whose keys lie on several shards and that only one of them, the
  * leader, can run (docs/internals/mesh.md):
- *   lend     a shard tells the values of its keys, or the one element that is asked for
+ *   lend     a shard tells the values of its keys, of those that are popped from (LMPOP) the end,
+ *            or the one element that is asked for
  *   lead     the leader runs the command on its own keys and what was lent, for the length of one
  *            call
  *   settle   a shard carries out what the leader changed of its keys; an element that was lent is
@@ -14,8 +15,8 @@
  */
 import type { Command, Executor, KeyBytes, Lending, ReplyError, Shard } from '@kora/core';
 import {
-  applyForeign, assert, ClientFlag, Fault, Flag, ForeignKeys, lendEnd, lendMember, lendValue,
-  replyErrors, slotOfKey, slotOwners, sortKeys,
+  applyForeign, applyForeignPop, assert, ClientFlag, Fault, Flag, ForeignKeys, LENT_END_ARGUMENTS,
+  lendEnd, lendEndOf, lendMember, lendValue, popsEnd, replyErrors, slotOfKey, slotOwners, sortKeys,
 } from '@kora/core';
 import type { RespSink } from '../resp-sink.ts';
 import type { PartCursor } from './part-cursor.ts';
@@ -51,13 +52,18 @@ export class LedParts {
   /** The values of the part's keys; empty when they are absent. Or why the command cannot run. */
   lendValues(): RecordBlock | ReplyError {
     const block = new RecordBlock(this.#shard.memory);
-    const { count } = this.#cursor.frame;
+    const { command, frame } = this.#cursor;
     const db = this.#database();
-    for (let i = KEY; i < count; i++) {
-      lendValue(this.#shard, db, this.#range(i), block);
-      this.#remember(this.#range(i));
+    const isEnd = popsEnd(command);
+    let worst: Lending = 'lent';
+    for (let i = isEnd ? KEY + LENT_END_ARGUMENTS : KEY; i < frame.count; i++) {
+      const key = this.#range(i);
+      const lending = isEnd ? lendEndOf(this.#shard, command, frame, db, key, block)
+        : lendValue(this.#shard, db, key, block);
+      if (lending === 'no memory') worst = lending;
+      this.#remember(key);
     }
-    return this.#checked(block, 'lent');
+    return this.#checked(block, worst);
   }
 
   /** A client that tracks keys reads one that is lent: its owner says when it changes. */
@@ -182,6 +188,7 @@ export class LedParts {
    */
   settle(changes: ReplyBytes | null, sink: RespSink): void {
     const shard = this.#shard;
+    const { command, frame } = this.#cursor;
     assert(changes?.isLost !== true, 'low memory holds the changes of a command');
     shard.tracking.writer = this.#cursor.frame.client.tracker;
     try {
@@ -190,7 +197,8 @@ export class LedParts {
         return;
       }
       forEachRecord(shard.memory.low, changes.at, changes.bytes, (at, bytes) => {
-        applyForeign(shard, at, bytes);
+        if (popsEnd(command)) applyForeignPop(shard, frame, at, bytes);
+        else applyForeign(shard, at, bytes);
       });
     } catch (cause) {
       // The leader has changed its keys: half of it may not stay.

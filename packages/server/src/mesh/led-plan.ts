@@ -5,7 +5,7 @@
  * which way; where parts run in steps the coordinator says it (script.ts).
  */
 import type { ArgFrame, Command, CommandReach, Planner, Shard } from '@kora/core';
-import { AcrossShards, argumentText, assert } from '@kora/core';
+import { AcrossShards, argumentText, assert, endArguments, popsEnd } from '@kora/core';
 import { CALL_COMMAND_MASK } from './message-kinds.ts';
 import type { PartWriter } from './part-block.ts';
 import { PART_GROWS, PART_LEADS, PART_LENDS, PART_MOVES } from './part-block.ts';
@@ -38,7 +38,7 @@ export function ledKindOf({ kind }: CommandReach, hasUnknownKeys: boolean): numb
 export function writeLedParts(
   shard: Shard, planner: Planner, writers: readonly PartWriter[], led: LedCommand,
 ): void {
-  const { frame, call, kind, mayGrow, isInScript } = led;
+  const { command, frame, call, kind, mayGrow, isInScript } = led;
   const { leader } = planner;
   for (const [index, writer] of writers.entries()) {
     if ((planner.commandShards & (1 << index)) === 0) continue;
@@ -51,7 +51,8 @@ export function writeLedParts(
       writeRemoval(shard, writer, led);
     } else {
       if (!isInScript) writer.mark(PART_LENDS | (mayGrow ? PART_GROWS : 0));
-      const names = [NAME, ...keysOf(planner, index)];
+      const ends = popsEnd(command) ? endArguments(command, frame) : [];
+      const names = [NAME, ...ends, ...keysOf(planner, index)];
       writer.add(frame, call, Int32Array.from(names), names.length, 0);
     }
   }

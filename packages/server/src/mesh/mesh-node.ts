@@ -14,9 +14,11 @@ import type { MeshPlan } from './mesh-plan.ts';
 import type { Peer } from './mesh-port.ts';
 import { MeshPort } from './mesh-port.ts';
 import {
-  KIND_ABORT, KIND_ACCEPT, KIND_ANSWER, KIND_CARGO, KIND_INTENT, KIND_PIECE, KIND_RELEASE,
-  KIND_NOTE, KIND_NOTE_END, KIND_RETURN, KIND_RUN, KIND_STEP, KIND_UNWATCH,
+  KIND_ABORT, KIND_ACCEPT, KIND_ANSWER, KIND_CARGO, KIND_INTENT, KIND_INTENT_AT, KIND_NOTE,
+  KIND_NOTE_END, KIND_PIECE, KIND_RELEASE, KIND_REPLIES, KIND_RETURN, KIND_RUN, KIND_STEP,
+  KIND_UNWATCH,
 } from './message-kinds.ts';
+import { NoteTopic } from './note-topics.ts';
 import { Notes } from './notes.ts';
 import type { OrderedHost } from './ordered-lanes.ts';
 import { OrderedLanes } from './ordered-lanes.ts';
@@ -26,6 +28,8 @@ import { ParcelsOut } from './parcels.ts';
 import { Participation } from './participation.ts';
 import { ProcessParts } from './process-parts.ts';
 import { ProcessWords } from './process-words.ts';
+import type { EventOutlet } from './step-events.ts';
+import { decodeEvents, encodeEvents } from './step-events.ts';
 import { WaitNotes } from './wait-notes.ts';
 import { WaitParts } from './wait-parts.ts';
 import { WaitsAcross } from './waits-across.ts';
@@ -99,8 +103,30 @@ export class MeshNode implements OrderedHost {
     waitNotes.attach(this.waitsAcross);
     this.coordination.waits = this.waitsAcross;
     this.origin.attach(this.coordination);
+    this.participation.scripts.outlet = this.#eventOutlet();
+    this.notes.on(NoteTopic.StepEvents, (from, handle, body) => {
+      this.coordination.takeEvents(handle, from, decodeEvents(body));
+    });
     shard.waiting.guard = (at, bytes) =>
       !this.gate.isOpen && locks.conflictsWith(slotOfKey(shard.memory.low, at, bytes), true);
+  }
+
+  #eventOutlet(): EventOutlet {
+    const { coordination, notes, port } = this;
+    const worker = this.#worker;
+    return {
+      notifier: worker.shard.notifier,
+      send: (coordinator, handle, events) => {
+        if (coordinator === port.me) {
+          coordination.takeEvents(handle, port.me, events);
+          return;
+        }
+        const isSent = notes.send(coordinator, NoteTopic.StepEvents, handle, (sink) => {
+          sink.raw(encodeEvents(events));
+        });
+        if (!isSent) worker.pubSub.across?.loseEvents();
+      },
+    };
   }
 
   /** The others have made their rings. */
@@ -164,8 +190,9 @@ export class MeshNode implements OrderedHost {
 
   takeOrdered(peer: Peer): boolean {
     if (!peer.outbox.isEmpty && !this.port.drain(peer)) return false;
-    if (peer.orderedIn.kind < KIND_INTENT) return this.owner.takeOrdered(peer);
-    return this.participation.receive(peer);
+    const { kind } = peer.orderedIn;
+    const isIntent = kind === KIND_INTENT || kind === KIND_INTENT_AT;
+    return isIntent ? this.participation.receive(peer) : this.owner.takeOrdered(peer);
   }
 
   /** Takes everything in the lane of replies of a peer. */
@@ -221,8 +248,19 @@ export class MeshNode implements OrderedHost {
       case KIND_UNWATCH:
         this.participation.watches.drop(peer.index, b * 2 ** 32 + (a >>> 0));
         return;
+      case KIND_REPLIES:
+        this.origin.replies.takeBurst(peer);
+        return;
       default:
-        this.origin.takeReply(peer);
+        this.origin.replies.take(peer);
+    }
+  }
+
+  /** Makes the workers of these shards, a bit each, take a turn soon. */
+  ringShards(shards: number): void {
+    const { port } = this;
+    for (const { index } of port.peers) {
+      if ((shards & (1 << index)) !== 0) port.ring(index);
     }
   }
 

@@ -13,6 +13,7 @@ import {
 } from '@kora/core';
 import type { ReplyChunk } from '../reply-chunks.ts';
 import type { MeshPlan } from './mesh-plan.ts';
+import { KIND_REPLIES } from './message-kinds.ts';
 import type { ChunkHolder } from './outbox.ts';
 import { Outbox } from './outbox.ts';
 
@@ -147,6 +148,31 @@ export class MeshPort {
     return false;
   }
 
+  /**
+   * Sends whole replies of a connection, one behind the other in a chunk, as one message.
+   * @param places place of each, ascending
+   * @param bytes of each, `total` together
+   * @returns false: there is no room, or they are too long for a message; nothing has happened
+   */
+  sendReplies(
+    peer: Peer, window: number, places: Int32Array, bytes: Int32Array, count: number, at: number,
+    total: number,
+  ): boolean {
+    const out = peer.repliesOut;
+    const bodyBytes = count * 4 + total;
+    if (!peer.outbox.isEmpty || bodyBytes > out.bodyBytesMax) return false;
+    const word = out.begin(KIND_REPLIES, bodyBytes);
+    if (word < 0) return false;
+    const first = places[0] ?? 0;
+    out.header(window, first, count);
+    for (let i = 0; i < count; i++) {
+      out.words[word + i] = (((places[i] ?? 0) - first) << 16) | (bytes[i] ?? 0);
+    }
+    out.copyFrom(this.#memory.i32, at, word + count, total);
+    out.end(bodyBytes);
+    return true;
+  }
+
   /** @returns bytes that went, -1 when there is no room */
   #sendPiece(
     out: RingWriter, kind: number, a: number, b: number, last: number, at: number, bytes: number,
@@ -189,6 +215,11 @@ export class MeshPort {
   publishWords(peer: Peer): void {
     if (!peer.repliesOut.publish()) return;
     if (this.control.publish(peer.index, this.me)) this.#wake(peer.index);
+  }
+
+  /** Makes a peer look what there is: it is woken where it sleeps. */
+  ring(index: number): void {
+    if (this.control.publish(index, this.me)) this.#wake(index);
   }
 
   /** Lets the peers see what was written in this turn. @returns false: take another turn */

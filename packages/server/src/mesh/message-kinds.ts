@@ -11,6 +11,11 @@ import { COMMAND_COUNT_MAX, DATABASE_COUNT, assert } from '@kora/core';
 export const KIND_REQUEST = 1;
 /** The same for a long one. Body: byte of the block | parcel | arguments | tracker. */
 export const KIND_PARCEL = 2;
+/**
+ * Window, first place, requests | BURST_TRACKS | BURST_REMEMBERS. Body: [tracker |] requests of one
+ * connection (burst-message.hot.ts).
+ */
+export const KIND_BURST = 21;
 /** Handle. Body: a part (part-block.ts). */
 export const KIND_INTENT = 9;
 /** The same for a long one. Body: byte of the part | its bytes | parcel. */
@@ -20,6 +25,11 @@ export const KIND_INTENT_AT = 10;
 
 /** Window, place, 1 = the last piece. Body: RESP bytes. */
 export const KIND_REPLY = 3;
+/**
+ * Window, a place, replies. Body: place from that one on:16 | bytes:16 | of each | RESP bytes.
+ * All of them are whole, and their places ascend.
+ */
+export const KIND_REPLIES = 22;
 /** Window, place, loan. Body: byte in the owner's memory | bytes. */
 export const KIND_LENT = 4;
 /** Window, place: the reply broke off, so the connection has to end. */
@@ -62,6 +72,8 @@ export const KIND_NOTE_END = 20;
 export const CALL_COMMAND_BITS = 10;
 export const CALL_COMMAND_MASK = (1 << CALL_COMMAND_BITS) - 1;
 export const CALL_DB_MASK = 15;
+/** All bits of a call. */
+export const CALL_MASK = (1 << 17) - 1;
 export const CALL_RESP3 = 1 << 14;
 export const CALL_NO_TOUCH = 1 << 15;
 /** Another shard's part of the same command is counted. */
@@ -70,6 +82,12 @@ export const CALL_UNCOUNTED = 1 << 16;
 export const CALL_TRACKS = 1 << 17;
 /** What the command reads is remembered for it. */
 export const CALL_REMEMBERS = 1 << 18;
+
+/** In the header of a burst, beside the number of its requests: as CALL_TRACKS, of all of them. */
+export const BURST_TRACKS = 1 << 8;
+/** What those of them that only read have read is remembered. */
+export const BURST_REMEMBERS = 1 << 9;
+export const BURST_COUNT_MASK = BURST_TRACKS - 1;
 
 assert(COMMAND_COUNT_MAX <= 1 << CALL_COMMAND_BITS, 'a command index fits a call');
 assert(DATABASE_COUNT <= CALL_DB_MASK + 1, 'a database number fits a call');

@@ -14,6 +14,12 @@ export const NoteTopic = Object.freeze({
   PubSubForward: 4,
   /** A message was lost for want of memory. */
   PubSubLost: 5,
+  /** An event of the key space. Number: its place among those of the receiver's connections. */
+  KeyEvent: 6,
+  /** It was lost for want of memory. Number: that place. */
+  KeyEventLost: 7,
+  /** Events of a part of a transaction (step-events.ts). Number: its handle. */
+  StepEvents: 8,
   /** A key that clients of the worker have read has changed (tracking/tracking-mesh.ts). */
   TrackingInvalid: 20,
   /** A prefix that somebody wants to hear of, or nobody any more. */
@@ -27,6 +33,10 @@ export const NoteTopic = Object.freeze({
   /** Is the client yours? */
   TrackingAsk: 25,
   TrackingAnswer: 26,
+  /** What clients of the worker have read may have changed: word of it was lost. */
+  TrackingLost: 27,
+  /** Parts of transactions that are durable on the worker's disk (store/part-log.ts). */
+  LogParts: 40,
   /** A line for who is in MONITOR (observe/monitors.ts). */
   MonitorLine: 60,
   /** A call that took long, of a client of the worker (observe/slow-calls.ts). */

@@ -22,8 +22,8 @@ export interface OrderedHost {
   takeWords(peer: Peer): void;
 }
 
-/** Tries to get the lock before the next turn is waited for: about a microsecond. */
-const LOCK_TRIES_MAX = 64;
+/** Looks at the lock before the next turn is waited for: about a microsecond. */
+const LOCK_TRIES_MAX = 256;
 /** Times that a worker lets others publish before it catches up with the lock in its hand. */
 const CATCH_UPS_MAX = 3;
 /** Times that a worker looks whether more has come while it caught up. */
@@ -87,22 +87,15 @@ export class OrderedLanes {
   }
 
   /**
-   * As `publish`, in a moment in which all that has a place here has run: what runs here directly
-   * after this has the same place. @returns false: not now, nothing is published
+   * As `publish`, when all that has a place here has run: what runs here directly after this has
+   * the same place. @returns false: not now, nothing is published
    */
   publishCaughtUp(): boolean {
-    const order = this.#order;
-    for (let tries = 0; tries < CATCH_UPS_MAX; tries++) {
-      const published = order.published(this.#me, this.#next);
-      if (published !== this.#next && !this.#drain(published, false)) return false;
-      if (!this.#lock()) return false;
-      const isCaughtUp = order.published(this.#me, this.#next) === this.#next;
-      const mayAppend = isCaughtUp && this.#hasRoom();
-      if (mayAppend) this.#append();
-      order.unlock();
-      if (isCaughtUp) return mayAppend;
-    }
-    return false;
+    if (!this.#lock()) return false;
+    const mayAppend = this.isCaughtUp() && this.#hasRoom();
+    if (mayAppend) this.#append();
+    this.#order.unlock();
+    return mayAppend;
   }
 
   /** True when the logs of all to whom something was written take it. Under the lock. */
@@ -153,7 +146,7 @@ export class OrderedLanes {
     const order = this.#order;
     for (let tries = 0; ; tries++) {
       if (!this.catchUp() || !this.#lock()) return false;
-      if (order.published(this.#me, this.#next) === this.#next) return true;
+      if (this.isCaughtUp()) return true;
       // Whoever publishes without a pause does not keep this worker from its turn.
       const isLast = tries >= CATCH_UPS_MAX;
       if (isLast && this.#drain(order.published(this.#me, this.#next), true)) return true;
@@ -179,7 +172,7 @@ export class OrderedLanes {
 
   /** True when nothing has a place here that has not run. */
   isCaughtUp(): boolean {
-    return this.#order.published(this.#me, this.#next) === this.#next;
+    return !this.#order.isAt(this.#me, this.#next);
   }
 
   /**
@@ -201,6 +194,15 @@ export class OrderedLanes {
     }
     this.isBehind = true;
     return false;
+  }
+
+  /**
+   * Runs what has a place here, up to an intent: no words are taken, so no session goes on. Its
+   * commands may push messages to sessions. @returns false: some of it is left
+   */
+  runPublished(): boolean {
+    const published = this.#order.published(this.#me, this.#next);
+    return published === this.#next || this.#drain(published, false);
   }
 
   /**

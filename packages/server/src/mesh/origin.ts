@@ -8,32 +8,31 @@
  * Commands that are followed by others of their connection and may not be overtaken go along the
  * ordered lanes (ordered-lanes.ts) and wait for nothing. A single one, and a pipeline of reads,
  * need no place in the order: what then comes behind them has to wait for their replies.
+ * While events of the key space are heard nothing overlaps: those of a connection come in the order
+ * of its commands.
  * A connection that has to wait is held (Hold.Foreign) with its request, and goes on when replies
- * have come. Replies that are ready before their turn are staged in chunks of their own sink.
+ * have come (reply-windows.ts).
  */
 import type { ArgFrame, Command, Router, Shard } from '@kora/core';
 import {
-  assert, checkGate, ClientFlag, fitsArity, isBarred, mustPause, ROUTE_HERE, ROUTE_SEVERAL,
+  assert, checkGate, ClientFlag, fitsArity, isBarred, isRefusedByBarrier, mustPause, ROUTE_HERE,
+  ROUTE_SEVERAL,
 } from '@kora/core';
 import type { ReplyChunks } from '../reply-chunks.ts';
-import { RespSink } from '../resp-sink.ts';
 import type { Session } from '../session.ts';
 import type { Worker } from '../worker.ts';
 import { ForeignMemory } from './foreign-memory.ts';
-import type { MeshPort, Peer } from './mesh-port.ts';
+import type { MeshPort } from './mesh-port.ts';
 import type { OrderedLanes } from './ordered-lanes.ts';
-import {
-  KIND_END, KIND_LENT, KIND_LOST, KIND_PARCEL, KIND_REPLY, KIND_REQUEST, KIND_RETURN,
-} from './message-kinds.ts';
+import { KIND_PARCEL, KIND_REQUEST } from './message-kinds.ts';
 import type { Coordination } from './coordination.ts';
 import type { LockGate, Verdict } from './lock-gate.ts';
 import type { ParcelsOut } from './parcels.ts';
-import { ReplyWindow } from './reply-window.hot.ts';
+import type { ReplyWindow } from './reply-window.hot.ts';
+import { ReplyWindows } from './reply-windows.ts';
 import {
   callOf, freeRopes, isInOrder, PARCEL_BODY_BYTES, requestBytes, writeRequest,
 } from './request-message.ts';
-import { StageTarget } from './stage-target.ts';
-import { StagedRanges } from './staged-ranges.ts';
 
 /**
  * What is to be done with a request: run it on this worker's shard; nothing, it is on its way; it
@@ -47,9 +46,6 @@ export const PipelineOrder = Object.freeze({ Writes: 0, Strict: 1, Relaxed: 2 } 
 /** Commands that end all watches of their client, beside those that end its MULTI. */
 const UNWATCHING: ReadonlySet<string> = new Set(['unwatch', 'reset']);
 
-/** A connection with more staged than this sends no further commands to others. */
-const STAGED_BYTES_MAX = 1024 * 1024;
-
 export class Origin {
   order: number = PipelineOrder.Writes;
   readonly #worker: Worker;
@@ -57,17 +53,12 @@ export class Origin {
   readonly #port: MeshPort;
   readonly #lanes: OrderedLanes;
   readonly #router: Router;
-  readonly #foreign: ForeignMemory;
+  readonly replies: ReplyWindows;
   readonly #parcels: ParcelsOut;
   readonly gate: LockGate;
   #coordination: Coordination | undefined;
   /** 1 for commands without keys that concern every shard, by index. */
   #isForAll = new Uint8Array(0);
-  readonly #ranges = new StagedRanges();
-  readonly #windows: ReplyWindow[] = [];
-  readonly #free: ReplyWindow[] = [];
-  readonly #stage: RespSink;
-  readonly #stageTarget: StageTarget;
   /** Held sessions that have got replies, or whose owner had no room. */
   #resumable: Session[] = [];
   /** The list before this one, empty: the two take turns. */
@@ -86,9 +77,10 @@ export class Origin {
     this.#shard = worker.shard;
     this.#port = port;
     this.#router = router;
-    this.#foreign = new ForeignMemory(port);
-    this.#stageTarget = new StageTarget();
-    this.#stage = new RespSink(worker.shard.memory, chunks, this.#stageTarget, Infinity);
+    this.replies = new ReplyWindows(worker, chunks, port, new ForeignMemory(port), (session) => {
+      this.#resumeLater(session);
+      this.hasReady = true;
+    });
   }
 
   /** Who runs what concerns several shards; once. */
@@ -100,7 +92,7 @@ export class Origin {
 
   /** Windows in use. */
   get windowCount(): number {
-    return this.#windows.length - this.#free.length;
+    return this.replies.count;
   }
 
   // ------------------------------------------------------------------ requests
@@ -115,7 +107,8 @@ export class Origin {
   ): number {
     const { window } = session;
     // Who has its turn holds locks, for which what the worker is behind with may wait.
-    if (session.turn === null && (this.#lanes.isBehind || this.#worker.pubSub.mustWait(command))) {
+    const { pubSub } = this.#worker;
+    if (session.turn === null && (this.#lanes.isBehind || pubSub.mustWait(session, command))) {
       this.#resumeLater(session);
       return Step.Hold;
     }
@@ -146,7 +139,7 @@ export class Origin {
     // It waited in its place; whatever else it would wait for may wait for its locks.
     if (isHere && session.turn !== null) return Step.Here;
     if (owner === ROUTE_HERE || session.isMuted) return Step.Hold;
-    if (window.isFull() || !this.mayStage(window)) return Step.Hold;
+    if (window.isFull(1) || !this.replies.mayStage(window)) return Step.Hold;
     if (window.pending > 0 && window.isOrdered) {
       if (!isHere) return this.#send(session, command, frame, owner, true);
       if (this.#lanes.settle()) return this.#here(session, command, frame, owner);
@@ -163,6 +156,7 @@ export class Origin {
 
   /** True when what comes behind the command must not overtake it. */
   #needsPlace(session: Session, isWrite: boolean): boolean {
+    if (this.#worker.hearsEvents) return false;
     if (this.order === PipelineOrder.Relaxed) return false;
     return this.order === PipelineOrder.Strict || isWrite || session.mixesPipelines;
   }
@@ -228,11 +222,12 @@ export class Origin {
   #isAdmitted(session: Session, command: Command, frame: ArgFrame): boolean {
     return session.isAuthenticated && (session.flags & ClientFlag.InMulti) === 0 &&
       !isBarred(session, command) && fitsArity(command, frame.count) &&
-      !mustPause(this.#shard, command);
+      !mustPause(this.#shard, command) && !isRefusedByBarrier(this.#shard, command);
   }
 
   #mayGo(window: ReplyWindow, owner: number, isWrite: boolean): boolean {
     if (window.pending === 0 || window.owner === owner) return true;
+    if (this.#worker.hearsEvents) return false;
     // What several workers run together has no place in the order of one.
     if (this.order === PipelineOrder.Relaxed) return window.across === 0;
     return this.order === PipelineOrder.Writes && !isWrite && window.writes === 0;
@@ -259,85 +254,12 @@ export class Origin {
     } else {
       writeRequest(this.#shard.memory.i32, frame, out, word, session.tracker);
     }
-    const window = this.windowFor(session);
+    const window = this.replies.windowFor(session);
     const place = window.addPending(owner, isInOrder(command), session.isMuted, isOrdered);
     out.header(window.index, place, callOf(session, command));
     out.end(bodyBytes);
     if (isOrdered) this.#lanes.note(peer);
     return Step.Sent;
-  }
-
-  /** The session's window, or a new one. */
-  windowFor(session: Session): ReplyWindow {
-    return session.window ?? this.#open(session);
-  }
-
-  /** The window that the next session gets, without giving it. */
-  spareWindow(): ReplyWindow {
-    const spare = this.#free.at(-1) ?? new ReplyWindow(this.#windows.length, this.#ranges);
-    if (this.#free.length === 0) {
-      this.#windows.push(spare);
-      this.#free.push(spare);
-    }
-    return spare;
-  }
-
-  /** True when more replies may be staged in the window. */
-  mayStage(window: ReplyWindow): boolean {
-    return window.stagedBytes <= STAGED_BYTES_MAX;
-  }
-
-  /** Writes the whole reply of a pending place; a reply nobody waits for is not written. */
-  reply(
-    window: ReplyWindow, place: number, write: (sink: RespSink, session: Session) => void,
-  ): void {
-    const { session } = window;
-    if (session !== null && !window.isMuted(place)) {
-      const sink = this.#sinkFor(window, session, place);
-      write(sink, session);
-      if (sink === this.#stage) sink.flush();
-    }
-    this.#complete(window, place);
-  }
-
-  /** A window for the session; what it has written and not sent yet becomes its first place. */
-  #open(session: Session): ReplyWindow {
-    const window = this.spareWindow();
-    this.#free.pop();
-    window.session = session;
-    session.window = window;
-    const { sink } = this.#worker;
-    if (sink.pending > 0) {
-      this.#stageTarget.begin(window, window.addReady());
-      sink.begin(this.#stageTarget);
-      sink.flush();
-      sink.begin(session);
-    }
-    return window;
-  }
-
-  /** The sink for a command that runs here while replies before it are under way. */
-  stageFor(window: ReplyWindow): RespSink {
-    return this.stageAt(window, window.readyPlace());
-  }
-
-  /** The sink for a command that runs here and has its place already. */
-  stageAt(window: ReplyWindow, place: number): RespSink {
-    this.#stageTarget.begin(window, place);
-    this.#stage.begin(this.#stageTarget);
-    return this.#stage;
-  }
-
-  /** It has run, and its reply is whole. */
-  stagedAt(window: ReplyWindow, place: number): void {
-    this.#stage.flush();
-    window.complete(place);
-  }
-
-  /** The command has run and its reply is whole. */
-  staged(session: Session): void {
-    this.#stage.flush();
-    session.window?.addReady();
   }
 
   /** The connection is gone or will be cut: replies to it are dropped from now on. */
@@ -346,127 +268,7 @@ export class Origin {
     this.gate.drop(session);
     if (session.watchShards !== 0) this.#coordination?.unwatch(session.id, session.watchShards);
     session.watchShards = 0;
-    const { window } = session;
-    if (window === null) return;
-    session.window = null;
-    window.session = null;
-    this.bringUp(window);
-    if (window.isEmpty()) this.#close(window);
-  }
-
-  // ------------------------------------------------------------------ replies
-
-  /** Takes the current message of the lane of replies: a reply or a part of one. */
-  takeReply(peer: Peer): void {
-    const { kind, a, b, c, bodyAt, bodyBytes, words } = peer.repliesIn;
-    const window = this.#windows[a];
-    assert(window !== undefined, 'a reply names a window');
-    const { session } = window;
-    if (kind === KIND_LOST) {
-      if (session !== null) session.loseOutput('a command failed in the middle of its reply');
-      this.#complete(window, b);
-      return;
-    }
-    if (session !== null && !window.isMuted(b)) {
-      const sink = this.#sinkFor(window, session, b);
-      if (kind === KIND_LENT) {
-        const at = (words[bodyAt >>> 2] ?? 0) >>> 0;
-        sink.raw(this.#foreign.bytes(peer.index, at, words[(bodyAt >>> 2) + 1] ?? 0));
-      } else if (kind === KIND_REPLY) {
-        sink.bulkPiece(bodyAt, bodyBytes);
-      }
-      if (sink === this.#stage) sink.flush();
-      else session.isMidReply = true;
-    }
-    if (kind === KIND_LENT) this.#port.sendWords(peer, KIND_RETURN, c, 0, 0, 0, 0);
-    if (kind === KIND_END || (kind === KIND_REPLY && c === 1)) this.#complete(window, b);
-  }
-
-  /** Where bytes of a reply go: out when all before them have left, else to the stage. */
-  #sinkFor(window: ReplyWindow, session: Session, place: number): RespSink {
-    if (place === window.head) {
-      this.select(session);
-      return this.#worker.sink;
-    }
-    this.#stageTarget.begin(window, place);
-    this.#stage.begin(this.#stageTarget);
-    return this.#stage;
-  }
-
-  /**
-   * Replies that are written next are the session's. What a session begins or ends may let
-   * transactions of others come to their end, and their replies be written, before it goes on.
-   */
-  select(session: Session): void {
-    const { sink } = this.#worker;
-    if (sink.target === session) return;
-    sink.flush();
-    sink.begin(session);
-    if (session.isMuted) sink.mute();
-  }
-
-  /** The reply of a place is whole: it leaves, and what was ready behind it. */
-  #complete(window: ReplyWindow, place: number): void {
-    const { session } = window;
-    if (session !== null && place === window.head) session.isMidReply = false;
-    window.complete(place);
-    this.bringUp(window);
-    if (session !== null) {
-      this.#resumeLater(session);
-      this.hasReady = true;
-    }
-    if (!window.isEmpty()) {
-      // What has come of the next reply leaves too: the rest of it will follow directly.
-      if (this.#leave(window) && session !== null) session.isMidReply = true;
-    } else {
-      if (session !== null) session.window = null;
-      this.#close(window);
-    }
-    if (session !== null && session.lateCount > 0) this.#worker.pushes.followReply(session);
-  }
-
-  /** What is ready before the oldest pending place of a window leaves now. */
-  bringUp(window: ReplyWindow): void {
-    while (window.isHeadReady()) {
-      this.#leave(window);
-      window.advance();
-    }
-  }
-
-  /**
-   * What is staged of the oldest place is copied behind what was written, or dropped.
-   * @returns true when there was anything
-   */
-  #leave(window: ReplyWindow): boolean {
-    const ranges = this.#ranges;
-    let range = window.takeHeadRanges();
-    const hasAny = range !== 0;
-    while (range !== 0) {
-      const bytes = ranges.bytes[range] ?? 0;
-      window.stagedBytes -= bytes;
-      if (window.session !== null) {
-        this.select(window.session);
-        this.#worker.sink.bulkPiece(ranges.at[range] ?? 0, bytes);
-      }
-      range = this.#release(range);
-    }
-    return hasAny;
-  }
-
-  /** Frees a staged range. @returns the next of its list */
-  #release(range: number): number {
-    const chunk = this.#ranges.chunks[range];
-    const next = this.#ranges.give(range);
-    assert(chunk !== null && chunk !== undefined, 'a staged range has a chunk');
-    this.#worker.chunks.unpin(chunk);
-    return next;
-  }
-
-  #close(window: ReplyWindow): void {
-    assert(window.pending === 0, 'a window is closed when nothing is under way');
-    window.session = null;
-    window.stagedBytes = 0;
-    this.#free.push(window);
+    this.replies.abandon(session);
   }
 
   /** All news of the turn were taken: replies leave, and held sessions go on. */
@@ -492,8 +294,7 @@ export class Origin {
   }
 
   #resumeLater(session: Session): void {
-    if (session.isResumable) return;
+    if (!session.isResumable) this.#resumable.push(session);
     session.isResumable = true;
-    this.#resumable.push(session);
   }
 }

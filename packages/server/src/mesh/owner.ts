@@ -1,65 +1,60 @@
 /**
  * Runs what peers ask of this worker's shard. Requests are run in the order of their lane, straight
- * from the ring they lie in; their replies go back as RESP bytes, which the origin only copies.
- * Long values are lent: the rope stays pinned until the origin has copied it.
+ * from the ring they lie in; their replies go back as RESP bytes (owner-replies.ts). A burst is
+ * several requests in one message: they run one after the other, and where one has to wait, in
+ * place or beside the ring, it is that one alone.
  */
-import type { Command, Executor, RingReader, Ropes, Router, Shard } from '@kora/core';
+import type { Command, Executor, RingReader, Router, Shard } from '@kora/core';
 import {
   ArgFrame, assert, ClientFlag, Flag, mustPause, Outcome, replyErrors,
 } from '@kora/core';
-import type { ReplyChunk, ReplyChunks } from '../reply-chunks.ts';
-import type { ReplyTarget } from '../resp-sink.ts';
-import { RespSink } from '../resp-sink.ts';
+import type { ReplyChunks } from '../reply-chunks.ts';
 import { AskingClient } from './asking-client.ts';
+import { BurstReader } from './burst-message.hot.ts';
 import type { ForeignMemory } from './foreign-memory.ts';
 import type { LockGate, ParkedRequest } from './lock-gate.ts';
 import type { MeshPort, Peer } from './mesh-port.ts';
 import {
   CALL_COMMAND_BITS, CALL_COMMAND_MASK, CALL_DB_MASK, CALL_NO_TOUCH, CALL_REMEMBERS, CALL_RESP3,
-  CALL_TRACKS, KIND_ACCEPT,
-  KIND_END, KIND_LENT, KIND_LOST, KIND_PARCEL, KIND_REPLY,
+  CALL_TRACKS, KIND_ACCEPT, KIND_BURST, KIND_PARCEL,
 } from './message-kinds.ts';
 import type { Notes } from './notes.ts';
+import { OwnerReplies } from './owner-replies.ts';
 import { ParcelsIn } from './parcels.ts';
 import { RequestsAhead } from './requests-ahead.hot.ts';
 import { PausedRequests } from './paused-requests.ts';
+import { copyRequest } from './request-message.ts';
 
 /** Word of a parcel's body that says whose it is, of those who track keys. */
 const PARCEL_TRACKER = 3;
 /** Requests of one peer that run in a turn before the others have theirs. */
 const REQUESTS_PER_TURN_MAX = 1024;
 
-export class Owner implements ReplyTarget {
-  /** Version of the reply under way. */
-  resp = 2;
+export class Owner {
   readonly #shard: Shard;
   readonly #executor: Executor;
   readonly #port: MeshPort;
-  readonly #sink: RespSink;
+  readonly #replies: OwnerReplies;
   readonly #frame: ArgFrame;
   readonly #gate: LockGate;
   readonly #notes: Notes;
   readonly #client = new AskingClient();
   readonly #parcels: ParcelsIn;
   readonly #ahead: RequestsAhead;
+  readonly #burst: BurstReader;
+  /** By peer, twice: requests of the burst that is its current message and have run. */
+  readonly #burstDone: Int32Array;
   #at = new Int32Array(64);
   #bytes = new Int32Array(64);
   /** Word behind the arguments of the request that was bound. */
   #end32 = 0;
-  /** Whom the reply under way goes to. */
-  #peer: Peer | undefined;
-  #window = 0;
-  #place = 0;
-  #isLast = false;
-  #isLost = false;
   /** The last call of `serve` stopped although more could run at once. */
   hasMore = false;
   /** A parcel waits until nothing is locked. */
   waitsForGate = false;
-  /** Ropes that are lent, by loan. */
-  readonly #loans = new Map<number, number>();
+  /** The request that was looked at last has to wait, and cannot be kept. */
+  #isFull = false;
   readonly #paused = new PausedRequests();
-  #nextLoan = 1;
 
   constructor(
     shard: Shard, executor: Executor, chunks: ReplyChunks, port: MeshPort, gate: LockGate,
@@ -67,12 +62,14 @@ export class Owner implements ReplyTarget {
   ) {
     this.#notes = notes;
     this.#ahead = new RequestsAhead(shard, router);
+    this.#burst = new BurstReader(shard);
+    this.#burstDone = new Int32Array(port.control.workerCount * 2);
     this.#gate = gate;
     this.#shard = shard;
     this.#executor = executor;
     this.#port = port;
     this.#frame = new ArgFrame(shard.memory, this.#client);
-    this.#sink = new RespSink(shard.memory, chunks, this);
+    this.#replies = new OwnerReplies(shard, chunks, port);
     this.#parcels = new ParcelsIn(shard, foreign);
   }
 
@@ -83,7 +80,17 @@ export class Owner implements ReplyTarget {
 
   /** Values lent and not returned. */
   get loanCount(): number {
-    return this.#loans.size;
+    return this.#replies.loanCount;
+  }
+
+  /** Place of the reply under way in the window of its connection. */
+  get place(): number {
+    return this.#replies.place;
+  }
+
+  /** The origin has copied what was lent. */
+  takeBack(loan: number): void {
+    this.#replies.takeBack(loan);
   }
 
   /**
@@ -114,6 +121,7 @@ export class Owner implements ReplyTarget {
 
   /** Runs the current message of a lane of the peer. False: it has to wait, nothing happened. */
   #take(peer: Peer, lane: RingReader): boolean {
+    if (lane.kind === KIND_BURST) return this.#takeBurst(peer, lane);
     const call = lane.c;
     const command = this.#executor.registry.commands[call & CALL_COMMAND_MASK];
     assert(command !== undefined, 'workers have the same commands');
@@ -141,10 +149,80 @@ export class Owner implements ReplyTarget {
     return true;
   }
 
-  /** True while a pause holds the command, or it would add to what waits for some worker. */
+  /** True while a pause or a barrier holds it, or it would add to what waits for some worker. */
   #mustHold(command: Command): boolean {
     if ((command.flags & Flag.PubSub) !== 0 && this.#notes.isAnyCrowded) return true;
     return mustPause(this.#shard, command);
+  }
+
+  /** As #take, for the requests of a burst; those that have run are not run again. */
+  #takeBurst(peer: Peer, lane: RingReader): boolean {
+    const burst = this.#burst;
+    const replies = this.#replies;
+    const window = lane.a;
+    const done = peer.index * 2 + (lane === peer.orderedIn ? 1 : 0);
+    burst.open(lane);
+    replies.begin(peer, window);
+    this.#client.workerIndex = peer.index;
+    this.#client.window = window;
+    let i = this.#burstDone[done] ?? 0;
+    const { pause, barrier, nowMs } = this.#shard;
+    // A pause, and a barrier, begins and ends between turns.
+    const mayPause = this.#paused.count > 0 || barrier !== null || pause.isActive(nowMs);
+    while (i < burst.count && peer.outbox.isEmpty) {
+      const base = burst.callOf(i);
+      const command = this.#executor.registry.commands[base & CALL_COMMAND_MASK];
+      assert(command !== undefined, 'workers have the same commands');
+      const isRead = (command.flags & Flag.ReadOnly) !== 0;
+      const call = base | burst.tracks | (isRead ? burst.remembers : 0);
+      const place = burst.placeOf(i);
+      burst.present(this.#frame, i);
+      this.#setClient(call, burst.tracker);
+      if ((mayPause || !this.#gate.isOpen) && !this.#mayRun(peer, window, place, call, command)) {
+        if (this.#isFull) break;
+      } else {
+        replies.start(place, this.#client.resp);
+        const outcome = this.#executor.run(command, this.#frame, replies.sink);
+        assert(outcome === Outcome.Done, 'what must not pause runs');
+        replies.end(false);
+      }
+      i++;
+    }
+    replies.finish();
+    const isWhole = i === burst.count;
+    this.#burstDone[done] = isWhole ? 0 : i;
+    return isWhole;
+  }
+
+  /**
+   * Whether the request of a burst in the frame runs now. False: it waits beside the ring, or it
+   * has to and cannot be kept (#isFull).
+   */
+  #mayRun(
+    peer: Peer, window: number, place: number, call: number, command: Command,
+  ): boolean {
+    const { index } = peer;
+    this.#isFull = false;
+    const copy = (): ParkedRequest | null => {
+      const ref = copyRequest(this.#shard.memory, this.#frame);
+      const { tracker } = this.#client;
+      return ref === 0 ? null : { peerIndex: index, window, place, call, tracker, ref };
+    };
+    if (this.#mustHold(command) || this.#paused.holds(index, window)) {
+      const request = copy();
+      this.#isFull = request === null;
+      if (request !== null) this.#keepPaused(request);
+      return false;
+    }
+    if (this.#gate.isOpen) return true;
+    const verdict = this.#gate.parkRequest(index, window, command, this.#frame, copy);
+    this.#isFull = verdict === 'full';
+    return verdict === 'run';
+  }
+
+  #keepPaused(request: ParkedRequest): void {
+    this.#bind(this.#shard.memory.i32, request.ref * 8);
+    this.#paused.add(request, this.#frame, false);
   }
 
   /** CLIENT PAUSE holds the current request: it leaves the ring, so that others pass. */
@@ -163,8 +241,7 @@ export class Owner implements ReplyTarget {
     this.#setClient(c, this.#trackerIn(lane.words, c));
     const request = this.#copyBody(peer, a, b, c, bodyAt, bodyBytes);
     if (request === null) return false;
-    this.#bind(this.#shard.memory.i32, request.ref * 8);
-    this.#paused.add(request, this.#frame, false);
+    this.#keepPaused(request);
     return true;
   }
 
@@ -178,6 +255,7 @@ export class Owner implements ReplyTarget {
       const { peerIndex, window, place, call, tracker, ref } = request;
       const command = this.#executor.registry.commands[call & CALL_COMMAND_MASK];
       assert(command !== undefined, 'workers have the same commands');
+      if (this.#mustHold(command)) return;
       this.#frame.bind(held.at, held.bytes, held.at.length);
       this.#setClient(call, tracker);
       if (!this.#gate.isOpen) {
@@ -201,9 +279,10 @@ export class Owner implements ReplyTarget {
     const { a, b, c, words, bodyAt } = lane;
     this.#setClient(c, words[(bodyAt >>> 2) + PARCEL_TRACKER] ?? 0);
     if (this.#open(peer, lane) > 0) return true;
-    this.#begin(peer, a, b);
-    this.#sink.error(replyErrors.arenaFull);
-    this.#end();
+    this.#replies.begin(peer, a);
+    this.#replies.start(b, this.#client.resp);
+    this.#replies.sink.error(replyErrors.arenaFull);
+    this.#replies.end(true);
     return false;
   }
 
@@ -229,21 +308,12 @@ export class Owner implements ReplyTarget {
   #run(peer: Peer, window: number, place: number, command: Command): void {
     this.#client.workerIndex = peer.index;
     this.#client.window = window;
-    this.#begin(peer, window, place);
-    const outcome = this.#executor.run(command, this.#frame, this.#sink);
+    const replies = this.#replies;
+    replies.begin(peer, window);
+    replies.start(place, this.#client.resp);
+    const outcome = this.#executor.run(command, this.#frame, replies.sink);
     assert(outcome === Outcome.Done, 'what must not pause runs');
-    this.#end();
-  }
-
-  /** What is written next is the reply of this place. */
-  #begin(peer: Peer, window: number, place: number): void {
-    this.resp = this.#client.resp;
-    this.#peer = peer;
-    this.#window = window;
-    this.#place = place;
-    this.#isLast = false;
-    this.#isLost = false;
-    this.#sink.begin(this);
+    replies.end(true);
   }
 
   #copyBody(
@@ -272,15 +342,6 @@ export class Owner implements ReplyTarget {
     this.#client.flags |= ClientFlag.Internal;
     this.#run(this.#port.peer(peerIndex), window, place, command);
     memory.lowAllocator.free(ref);
-  }
-
-  /** Sends the end of the reply. */
-  #end(): void {
-    const peer = this.#peer;
-    if (this.#isLost || peer === undefined) return;
-    this.#isLast = true;
-    if (this.#sink.pending > 0) this.#sink.flush();
-    else this.#port.sendWords(peer, KIND_END, this.#window, this.#place, 0, 0, 0);
   }
 
   /** Points the frame at the arguments of a request, in the ring or in a block. */
@@ -314,41 +375,5 @@ export class Owner implements ReplyTarget {
     this.#port.sendWords(peer, KIND_ACCEPT, words[first + 1] ?? 0, 0, 0, 0, 0);
     if (argc > 0) this.#frame.bind(this.#parcels.at, this.#parcels.bytes, argc);
     return argc;
-  }
-
-  // ------------------------------------------------------------------ replies
-
-  sendRange(chunk: ReplyChunk, at: number, bytes: number): boolean {
-    const peer = this.#peer;
-    if (peer === undefined) return true;
-    const last = this.#isLast ? 1 : 0;
-    return this.#port.sendBytes(
-      peer, KIND_REPLY, this.#window, this.#place, last, chunk, at, bytes, this.#sink,
-    );
-  }
-
-  lendRange(ropes: Ropes, root: number, at: number, bytes: number): void {
-    const peer = this.#peer;
-    if (peer === undefined) return;
-    ropes.pin(root);
-    const loan = this.#nextLoan;
-    this.#nextLoan = (loan + 1) & 0x3fff_ffff;
-    this.#loans.set(loan, root);
-    this.#port.sendWords(peer, KIND_LENT, this.#window, this.#place, loan, at, bytes);
-  }
-
-  /** The origin has copied what was lent. */
-  takeBack(loan: number): void {
-    const root = this.#loans.get(loan);
-    assert(root !== undefined, 'a loan comes back once');
-    this.#loans.delete(loan);
-    this.#shard.ropes.unpin(root);
-  }
-
-  loseOutput(_reason: string): void {
-    const peer = this.#peer;
-    if (this.#isLost || peer === undefined) return;
-    this.#isLost = true;
-    this.#port.sendWords(peer, KIND_LOST, this.#window, this.#place, 0, 0, 0);
   }
 }

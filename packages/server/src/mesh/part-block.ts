@@ -3,7 +3,8 @@
  * it runs. It is built at the origin and copied to the participant as it is; on the origin's own
  * shard the same block is handed over.
  *
- *   word 0-1     number of the transaction, f64     word 3     form of the intent
+ *   word 0-1     number of the transaction, f64     word 2     shards that log it, a bit each
+ *                                                   word 3     form of the intent
  *   word 4       flags: PART_EXEC ...
  *   word 5       lock of the whole shard            word 6     locks on slots
  *   word 7       byte of the locks, from the start  word 8-9   client id, f64
@@ -17,6 +18,7 @@ import type { ArgFrame, Planner, Shard } from '@kora/core';
 import { assert, FLAT_ARGUMENT_BYTES_MAX, PART_KEY_COUNT } from '@kora/core';
 
 const NUMBER_F64 = 0;
+const LOGGED = 2;
 const FORM = 3;
 const FLAGS = 4;
 const WHOLE = 5;
@@ -46,6 +48,8 @@ export const PART_GROWS = 64;
 export const PART_SCRIPT = 128;
 /** The part's command waits for keys (wait-parts.ts). */
 export const PART_WAITS = 256;
+/** Events of the key space go to the coordinator, which puts them in order (step-events.ts). */
+export const PART_EVENTS = 512;
 
 const FIRST_BYTES = 512;
 const padded = (bytes: number): number => (bytes + 3) & ~3;
@@ -197,10 +201,16 @@ export class PartBlocks {
   }
 
   /** What is known only when the transaction has its place. */
-  complete(ref: number, transaction: number, form: number): void {
+  complete(ref: number, transaction: number, form: number, logged: number): void {
     const { i32, f64 } = this.#shard.memory;
     f64[ref + NUMBER_F64] = transaction;
+    i32[ref * 2 + LOGGED] = logged;
     i32[ref * 2 + FORM] = form;
+  }
+
+  /** Shards whose logs have a part of the transaction, a bit each; 0 = it changes nothing. */
+  loggedOf(ref: number): number {
+    return this.#word(ref, LOGGED);
   }
 
   transactionOf(ref: number): number {

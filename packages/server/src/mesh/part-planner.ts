@@ -2,49 +2,54 @@
  * From commands to the parts of a transaction: which shards run them, with which arguments, under
  * which locks. Commands are added in order; what several shards share is cut by its keys.
  */
-import type {
-  ArgFrame, ClientState, Command, CommandReach, Planner, Router, Shard,
-} from '@kora/core';
+import type { ArgFrame, ClientState, Command, CommandReach, Planner, Shard } from '@kora/core';
 import {
-  AcrossShards, argumentTexts, ArgumentSplitter, assert, Course, KEY_BYTES_MAX, ROUTE_HERE,
+  AcrossShards, argumentText, argumentTexts, ArgumentSplitter, assert, Course, KEY_BYTES_MAX,
+  readCursor, shardOfCursor, WholeLock,
 } from '@kora/core';
-import type { Session } from '../session.ts';
+import { Session } from '../session.ts';
 import { ledKindOf, lendersOf, mayGrow, writeLedParts } from './led-plan.ts';
 import type { KeyShards } from './merge-replies.ts';
 import { CALL_UNCOUNTED } from './message-kinds.ts';
 import type { PartBlock } from './part-block.ts';
-import { PART_RESP3, PART_SCRIPT, PartWriter } from './part-block.ts';
+import { PART_EVENTS, PART_RESP3, PART_SCRIPT, PartWriter } from './part-block.ts';
 import type { ProcessRule } from './process-commands.ts';
 import { processRuleOf } from './process-commands.ts';
 import type { StepPlan } from './step-plan.ts';
 import { StepKind } from './step-plan.ts';
 
+const NO_NAMES: readonly string[] = Object.freeze([]);
 const NO_KEYS: KeyShards = Object.freeze({ count: 0, shard: new Uint8Array(0) });
 
 const PLAIN = Object.freeze({
-  kind: StepKind.Plain, keys: NO_KEYS, leader: -1, lenders: 0, mayGrow: false, process: null,
+  kind: StepKind.Plain, keys: NO_KEYS, eventKeys: NO_NAMES, leader: -1, lenders: 0,
+  mayGrow: false, process: null,
 });
 
 export class PartPlanner {
   readonly #shard: Shard;
-  readonly #router: Router;
   readonly #planner: Planner;
   readonly #splitter: ArgumentSplitter;
   readonly #writers: readonly PartWriter[];
   #indices = new Int32Array(256);
   /** Whose commands are planned. */
   #client: ClientState | null = null;
+  /** Events of the key space are heard: what several shards run goes in steps. */
+  #hearsEvents = false;
 
-  constructor(shard: Shard, planner: Planner, router: Router, workerCount: number) {
+  constructor(shard: Shard, planner: Planner, workerCount: number) {
     this.#shard = shard;
-    this.#router = router;
     this.#planner = planner;
     this.#splitter = new ArgumentSplitter(workerCount);
     this.#writers = Array.from({ length: workerCount }, () => new PartWriter(shard));
   }
 
-  /** Begins the parts of one transaction of the session. @param flags PART_EXEC, PART_WATCHES */
+  /**
+   * Begins the parts of one transaction of the session.
+   * @param flags PART_EXEC, PART_WATCHES, PART_EVENTS
+   */
   start(session: Session, flags: number): void {
+    this.#hearsEvents = (flags & PART_EVENTS) !== 0;
     this.#planner.start();
     this.#client = session;
     const resp3 = session.resp === 3 ? PART_RESP3 : 0;
@@ -73,14 +78,15 @@ export class PartPlanner {
    * @returns its step, of no shard when it concerns none or does not fit
    */
   add(command: Command, frame: ArgFrame, call: number, isAlone: boolean): StepPlan {
+    if (command.name === 'scan') return this.#addScanOfExec(command, frame, call);
     const planner = this.#planner;
     const reach = planner.reachOf(command);
+    if (this.#isOfNode && isOfDatabase(command, reach)) return this.#addOwn(command, frame, call);
     const fits = command.parse(frame) === null && planner.add(command, frame);
     const rule = fits ? this.#ruleOf(command, frame) : undefined;
     if (rule !== undefined) return this.#addToAll(rule, command, frame, call, isAlone);
     const isHere = !fits || planner.commandShards === 0 || this.#hasLongKey(frame);
     if (isHere) return { ...PLAIN, command, kind: StepKind.Here, shards: 0, reach: null };
-    if (command.name === 'scan') return this.#addScan(command, reach, frame, call);
     const { commandShards } = planner;
     const isOne = (commandShards & (commandShards - 1)) === 0;
     const { kind } = reach;
@@ -91,9 +97,11 @@ export class PartPlanner {
     const keys = isSplit ? this.#split(reach, frame) : NO_KEYS;
     this.#write(frame, call, commandShards, isSplit);
     // What votes when it is alone is asked within EXEC: half of it may not happen.
-    const isAsked = !isAlone && isSplit && reach.course === Course.Voted;
+    const isAsked = isSplit && reach.course === Course.Voted &&
+      (!isAlone || (this.#hearsEvents && command.name !== 'watch'));
     const stepKind = isAsked ? StepKind.Asked : StepKind.Plain;
-    return { ...PLAIN, command, kind: stepKind, shards: commandShards, keys, reach };
+    const eventKeys = isSplit && this.#hearsEvents ? this.#keyTexts(frame) : NO_NAMES;
+    return { ...PLAIN, command, kind: stepKind, shards: commandShards, keys, eventKeys, reach };
   }
 
   /**
@@ -121,7 +129,7 @@ export class PartPlanner {
     assert(leader >= 0, 'a command that cannot be split has a leader');
     const kind = ledKindOf(reach, hasUnknownKeys);
     const grows = mayGrow(reach);
-    const isInScript = !isAlone || kind === StepKind.Staged;
+    const isInScript = !isAlone || kind === StepKind.Staged || this.#hearsEvents;
     writeLedParts(this.#shard, planner, this.#writers, {
       command, frame, call, kind, mayGrow: grows, isInScript,
     });
@@ -129,14 +137,42 @@ export class PartPlanner {
     return { ...PLAIN, command, kind, shards, reach, leader, lenders, mayGrow: grows };
   }
 
-  /** SCAN of an EXEC: one shard alone, that of its cursor. */
-  #addScan(command: Command, reach: CommandReach, frame: ArgFrame, call: number): StepPlan {
-    const owner = this.#router.ownerOf(command, frame);
-    if (owner === ROUTE_HERE) {
+  /** SCAN of an EXEC: the shard of its cursor and all behind it, at one moment. */
+  #addScanOfExec(command: Command, frame: ArgFrame, call: number): StepPlan {
+    const isFit = command.parse(frame) === null;
+    const cursor = isFit ? readCursor(frame.memory.low, frame.at[1] ?? 0, frame.bytes[1] ?? 0) : 0;
+    const first = shardOfCursor(cursor);
+    const { count } = this.#shard;
+    if (!isFit || first >= count) {
       return { ...PLAIN, command, kind: StepKind.Here, shards: 0, reach: null };
     }
-    this.#write(frame, call, 1 << owner, false);
-    return { ...PLAIN, command, shards: 1 << owner, reach };
+    const behind = (2 ** count - 1) & ~((1 << first) - 1);
+    return this.addScan(command, frame, call, this.#isOfNode ? 1 << this.#shard.index : behind);
+  }
+
+  /** The client has come in by the port of this worker alone. */
+  get #isOfNode(): boolean {
+    return this.#client instanceof Session && this.#client.isOfNode;
+  }
+
+  /** A command about a whole database of a client that speaks to this worker alone. */
+  #addOwn(command: Command, frame: ArgFrame, call: number): StepPlan {
+    if (command.parse(frame) !== null) {
+      return { ...PLAIN, command, kind: StepKind.Here, shards: 0, reach: null };
+    }
+    const reach = this.#planner.reachOf(command);
+    const isWrite = reach.kind === AcrossShards.Everywhere;
+    const shards = 1 << this.#shard.index;
+    this.#planner.addShards(shards, isWrite ? WholeLock.Exclusive : WholeLock.Shared);
+    this.#write(frame, call, shards, false);
+    return { ...PLAIN, command, shards, reach };
+  }
+
+  /** Plans the SCAN in the frame for the shards of a mask. */
+  addScan(command: Command, frame: ArgFrame, call: number, shards: number): StepPlan {
+    this.#planner.addShards(shards, WholeLock.Shared);
+    this.#write(frame, call, shards, false);
+    return { ...PLAIN, command, shards, reach: this.#planner.reachOf(command) };
   }
 
   /** A command about the process: all workers run it as it is. */
@@ -149,7 +185,8 @@ export class PartPlanner {
     if (isAlone) rule.early?.(this.#shard);
     const { commandShards } = planner;
     this.#write(frame, call, commandShards, false);
-    const process = { rule, words: argumentTexts(frame, 0) };
+    const only = this.#isOfNode ? this.#shard.index : -1;
+    const process = { rule, words: argumentTexts(frame, 0), only };
     const reach = planner.reachOf(command);
     return { ...PLAIN, command, shards: commandShards, reach, process };
   }
@@ -161,6 +198,12 @@ export class PartPlanner {
       if ((frame.bytes[at[key] ?? 0] ?? 0) > KEY_BYTES_MAX) return true;
     }
     return false;
+  }
+
+  /** The keys of the command added last. */
+  #keyTexts(frame: ArgFrame): string[] {
+    const { at, count } = this.#planner.keys();
+    return Array.from({ length: count }, (_, key) => argumentText(frame, at[key] ?? 0));
   }
 
   #split(reach: CommandReach, frame: ArgFrame): KeyShards {
@@ -215,4 +258,9 @@ export class PartPlanner {
   free(part: PartBlock): void {
     this.#shard.memory.lowAllocator.free(part.ref);
   }
+}
+
+/** True for what a node of a cluster does for its part: FLUSHALL, DBSIZE, KEYS... not SWAPDB. */
+function isOfDatabase({ name }: Command, { kind }: CommandReach): boolean {
+  return (kind === AcrossShards.Everywhere && name !== 'swapdb') || kind === AcrossShards.Scatter;
 }

@@ -4,8 +4,8 @@
  * its message, a long one by address, lent until it was copied.
  * Steps of the own shard run one after the other, not inside each other, however many there are.
  */
-import type { Shard } from '@kora/core';
-import { assert } from '@kora/core';
+import type { Command, CommandQueue, Shard } from '@kora/core';
+import { assert, Flag } from '@kora/core';
 import type { MeshPort, Peer } from './mesh-port.ts';
 import {
   KIND_ABORT, KIND_INTENT, KIND_INTENT_AT, KIND_RELEASE, KIND_RUN, KIND_STEP,
@@ -19,6 +19,14 @@ import type { ShardRound } from './script.ts';
 import { stepWord } from './script-words.ts';
 
 const INTENT_AT_BYTES = 12;
+
+/** What an intent is told of its transaction. */
+interface SequencedTransaction {
+  readonly handle: number;
+  readonly number: number;
+  /** All that take part, a bit each. */
+  readonly shards: number;
+}
 
 /** A step of the own shard that was said and has not run. */
 interface OwnStep {
@@ -68,9 +76,17 @@ export class PartSender {
     return hasRoom;
   }
 
-  /** Hands the part over. @param form one of IntentForm */
-  sendIntent(shard: number, handle: number, number: number, form: number, part: PartBlock): void {
-    this.#blocks.complete(part.ref, number, form);
+  /**
+   * Hands the part over.
+   * @param form one of IntentForm
+   * @param about what is run: when it may change something, all shards log their part of it
+   */
+  sendIntent(
+    shard: number, { handle, number, shards }: SequencedTransaction, form: number, part: PartBlock,
+    { command, queue }: { readonly command: Command; readonly queue: CommandQueue | null },
+  ): void {
+    const isWrite = ((command.flags | (queue?.flags ?? 0)) & Flag.Write) !== 0;
+    this.#blocks.complete(part.ref, number, form, isWrite ? shards : 0);
     if (shard === this.#port.me) this.#participation.admit(shard, handle, part.ref);
     else this.#send(this.#port.peer(shard), handle, part);
   }

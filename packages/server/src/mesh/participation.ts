@@ -32,6 +32,7 @@ import { ScriptParts } from './script-parts.ts';
 import { respOf } from './script-words.ts';
 import { BlockSender } from './send-block.ts';
 import type { WaitParts } from './wait-parts.ts';
+import type { LoggedPart, PartLog } from '../store/part-log.ts';
 
 /** What an intent is about: its block, and what is held for it. */
 export interface PartPayload {
@@ -42,6 +43,8 @@ export interface PartPayload {
   script: ScriptPlace | null;
   /** The block is a message: the ring's. */
   isLent: boolean;
+  /** What the log has of it, null where there is none (store/part-log.ts). */
+  logged: LoggedPart | null;
 }
 
 /** Hears the answers of the own shard. */
@@ -69,6 +72,7 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
   readonly participant: Participant<PartPayload>;
   /** What clients watch here by commands over several shards. */
   readonly watches: ForeignWatches;
+  readonly scripts: ScriptParts;
   readonly #shard: Shard;
   readonly #executor: Executor;
   readonly #port: MeshPort;
@@ -82,12 +86,12 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
   readonly #wanted = new SlotSet(INTENT_LOCK_COUNT_MAX);
   readonly #wantedLocks = new Uint16Array(INTENT_LOCK_COUNT_MAX);
   readonly #led: LedParts;
-  readonly #scripts: ScriptParts;
   readonly #sender: BlockSender;
   /** Records that came ahead of the words to run. */
   readonly cargo: CargoStore;
-  /** Who waits for keys of this shard. Set once. */
+  /** Who waits for keys of this shard; its log, null where there is none. Set once. */
   waits: WaitParts | null = null;
+  log: PartLog | null = null;
   #own: OwnAnswers | undefined;
   /** The reply under way: whose transaction it is of, and its bytes when that is the own one. */
   #peer: Peer | undefined;
@@ -112,7 +116,7 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
     this.#sink = new RespSink(shard.memory, chunks, this, Infinity);
     this.#votes = new PartVotes(shard, process, this.#cursor, this.#sink);
     const guard = new LockedKeys(shard, locks);
-    this.#scripts = new ScriptParts(this.#cursor, this.#led, this.cargo, this.#sink, guard, this);
+    this.scripts = new ScriptParts(this.#cursor, this.#led, this.cargo, this.#sink, guard, this);
     this.#reply = new ReplyBytes(shard.memory);
     this.participant = new Participant(this);
     this.intents = new IntentQueue({
@@ -159,12 +163,17 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
     return this.intents.locks.count === 0 && this.#blocks.formOf(ref) === IntentForm.RunAtGrant;
   }
 
+  #payloadOf(ref: number, isLent: boolean): PartPayload {
+    const logged = this.log?.partOf(this.#blocks, ref) ?? null;
+    return { ref, heldPages: 0, script: null, isLent, logged };
+  }
+
   #runAtOnce(coordinator: number, handle: number, ref: number, isLent: boolean): void {
     const intent = this.#direct;
     intent.coordinator = coordinator;
     intent.handle = handle;
     intent.transaction = this.#blocks.transactionOf(ref);
-    intent.payload = { ref, heldPages: 0, script: null, isLent };
+    intent.payload = this.#payloadOf(ref, isLent);
     this.run(intent);
     this.answer(intent, true);
     this.serveReady();
@@ -177,10 +186,9 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
       this.#runAtOnce(coordinator, handle, ref, false);
       return;
     }
-    const intent = this.intents.open(
-      coordinator, handle, blocks.transactionOf(ref), blocks.formOf(ref),
-    );
-    intent.payload = { ref, heldPages: 0, script: null, isLent: false };
+    const number = blocks.transactionOf(ref);
+    const intent = this.intents.open(coordinator, handle, number, blocks.formOf(ref));
+    intent.payload = this.#payloadOf(ref, false);
     const whole = blocks.wholeOf(ref);
     const locks = blocks.locksOf(ref);
     if (whole !== WholeLock.None) this.intents.lockWhole(intent, whole);
@@ -223,7 +231,7 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
       return false;
     }
     if ((flags & PART_SCRIPT) !== 0) {
-      payload.script = this.#scripts.begin();
+      payload.script = this.scripts.begin();
       return true;
     }
     const isAccepted = this.#votes.ask(ref, intent.coordinator === this.#port.me);
@@ -239,16 +247,17 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
     let hasRun = true;
     const { waiting } = this.#shard;
     const wasStopped = waiting.isStopped;
-    // Who waits for what the part brings gets it when all of the part is done.
-    waiting.isStopped = true;
+    waiting.isStopped = true; // Who waits for what the part brings gets it when all is done.
+    this.log?.begin(payload.logged, this.#blocks.flagsOf(ref));
     // All parts see the deadlines of one instant.
     this.#shard.atInstant(this.#blocks.nowMsOf(ref), () => {
-      if (script !== null) hasRun = this.#scripts.step(intent, payload, script);
+      if (script !== null) hasRun = this.scripts.step(intent, payload, script);
       else if ((this.#blocks.flagsOf(ref) & PART_LED) !== 0) this.#runLed(intent, ref);
       else if ((this.#blocks.flagsOf(ref) & PART_WAITS) !== 0) this.#runWaiting(intent, ref);
       else for (this.#cursor.rewind(ref); this.#cursor.next();) this.runCurrent(intent);
     });
     waiting.isStopped = wasStopped;
+    this.log?.end(payload.logged, script === null && hasRun);
     if (script === null) this.#free(payload);
     return hasRun;
   }
@@ -305,14 +314,16 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
 
   /** The locks go; what a part holds that had nothing more to do goes with them. */
   release(coordinator: number, handle: number): void {
-    this.abort(this.intents.find(coordinator, handle));
+    const intent = this.intents.find(coordinator, handle);
+    this.log?.finish(intent.payload?.logged ?? null);
+    this.abort(intent);
     this.participant.onRelease(coordinator, handle);
   }
 
   abort(intent: Intent<PartPayload>): void {
     const { payload } = intent;
     assert(payload !== null, 'an intent under way has its part');
-    if (payload.script !== null) this.#scripts.end();
+    if (payload.script !== null) this.scripts.end();
     payload.script = null;
     this.#letGo(payload);
     this.#free(payload);
@@ -320,6 +331,7 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
   }
 
   answer(intent: Intent<PartPayload>, isAccepted: boolean): void {
+    this.#shard.tracking.beforeReply();
     this.#sink.flush();
     const { coordinator, handle } = intent;
     if (coordinator === this.#port.me) {
@@ -350,8 +362,7 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
 
   /** Serves whom it can, when nothing is locked. */
   serveReady(): void {
-    const { waiting } = this.#shard;
-    if (waiting.hasReady) waiting.serve();
+    if (this.#shard.waiting.hasReady) this.#shard.waiting.serve();
   }
 
   #waits(): WaitParts {
@@ -471,13 +482,12 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
 
   sendRange(chunk: ReplyChunk, at: number, bytes: number): boolean {
     const peer = this.#peer;
-    if (peer !== undefined) {
-      return this.#port.sendBytes(
-        peer, KIND_PIECE, this.#handle, 0, 0, chunk, at, bytes, this.#sink,
-      );
+    if (peer === undefined) {
+      this.#reply.add(at, bytes);
+      return true;
     }
-    this.#reply.add(at, bytes);
-    return true;
+    const handle = this.#handle;
+    return this.#port.sendBytes(peer, KIND_PIECE, handle, 0, 0, chunk, at, bytes, this.#sink);
   }
 
   lendRange(): void {

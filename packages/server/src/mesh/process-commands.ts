@@ -15,8 +15,8 @@ import type {
   ArgFrame, ClientState, EngineFigures, ReplyError, ReplySink, Shard,
 } from '@kora/core';
 import {
-  argumentTexts, Course, doctorReport, figuresOf, figuresText, mallocStats, mayDebug, pairsOf,
-  readFigures, sumFigures, WholeLock, writeMemoryStats,
+  argumentTexts, ClientFlag, Course, doctorReport, figuresOf, figuresText, mallocStats, mayDebug,
+  pairsOf, readFigures, sumFigures, WholeLock, writeMemoryStats,
 } from '@kora/core';
 import type { HistogramTable, LatencySeries, SlowEntry } from '@kora/observability';
 import {
@@ -34,6 +34,8 @@ export interface ProcessAnswers {
   /** The command with its arguments, as the client wrote them. */
   readonly words: readonly string[];
   readonly replies: readonly ReplyRange[];
+  /** The only worker whose keys are told of; -1 = all. */
+  readonly only: number;
 }
 
 /** How a command about the process is carried out by all workers. */
@@ -146,7 +148,9 @@ function answerFigures(shard: Shard, frame: ArgFrame, out: ReplySink): void {
 function figuresIn(answers: ProcessAnswers): EngineFigures {
   const { info } = answers.shard.engine;
   const all = answers.replies.map((reply) => readFigures(textOf(answers, reply)));
-  return sumFigures(all, info);
+  const figures = sumFigures(all, info);
+  const only = all[answers.only];
+  return only === undefined ? figures : { ...figures, databases: only.databases };
 }
 
 /** A rule of what looks at the figures of all workers. */
@@ -244,6 +248,11 @@ function concernsDebug(shard: Shard, client: ClientState, frame: ArgFrame): bool
   return DEBUG_WORDS.has(word.toUpperCase()) && mayDebug(shard, client);
 }
 
+/** The workers are nodes: else CLUSTER answers that there is no cluster. */
+function isClustered({ engine }: Shard): boolean {
+  return engine.settings.number('cluster-ports') > 0;
+}
+
 const LOOKS = { whole: WholeLock.None, course: Course.Certain } as const;
 const CHANGES = { whole: WholeLock.Exclusive, course: Course.Certain } as const;
 
@@ -295,11 +304,23 @@ const RULES: ReadonlyMap<string, ProcessRule> = new Map<string, ProcessRule>([
   })],
   ['latency|reset', latencyResetRule()],
   ['latency|histogram', histogramRule()],
+  ['bgsave', {
+    ...CHANGES,
+    // What a client asks for is between it and the director, whose word to all workers this is.
+    concerns: (_shard, client) => (client.flags & ClientFlag.Internal) !== 0,
+    answer(shard, _frame, out) {
+      shard.engine.saving?.cut();
+      out.ok();
+    },
+    merge: allOk,
+  }],
   ['lastsave', { ...LOOKS, merge: least }],
   ['pubsub|channels', { ...LOOKS, merge: allNames }],
   ['pubsub|shardchannels', { ...LOOKS, merge: allNames }],
   ['pubsub|numsub', { ...LOOKS, merge: namedCounts }],
   ['pubsub|shardnumsub', { ...LOOKS, merge: namedCounts }],
+  ['cluster|countkeysinslot', { ...LOOKS, concerns: isClustered, merge: sum }],
+  ['cluster|getkeysinslot', { ...LOOKS, concerns: isClustered, merge: allNames }],
   ['debug', { ...LOOKS, concerns: concernsDebug, merge: anySuccess }],
 ]);
 

@@ -55,10 +55,12 @@ export class ProcessParts {
     const errorsBefore = out.errorCount;
     if (command.name === 'config|set') this.#worker.mesh?.words.countChange(shard.index);
     const startUs = clock.monotonicUs();
-    if (isOwn) shard.stats.countCall(command.index);
+    // What no client has asked for is not counted.
+    const isCounted = isOwn && clientId !== 0;
+    if (isCounted) shard.stats.countCall(command.index);
     this.#answer(command, frame, out);
     this.client.session = null;
-    if (!isOwn) return;
+    if (!isCounted) return;
     shard.timer.record(command, frame, clock.monotonicUs() - startUs, false);
     const error = out.errorCount === errorsBefore ? null : out.lastError;
     if (error !== null) this.#countFailure(command, error);

@@ -1,6 +1,5 @@
 /**
  * Words of the whole process that its workers share beside the mesh.
- *
  *   word 0        | port + 1, 0 = not known yet |       the first worker stores, the others wait
  *   words 1, 2    | decided | hash of `bind` |          where the first listens, as of which CONFIG
  *                                                       SET; the others follow
@@ -13,6 +12,7 @@
  *   words 48 ...  | eventfd + 1 of worker 0 | ... |     0 = none; closed when all have ended
  *   then          | ring + 1 of worker 0 | ... |    its io_uring, 0 = none
  *   then          | changes of worker 0 | ... |         CONFIG SETs that it has carried out
+ *   then          | events of worker 0 | ... |          of keys, that go to its connections
  *   then, f64     | memory of the clients of worker 0 | ... |   bytes, as of its last tick
  */
 import { PAUSE_WORDS } from '@kora/core/control';
@@ -44,7 +44,7 @@ export class ProcessWords {
   /** New words, or another thread's view of them. */
   constructor(workerCount: number, buffer?: SharedArrayBuffer) {
     this.#workerCount = workerCount;
-    const clientBytesAt = (EVENTFDS + workerCount * 3 + (workerCount & 1)) * 4;
+    const clientBytesAt = (EVENTFDS + workerCount * 4) * 4;
     this.buffer = buffer ?? new SharedArrayBuffer(clientBytesAt + workerCount * 8);
     this.#clientBytes = new Float64Array(this.buffer, clientBytesAt, workerCount);
     this.#words = new Int32Array(this.buffer);
@@ -123,6 +123,14 @@ export class ProcessWords {
   /** A client id that no other connection of the process has. */
   nextClientId(): number {
     return Number(Atomics.add(this.#longs, LAST_ID_I64, 1n)) + 1;
+  }
+
+  /**
+   * The place of an event among all that go to connections of a worker, modulo 2^32, for whoever
+   * sends it there at once.
+   */
+  nextEventOf(worker: number): number {
+    return Atomics.add(this.#words, EVENTFDS + this.#workerCount * 3 + worker, 1);
   }
 
   /** Connections of all workers. */

@@ -3,6 +3,7 @@
  * the counts of what is pending agree with the list, and staged bytes come out as they went in.
  */
 import { describe, expect, it } from 'vitest';
+import { belowOf } from '../testing/mesh-clients.ts';
 import { ReplyChunk } from '../reply-chunks.ts';
 import { ReplyWindow, WINDOW_PLACES } from './reply-window.hot.ts';
 import { StagedRanges } from './staged-ranges.ts';
@@ -30,13 +31,13 @@ describe('a window of replies', () => {
     for (let step = 0; step < 20_000; step++) {
       const pending = open.filter((one) => !one.isReady);
       const kind = next(4);
-      if (kind === 0 && !window.isFull()) {
+      if (kind === 0 && !window.isFull(1)) {
         const owner = next(4) - 1;
         const isWrite = next(2) === 0;
         const isMuted = next(4) === 0;
         const place = window.addPending(owner, isWrite, isMuted, false);
         open.push({ place, owner, isWrite, isMuted, isReady: false, bytes: [] });
-      } else if (kind === 1 && !window.isFull()) {
+      } else if (kind === 1 && !window.isFull(1)) {
         const bytes = 1 + next(100);
         window.stage(window.readyPlace(), chunk, step * 1000, bytes);
         const place = window.addReady();
@@ -104,10 +105,79 @@ describe('a window of replies', () => {
     expect([ranges.at[second], ranges.bytes[second], ranges.next[second]]).toEqual([200, 9, 0]);
   });
 
+  it.each([11, 12])('passes kept replies up to what has to leave otherwise, seed %i', (seed) => {
+    const below = belowOf(seed);
+    const window = new ReplyWindow(0, new StagedRanges());
+    const chunk = new ReplyChunk(8);
+    const list = new Int32Array(WINDOW_PLACES * 2);
+    for (let round = 0; round < 500; round++) {
+      const count = 1 + below(16);
+      const owners = Int32Array.from({ length: count }, () => below(2));
+      const writes = below(1 << count);
+      const first = window.addBurst(owners, count, writes, true);
+      const kept = Array.from({ length: count }, () => below(10) > 0);
+      const bytes = kept.map((isKept) => (isKept ? 1 + below(300) : 0));
+      const wanted: number[] = [];
+      let at = 5000;
+      let pinned = -1;
+      // Those of one owner come in one message, with places from the first of them on.
+      for (const owner of [0, 1]) {
+        const places = kept.flatMap((isKept, i) => (isKept && owners[i] === owner ? [i] : []));
+        const [from] = places;
+        if (from === undefined) continue;
+        const words = Int32Array.from(places, (i) => ((i - from) << 16) | (bytes[i] ?? 0));
+        window.takeBurst(words, 0, places.length, first + from, at);
+        for (const i of places) {
+          wanted[i] = at;
+          at += bytes[i] ?? 0;
+        }
+        at += 40;
+        if (owner === 0 && below(2) === 0) pinned = places.at(-1) ?? -1;
+      }
+      if (pinned >= 0) window.pin(first + pinned, chunk, 77);
+      expect(window.stagedBytes).toBe(pinned >= 0 ? 77 : 0);
+      expect(window.pending).toBe(kept.filter((isKept) => !isKept).length);
+      const left = kept.map((isKept, i) => (!isKept ? (writes >>> i) & 1 : 0));
+      expect(window.writes).toBe(left.reduce((sum, one) => sum + one, 0));
+      const hint = `seed ${seed} round ${round}`;
+      for (let i = 0; i < count; ) {
+        const word = window.passKept(list, 0);
+        let sum = 0;
+        for (let pair = 0; pair < word; pair += 2) {
+          let from = list[pair] ?? 0;
+          for (const end = from + (list[pair + 1] ?? 0); from < end; from += bytes[i++] ?? 0) {
+            expect([from, kept[i], i === pinned], hint).toEqual([wanted[i], true, false]);
+          }
+          sum += list[pair + 1] ?? 0;
+        }
+        expect(window.passedBytes, hint).toBe(sum);
+        if (i === count) break;
+        expect(window.isHeadReady(), hint).toBe(i === pinned);
+        if (i === pinned) {
+          expect([window.headAt(), window.headBytes()]).toEqual([wanted[i], bytes[i]]);
+          expect(window.takeHeadChunk()).toBe(chunk);
+        } else {
+          window.complete(first + i);
+        }
+        window.advance();
+        i++;
+      }
+      expect([window.isEmpty(), window.pending, window.writes, window.stagedBytes])
+        .toEqual([true, 0, 0, 0]);
+    }
+  });
+
+  it('stages nothing with a reply that is kept', () => {
+    const window = new ReplyWindow(0, new StagedRanges());
+    window.addBurst(Int32Array.of(1), 1, 0, false);
+    window.takeBurst(Int32Array.of(9), 0, 1, 0, 500);
+    expect(window.readyPlace()).toBe(1);
+  });
+
   it('is full with all its places', () => {
     const window = new ReplyWindow(0, new StagedRanges());
     for (let i = 0; i < WINDOW_PLACES; i++) window.addPending(1, false, false, false);
-    expect(window.isFull()).toBe(true);
+    expect(window.isFull(1)).toBe(true);
     expect(window.isEmpty()).toBe(false);
   });
 });

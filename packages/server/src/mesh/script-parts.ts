@@ -6,14 +6,17 @@
  * Cost: that of the commands; a step goes on where the last one stopped.
  */
 import type { Intent, LockedKeys } from '@kora/core';
-import { assert, ReplyError } from '@kora/core';
+import { AcrossShards, assert, reachOf, ReplyError } from '@kora/core';
 import type { RespSink } from '../resp-sink.ts';
 import type { CargoStore } from './cargo-store.ts';
 import type { LedParts } from './led-parts.ts';
 import type { PartCursor } from './part-cursor.ts';
 import type { PartPayload } from './participation.ts';
 import type { RecordBlock } from './record-block.ts';
+import { PART_EVENTS } from './part-block.ts';
 import { Begin, beginOf, Finish, finishOf } from './script-words.ts';
+import { PartEvents } from './step-events.ts';
+import type { EventOutlet } from './step-events.ts';
 
 /** Where a part stands, and what it is told to do next. */
 export class ScriptPlace {
@@ -42,6 +45,9 @@ export interface ScriptHost {
 }
 
 export class ScriptParts {
+  /** Where events of the key space go that are to be put in order. Set once. */
+  outlet: EventOutlet | null = null;
+  readonly #events = new PartEvents();
   readonly #cursor: PartCursor;
   readonly #led: LedParts;
   readonly #cargo: CargoStore;
@@ -74,19 +80,34 @@ export class ScriptParts {
 
   /** One step. @returns false when what was to be begun cannot be; the answer says why */
   step(intent: Intent<PartPayload>, payload: PartPayload, place: ScriptPlace): boolean {
+    const { outlet } = this;
+    const isHeard = (this.#cursor.blocks.flagsOf(payload.ref) & PART_EVENTS) !== 0;
+    if (!isHeard || outlet === null) return this.#step(intent, payload, place);
+    const events = this.#events;
+    outlet.notifier.taker = events;
+    const hasBegun = this.#step(intent, payload, place);
+    outlet.notifier.taker = null;
+    if (events.count > 0) outlet.send(intent.coordinator, intent.handle, events.drain());
+    return hasBegun;
+  }
+
+  #step(intent: Intent<PartPayload>, payload: PartPayload, place: ScriptPlace): boolean {
     const cursor = this.#cursor;
     const { blocks } = cursor;
     assert(place.from >= place.index, 'steps go on');
     blocks.resume(payload.ref, place.index, place.position);
     for (; place.index < place.from; place.index++) blocks.skip();
     const finish = finishOf(place.word);
+    const events = this.#events;
     if (finish !== Finish.Nothing) {
       cursor.take();
+      events.index = place.index;
       this.#finish(intent, finish);
       place.index++;
     }
     for (let i = 0; i < place.runCount; i++) {
       cursor.take();
+      events.index = place.index;
       this.#host.runCurrent(intent);
       place.index++;
     }
@@ -94,18 +115,25 @@ export class ScriptParts {
     const begin = beginOf(place.word);
     if (begin === Begin.Nothing) return true;
     cursor.take();
+    events.index = place.index;
     return this.#begin(intent, payload, begin);
   }
 
   #finish({ coordinator, handle }: Intent<PartPayload>, finish: number): void {
     const cargo = this.#cargo.take(coordinator, handle);
+    const events = this.#events;
     if (finish === Finish.Lead) {
+      // Of a key that has lent one element the leader knows nothing else.
+      events.hearsBorrowed = reachOf(this.#cursor.command).kind !== AcrossShards.Move;
       this.#led.lead(cargo, this.#sink);
+      events.hearsBorrowed = false;
       this.#sink.flush();
       this.#host.deliverChanges();
     } else {
       assert(cargo !== null, 'who has something to settle was told what');
+      events.isSilent = finish === Finish.Settle;
       this.#led.settle(finish === Finish.TakeAway ? null : cargo, this.#sink);
+      events.isSilent = false;
     }
     cargo?.free();
   }

@@ -16,6 +16,8 @@ import type { ReplyWindow } from './reply-window.hot.ts';
 import type { ShardRound } from './script.ts';
 import { Script } from './script.ts';
 import { Begin, Finish } from './script-words.ts';
+import type { StepEvent } from './step-events.ts';
+import { EventsInOrder } from './step-events.ts';
 import type { StepPlan } from './step-plan.ts';
 import type { ReplyStreams, TransactionReplies } from './transaction-replies.ts';
 import { openStreams } from './transaction-replies.ts';
@@ -28,6 +30,8 @@ export class ScriptRun {
   readonly window: ReplyWindow;
   /** Commands of an EXEC, null for a command alone. */
   readonly queue: CommandQueue | null;
+  /** Events of the key space that its shards have made; null while there are none. */
+  events: EventsInOrder | null = null;
   /** Steps before this one are in the transcript. */
   answered = 0;
 
@@ -50,6 +54,12 @@ export class ScriptRun {
   /** Version of RESP in which commands are answered now. */
   get resp(): number {
     return this.transcript.resp;
+  }
+
+  /** A shard's part has made these events. */
+  addEvents(shard: number, events: readonly StepEvent[]): void {
+    this.events ??= new EventsInOrder(this.script.words.length);
+    this.events.add(shard, events);
   }
 
   free(): void {
@@ -107,6 +117,8 @@ export class ScriptRounds {
       refusing = 0;
       this.#write(run, replies, 0);
     }
+    // Before the locks go: what comes to these keys later is told later.
+    run.events?.publish(script.steps, this.#shard.notifier);
     return 0;
   }
 
@@ -186,8 +198,8 @@ export class ScriptRounds {
     if (session === null || queue === null) return;
     const sink = this.#sink;
     // It may change what becomes of replies: those before it have to be out.
-    this.#origin.bringUp(window);
-    this.#origin.select(session);
+    this.#origin.replies.bringUp(window);
+    this.#origin.replies.select(session);
     const wasMuted = session.isMuted;
     sink.unmute();
     sink.flush();

@@ -17,7 +17,7 @@ const NO_KEYS = { count: 0, shard: new Uint8Array(0) };
 function step(kind: number, shards: number, more: Partial<StepPlan> = {}): StepPlan {
   return {
     command: command('some'), kind, shards, keys: NO_KEYS, reach: null, leader: -1, lenders: 0,
-    mayGrow: false, process: null, ...more,
+    mayGrow: false, process: null, eventKeys: [], ...more,
   };
 }
 

@@ -21,6 +21,14 @@ export const StepKind = Object.freeze({
   Staged: 5,
 } as const);
 
+/** A command about the process. */
+export interface ProcessPlan {
+  readonly rule: ProcessRule;
+  readonly words: readonly string[];
+  /** The only worker whose keys the reply tells of; -1 = all. */
+  readonly only: number;
+}
+
 /** A command of a transaction. */
 export interface StepPlan {
   readonly command: Command;
@@ -30,6 +38,8 @@ export interface StepPlan {
   readonly shards: number;
   /** Shard of each key where it is split by keys. */
   readonly keys: KeyShards;
+  /** Those keys, where events of the key space are heard; else none. Binary strings. */
+  readonly eventKeys: readonly string[];
   /** Null when no shard runs it. */
   readonly reach: CommandReach | null;
   /** Of a command that one shard runs for all: that shard, whose answer is the reply; else -1. */
@@ -39,7 +49,20 @@ export interface StepPlan {
   /** What is changed of the lenders' keys may need memory. */
   readonly mayGrow: boolean;
   /** Of a command about the process, which every worker carries out. */
-  readonly process: { readonly rule: ProcessRule; readonly words: readonly string[] } | null;
+  readonly process: ProcessPlan | null;
+}
+
+/** True for a command whose keys are not all known before it runs. */
+export function isStaged({ kind }: StepPlan): boolean {
+  return kind === StepKind.Staged;
+}
+
+/**
+ * True for a command of several shards that may make events of the key space on more than one of
+ * them.
+ */
+export function hasOrderedEvents({ kind, eventKeys, command }: StepPlan): boolean {
+  return kind > StepKind.Plain || (eventKeys.length > 0 && command.name !== 'watch');
 }
 
 /** True when what follows is answered in another version of RESP. */

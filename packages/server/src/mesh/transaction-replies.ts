@@ -10,6 +10,7 @@ import type { ReplyRange } from './merge-replies.ts';
 import { joinArrays, mergeReplies } from './merge-replies.ts';
 import type { QueuedFrame } from './queued-frame.ts';
 import { endOfValue } from './resp-values.hot.ts';
+import { joinScans } from './scan-replies.ts';
 import type { StepPlan } from './step-plan.ts';
 
 const MINUS = 0x2d;
@@ -104,15 +105,17 @@ export class TransactionReplies {
     assert(step !== undefined, 'a transaction has a command');
     const { reach } = step;
     assert(reach !== null, 'what shards have run has a reach');
-    const present = replies.filter((reply) => reply !== null);
+    // Others may take part without a command.
+    const present = replies.filter((reply, shard): reply is ReplyRange =>
+      reply !== null && (step.shards & (1 << shard)) !== 0);
     const [first] = present;
     if (step.leader >= 0) {
       const reply = replies[step.leader] ?? null;
       assert(reply !== null, 'a leader answers');
       sink.bulkPiece(reply.at, reply.bytes);
     } else if (step.process !== null) {
-      const { rule, words } = step.process;
-      rule.merge({ shard: this.#shard, words, replies: present }, sink);
+      const { rule, words, only } = step.process;
+      rule.merge({ shard: this.#shard, words, replies: present, only }, sink);
     } else if (step.keys.count === 0 && present.length === 1 && first !== undefined) {
       sink.bulkPiece(first.at, first.bytes);
     } else if (reach.merge === Merge.Special) {
@@ -125,6 +128,10 @@ export class TransactionReplies {
   /** Commands whose replies are no sum and no list by key. */
   #writeSpecial(command: Command, replies: Replies, sink: RespSink): void {
     const { low } = this.#shard.memory;
+    if (command.name === 'scan') {
+      joinScans(low, replies, sink);
+      return;
+    }
     if (command.name !== 'randomkey') {
       joinArrays(low, replies, sink);
       return;

@@ -17,7 +17,7 @@
 import type { ArgFrame, Command, ReplySink, Shard, Waiter, WaitHost } from '@kora/core';
 import { assert, ClientFlag, ClientState, Flag, ReplyError, replyErrors } from '@kora/core';
 import type { Worker } from '../worker.ts';
-import { takeClaim } from './claims.ts';
+import { giveClaimBack, takeClaim } from './claims.ts';
 import type { ForeignMemory } from './foreign-memory.ts';
 import type { NoteTaker } from './wait-notes.ts';
 import type { RespSink } from '../resp-sink.ts';
@@ -94,17 +94,23 @@ export class WaitParts implements WaitHost {
     waiting.waitHost = this;
     frame.client = waiting;
     this.#current = asked;
-    if (asked.isWhole) this.#runWhole(command, frame, sink);
+    if (asked.isWhole) this.#runWhole(command, frame, sink, asked);
     else this.#wait(command, frame, sink);
     this.#current = null;
     frame.client = client;
   }
 
-  #runWhole(command: Command, frame: ArgFrame, sink: RespSink): void {
+  /** Under the claim: of one whose connection has ended meanwhile nothing happens. */
+  #runWhole(command: Command, frame: ArgFrame, sink: RespSink, asked: Asked): void {
+    const { origin, claimAt, claim } = asked;
+    const words = this.#foreign.words(origin, claimAt + 4);
+    if (!takeClaim(words, claimAt, claim)) return;
     const shard = this.#shard;
     const isLimited = shard.settings.maxmemoryBytes !== 0 && (command.flags & Flag.DenyOom) !== 0;
     if (isLimited && !shard.ensureMemory()) sink.error(replyErrors.outOfMemory);
     else this.#worker.executor.run(command, frame, sink);
+    // Whether it waits now or was answered: the origin ends it.
+    giveClaimBack(words, claimAt, claim);
   }
 
   #wait(command: Command, frame: ArgFrame, sink: RespSink): void {
@@ -169,6 +175,7 @@ export class WaitParts implements WaitHost {
     this.#forget(waiter);
     const { pushes } = this.#worker;
     const reply = pushes.encode(waiter.client.resp, write);
+    this.#shard.tracking.beforeReply();
     this.#taker().sayReply(origin, handle, reply);
     pushes.release(reply);
   }

@@ -290,6 +290,38 @@ describe('endings', () => {
   });
 });
 
+describe('a connection that ends while its command is asked about', () => {
+  it('is not served what was there before', () => {
+    const rig = new Rig();
+    rig.ask(1, 'RPUSH', rig.key(1), 'a');
+    const client = connectTo(rig.mesh, 0);
+    send(rig.mesh, client, 'BLPOP', rig.key(1), '0');
+    rig.mesh.disconnect(0, client.slot);
+    rig.mesh.settle();
+    expect(rig.ask(0, 'LLEN', rig.key(1))).toBe(':1\r\n');
+    rig.expectQuiet();
+  });
+
+  it.each([[[1, 0, 2]], [[1, 0]], [[2, 0, 1]], [[0, 1]]])(
+    'is not served what comes later, by turns of %j', (order) => {
+      const rig = new Rig();
+      const key = rig.key(1);
+      for (let turns = 0; turns < 12; turns++) {
+        const client = connectTo(rig.mesh, 0);
+        send(rig.mesh, client, 'BLPOP', key, rig.key(2), '0');
+        for (let i = 0; i < turns; i++) rig.mesh.turn(order[i % order.length] ?? 0);
+        rig.mesh.disconnect(0, client.slot);
+        send(rig.mesh, rig.clients[1] ?? expect.fail(), 'RPUSH', key, 'a');
+        rig.mesh.turn(1);
+        rig.mesh.settle();
+        expect(rig.ask(0, 'LLEN', key), `after ${turns} turns`).toBe(':1\r\n');
+        rig.ask(0, 'DEL', key);
+      }
+      rig.expectQuiet();
+    },
+  );
+});
+
 describe('what is there together', () => {
   it('nobody is served while writes are paused', () => {
     const rig = new Rig();

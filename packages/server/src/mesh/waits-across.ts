@@ -11,7 +11,7 @@
  *   Moving  as Trying; nothing: the claim is given back --> Waiting, in its old place
  *
  * The connection waits from the beginning (waits.ts). What would end it while it is asked is noted
- * and done afterwards.
+ * and done afterwards; only the end of its connection takes the claim at once.
  * Invariant: a command that is over has told all shards that may have noted it, after they have.
  * Cost: one transaction to begin to wait. Bound: CLAIM_COUNT_MAX; arguments as those of MULTI.
  */
@@ -58,6 +58,8 @@ class Across {
   movableAt = -1;
   /** Its time is over. */
   isDue = false;
+  /** Its claim word says that it is over, while shards are still asked. */
+  isCancelled = false;
 
   constructor(
     handle: number, session: Session, command: Command, queue: CommandQueue, untilMs: number,
@@ -169,9 +171,9 @@ export class WaitsAcross {
   }
 
   #refuse(session: Session, error: ReplyError): void {
-    const window = this.#origin.windowFor(session);
+    const window = this.#origin.replies.windowFor(session);
     const place = window.addPending(-1, true, session.isMuted, false);
-    this.#origin.reply(window, place, (sink) => {
+    this.#origin.replies.reply(window, place, (sink) => {
       sink.error(error);
     });
   }
@@ -182,7 +184,7 @@ export class WaitsAcross {
     const { session, command } = one;
     assert(session !== null, 'who is asked about is connected');
     one.phase = Phase.Joining;
-    this.#origin.select(session);
+    this.#origin.replies.select(session);
     const frame = this.#look(one);
     this.#fillAsking(one, frame);
     const step = this.#coordination.beginWaiting(
@@ -197,7 +199,7 @@ export class WaitsAcross {
   #try(one: Across): void {
     const { session, command } = one;
     assert(session !== null, 'who is asked about is connected');
-    this.#origin.select(session);
+    this.#origin.replies.select(session);
     const step = this.#coordination.beginTrying(session, command, this.#look(one), (outcome) => {
       this.#onTried(one, outcome);
     });
@@ -268,7 +270,7 @@ export class WaitsAcross {
     const answered = replies.find((reply) => reply !== null && (reply.isLost || reply.bytes > 0));
     const isOver = one.session === null || one.isDue || answered !== undefined;
     // Where a shard has taken the claim its word is on the way.
-    if (!isOver || !this.#claims.cancel(one.handle)) return;
+    if (!isOver || !(one.isCancelled || this.#claims.cancel(one.handle))) return;
     if (one.session === null) this.#close(one);
     else if (answered !== undefined && answered !== null) this.#endWith(one, answered);
     else this.#endWithNothing(one);
@@ -349,6 +351,8 @@ export class WaitsAcross {
       this.#close(one);
       return true;
     }
+    // Shards that have noted it already, or will, take nothing for it.
+    if (one.phase === Phase.Joining && isGone) one.isCancelled = this.#claims.cancel(one.handle);
     if (this.#shard.nowMs >= one.untilMs) one.isDue = true;
     return isGone;
   }

@@ -83,7 +83,7 @@ class Rig {
     formatRing(new Int32Array(replies), 0, PIPE_RING_BYTES);
     const shared = new SharedArrayBuffer(64);
     this.engine = new PipeEngine({
-      version: 1, index: 0, workerCount: 1, settings: [], memoryBytesMax: BYTES_MAX,
+      version: 2, index: 0, workerCount: 1, settings: [], memoryBytesMax: BYTES_MAX,
       lowBytes: LOW_BYTES, memories: [this.memory.memory], control: shared, budget: shared, shared,
       words: this.words.buffer, replies,
     }, () => {
@@ -117,7 +117,8 @@ class Rig {
     for (let i = 0; i < messagesMax && this.replies.next(); i++) {
       const { kind, a, bodyAt, bodyBytes, words } = this.replies;
       const bytes = Buffer.from(words.buffer, bodyAt, bodyBytes).toString('latin1');
-      const text = kind === PipeKind.Gone ? ' gone' : bytes;
+      const word = kind === PipeKind.Doubt ? ` doubt ${this.replies.b} ` : ' gone';
+      const text = kind === PipeKind.Bytes ? bytes : word;
       this.received.set(a, (this.received.get(a) ?? '') + text);
       this.replies.consume();
     }
@@ -241,6 +242,33 @@ describe('an engine between rings', () => {
     rig.engine.close(2);
     rig.turn();
     expect(rig.handler.take()).toEqual(['open 2', 'closed 2']);
+  });
+
+  it('says in its place that what follows is in doubt', () => {
+    const rig = new Rig();
+    rig.send(PipeKind.Open, 2);
+    rig.turn();
+    const send = (text: string): void => {
+      rig.engine.send(2, rig.place(text), text.length);
+    };
+    rig.engine.setDoubt(2, 28);
+    send('+a');
+    rig.engine.setDoubt(2, 0);
+    rig.turn();
+    rig.read();
+    expect(rig.received.get(2)).toBe(' doubt 28 +a doubt 0 ');
+    rig.received.clear();
+    const text = 'y'.repeat(300_000);
+    send(text);
+    rig.engine.setDoubt(2, 5);
+    send('+b');
+    rig.engine.setDoubt(2, 0);
+    send('+c');
+    for (let i = 0; i < 5; i++) {
+      rig.turn();
+      rig.read();
+    }
+    expect(rig.received.get(2)).toBe(`${text} doubt 5 +b doubt 0 +c`);
   });
 
   it('wakes a program that sleeps, once', () => {

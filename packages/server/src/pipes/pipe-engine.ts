@@ -13,7 +13,7 @@ import type { WorkerMemory } from '@kora/core';
 import { assert, createRing, lowWordsOf, RingReader, RingWriter } from '@kora/core';
 import type { PipePlan } from '@kora/embedded/workers';
 import { PIPE_RING_BYTES, PipeKind, PipeWords, replyRingAt } from '@kora/embedded/workers';
-import type { EngineHandler, IoEngine, Peer } from '../io/engine.ts';
+import type { Bell, EngineHandler, IoEngine, Peer } from '../io/engine.ts';
 import { TICK_MS } from '../io/engine.ts';
 
 /** Bytes of requests that a turn takes. */
@@ -25,11 +25,11 @@ const PROGRAM: Peer = Object.freeze({
   descriptor: -1,
 });
 
-/** A range that has found no room, or the end of a slot behind such ranges. */
+/** What has found no room, or stands behind that. */
 interface Waiting {
   readonly slot: number;
-  /** False: the slot is gone when its turn comes. */
-  readonly isRange: boolean;
+  /** Bytes: a range; Gone: the slot's end; Doubt: `at` is the error. */
+  readonly kind: number;
   at: number;
   bytes: number;
 }
@@ -60,11 +60,14 @@ export class PipeEngine implements IoEngine {
   /** What the bell showed before the last look for news. */
   #bell = 0;
 
+  readonly bell: Bell;
+
   /** @param wakeProgram ends the sleep of the program in its event loop */
   constructor(plan: PipePlan, wakeProgram: () => void) {
     this.#wakeProgram = wakeProgram;
     this.#index = plan.index;
     this.#words = new PipeWords(plan.workerCount, plan.words);
+    this.bell = { buffer: plan.words, word: PipeWords.bellWord(plan.index) };
     this.#out = new RingWriter(new Int32Array(plan.replies), replyRingAt(plan.index));
   }
 
@@ -90,6 +93,8 @@ export class PipeEngine implements IoEngine {
     assert(handler !== undefined && requests !== undefined, 'an engine turns after its start');
     if (!requests.refresh() && mayWait && !this.#isTurnRequested && !this.#hasMore) this.#wait();
     this.#hasMore = false;
+    // Whatever rings behind this is looked for in the next turn.
+    this.#bell = this.#words.bell(this.#index);
     handler.onTurnStart();
     const nowMs = performance.now();
     if (nowMs >= this.#nextTickMs) {
@@ -106,7 +111,6 @@ export class PipeEngine implements IoEngine {
     handler.onTurnEnd();
     if (this.#isStopped) return false;
     this.#publish(requests);
-    this.#bell = this.#words.bell(this.#index);
     return !this.#words.isAskedToEnd(this.#index);
   }
 
@@ -117,13 +121,18 @@ export class PipeEngine implements IoEngine {
 
   send(slot: number, at: number, bytes: number): boolean {
     if (this.#waiting.length > 0) {
-      this.#waiting.push({ slot, isRange: true, at, bytes });
+      this.#waiting.push({ slot, kind: PipeKind.Bytes, at, bytes });
       return false;
     }
     const done = this.#copy(slot, at, bytes);
     if (done === bytes) return true;
-    this.#waiting.push({ slot, isRange: true, at: at + done, bytes: bytes - done });
+    this.#waiting.push({ slot, kind: PipeKind.Bytes, at: at + done, bytes: bytes - done });
     return false;
+  }
+
+  setDoubt(slot: number, errno: number): void {
+    if (this.#waiting.length === 0 && this.#say(PipeKind.Doubt, slot, errno)) return;
+    this.#waiting.push({ slot, kind: PipeKind.Doubt, at: errno, bytes: 0 });
   }
 
   receiveInto(): boolean {
@@ -144,7 +153,7 @@ export class PipeEngine implements IoEngine {
     this.#closing.add(slot);
     this.#paused.delete(slot);
     this.#hasMore = true;
-    this.#waiting.push({ slot, isRange: false, at: 0, bytes: 0 });
+    this.#waiting.push({ slot, kind: PipeKind.Gone, at: 0, bytes: 0 });
   }
 
   setKeepAlive(): void {
@@ -205,20 +214,28 @@ export class PipeEngine implements IoEngine {
   #sendWaiting(): void {
     let count = 0;
     for (const waiting of this.#waiting) {
-      if (waiting.isRange) {
-        const done = this.#copy(waiting.slot, waiting.at, waiting.bytes);
-        waiting.at += done;
-        waiting.bytes -= done;
-        if (waiting.bytes > 0) break;
-        this.#sent.push(waiting.slot);
-      } else {
-        if (!this.#sayGone(waiting.slot)) break;
-        this.#gone.push(waiting.slot);
-        this.#closing.delete(waiting.slot);
-      }
+      if (!this.#sendOne(waiting)) break;
       count++;
     }
     this.#waiting.splice(0, count);
+  }
+
+  /** @returns false when there is no room for all of it */
+  #sendOne(waiting: Waiting): boolean {
+    const { slot, kind } = waiting;
+    if (kind === PipeKind.Bytes) {
+      const done = this.#copy(slot, waiting.at, waiting.bytes);
+      waiting.at += done;
+      waiting.bytes -= done;
+      if (waiting.bytes > 0) return false;
+      this.#sent.push(slot);
+      return true;
+    }
+    if (!this.#say(kind, slot, waiting.at)) return false;
+    if (kind === PipeKind.Doubt) return true;
+    this.#gone.push(slot);
+    this.#closing.delete(slot);
+    return true;
   }
 
   #tellEnds(handler: EngineHandler): void {
@@ -226,9 +243,10 @@ export class PipeEngine implements IoEngine {
     for (const slot of this.#gone.splice(0)) handler.onClosed(slot);
   }
 
-  #sayGone(slot: number): boolean {
-    if (this.#out.begin(PipeKind.Gone, 0) < 0) return false;
-    this.#out.header(slot, 0, 0);
+  /** A message without bytes. @returns false when there is no room */
+  #say(kind: number, slot: number, value: number): boolean {
+    if (this.#out.begin(kind, 0) < 0) return false;
+    this.#out.header(slot, value, 0);
     this.#out.end(0);
     return true;
   }

@@ -4,13 +4,12 @@
  * how long they are idle or how much they send, for the memory is the program's own.
  */
 import type { ComposedShard, Settings, WorkerMemory } from '@kora/core';
-import type { Peer } from '../io/engine.ts';
+import type { IoEngine, Peer } from '../io/engine.ts';
 import { Limits } from '../limits.ts';
 import type { MeshPlan } from '../mesh/mesh-plan.ts';
 import { AHEAD_COUNT_MAX } from '../pipeline.hot.ts';
 import type { WorkerHost } from '../worker.ts';
 import { Worker } from '../worker.ts';
-import type { PipeEngine } from './pipe-engine.ts';
 
 const RESP_VERSION = 3;
 
@@ -34,11 +33,12 @@ class PipeLimits extends Limits {
 
 export class PipeWorker extends Worker {
   /**
+   * @param engine a PipeEngine, or what holds replies back in front of one
    * @param plan where the other workers are; absent: it is alone
    * @param wake ends the wait of another worker
    */
   constructor(
-    composed: ComposedShard, engine: PipeEngine, host: WorkerHost, plan: MeshPlan | undefined,
+    composed: ComposedShard, engine: IoEngine, host: WorkerHost, plan: MeshPlan | undefined,
     wake: (worker: number) => void,
   ) {
     const limits = new PipeLimits(composed.settings, composed.memory);

@@ -7,6 +7,7 @@
  *
  *   SUBSCRIBE   names ──▶ owners: one subscriber more ──▶ answer ──▶ confirmed
  *   PUBLISH     runs at the owner: its connections, a note to each worker with others ──▶ the sum
+ *   key events  from where they happen, in one order for each worker (event-order.ts)
  *
  * Invariant: names, answers and messages to a worker come in the order in which they were sent, so
  *   who has answered counts the connection in every later message, and in none before
@@ -22,6 +23,7 @@ import type { Session } from '../session.ts';
 import type { Worker } from '../worker.ts';
 import type { Content } from './contents.ts';
 import { BytesContent } from './contents.ts';
+import { EventOrder } from './event-order.ts';
 import { NamesOutbox } from './names-outbox.ts';
 import type { PubSub } from './pub-sub.ts';
 import { RemoteTopics } from './remote-topics.ts';
@@ -33,6 +35,15 @@ import { decodeNames, splitMessage } from './topic-notes.ts';
 /** Channels of key space events begin so. */
 const EVENT_PREFIXES: readonly string[] = ['__keyspace@', '__keyevent@'];
 const ID_MASK = 0x3fff_ffff;
+
+/** An event of the key space on its way to connections of this worker. */
+interface KeyEventMessage {
+  readonly from: number;
+  readonly channel: string;
+  readonly content: Content;
+  /** Of the changes under way when it came those that it concerns; null: as they are. */
+  readonly counted: ReadonlySet<SubscriptionChange> | null;
+}
 
 /** A change of subscriptions that was asked for. */
 export interface Announcement {
@@ -59,6 +70,11 @@ export class AcrossWorkers {
   readonly #others: number;
   /** Whose reply waits, by the number of the change. */
   readonly #changes = new Map<number, SessionSubscriber>();
+  readonly #events = new EventOrder<KeyEventMessage>(({ from, channel, content, counted }) => {
+    this.#pubSub.deliver(Kind.Channel, channel, content, from, counted);
+  });
+  /** Where the order of events was when a session began to wait for it. */
+  readonly #waiting = new WeakMap<Session, number>();
   #nextId = 1;
 
   constructor(worker: Worker, mesh: MeshNode, pubSub: PubSub) {
@@ -88,6 +104,13 @@ export class AcrossWorkers {
     notes.on(NoteTopic.PubSubLost, () => {
       this.#cutSubscribers();
     });
+    notes.on(NoteTopic.KeyEvent, (from, number, body) => {
+      this.#takeEvent(from, number, body);
+    });
+    notes.on(NoteTopic.KeyEventLost, (_from, number) => {
+      this.#events.take(number, null);
+      this.#cutSubscribers();
+    });
   }
 
   // ------------------------------------------------------------------ messages
@@ -103,6 +126,21 @@ export class AcrossWorkers {
     return this.#mesh.notes.isAnyCrowded;
   }
 
+  /**
+   * True while a change of the session's subscriptions has to wait: events that came before it
+   * wait for earlier ones.
+   */
+  mustWaitForEvents(session: Session): boolean {
+    const order = this.#events;
+    const end = this.#waiting.get(session) ?? order.end;
+    if (order.heldCount > 0 && !order.hasReached(end)) {
+      this.#waiting.set(session, end);
+      return true;
+    }
+    this.#waiting.delete(session);
+    return false;
+  }
+
   /** True when the messages of a channel go through this worker. */
   isOwn(name: string): boolean {
     return this.ownerOf(name) === this.#me;
@@ -113,10 +151,59 @@ export class AcrossWorkers {
     return this.#owners[slotOfKey(bytesOf(name), 0, name.length)] ?? 0;
   }
 
-  /** Sends a message that this worker has made to all subscribers everywhere, in its order. */
+  /**
+   * Sends a message that this worker has made to all subscribers everywhere, in its order.
+   * @param content may be kept
+   */
   publish(kind: TopicKind, channel: string, content: Content): void {
-    if (isOfAll(kind, channel) || this.isOwn(channel)) this.send(kind, channel, content);
+    if (isOfAll(kind, channel)) this.#publishEvent(kind, channel, content);
+    else if (this.isOwn(channel)) this.send(kind, channel, content);
     else this.#send(this.ownerOf(channel), NoteTopic.PubSubForward, kind, content);
+  }
+
+  #publishEvent(kind: TopicKind, channel: string, content: Content): void {
+    const { notes, words } = this.#mesh;
+    if (this.#pubSub.isHeard(kind)) {
+      this.#events.take(words.nextEventOf(this.#me), (isKept) => {
+        return { from: this.#me, channel, content, counted: this.#countedBy(this.#me, isKept) };
+      });
+    }
+    const { workers } = this.remote.receivers(kind, channel);
+    for (let left = workers; left !== 0; left &= left - 1) {
+      const worker = 31 - Math.clz32(left & -left);
+      const number = words.nextEventOf(worker);
+      const isSent = notes.send(worker, NoteTopic.KeyEvent, number, (sink) => {
+        content.write(sink);
+      });
+      if (!isSent) notes.send(worker, NoteTopic.KeyEventLost, number);
+    }
+  }
+
+  #takeEvent(from: number, number: number, body: Uint8Array): void {
+    this.#events.take(number, (isKept) => {
+      const { channel, payload } = splitMessage(isKept ? body.slice() : body);
+      const content = new BytesContent(channel, payload);
+      const counted = this.#countedBy(from, isKept);
+      return { from, channel: nameOf(channel), content, counted };
+    });
+  }
+
+  /** Changes under way that a message of a worker concerns, for one that is kept. */
+  #countedBy(worker: number, isKept: boolean): ReadonlySet<SubscriptionChange> | null {
+    if (!isKept) return null;
+    const counted = new Set<SubscriptionChange>();
+    for (const { change } of this.#changes.values()) {
+      if (change?.isCountedBy(worker) === true) counted.add(change);
+    }
+    return counted;
+  }
+
+  /** Events are lost, and nobody knows any more whose they were. */
+  loseEvents(): void {
+    this.#cutSubscribers();
+    for (let worker = 0; worker < this.#worker.shard.count; worker++) {
+      if (worker !== this.#me) this.#mesh.notes.send(worker, NoteTopic.PubSubLost, 0);
+    }
   }
 
   /**
@@ -236,9 +323,11 @@ export class AcrossWorkers {
     assert(change !== null, 'who waits for answers has a change under way');
     change.waitsFor &= ~(1 << from);
     if (change.waitsFor !== 0) return;
-    this.#changes.delete(id);
-    subscriber.change = null;
-    this.#pubSub.complete(subscriber, change);
+    this.#events.defer(() => {
+      if (!this.#changes.delete(id)) return;
+      subscriber.change = null;
+      this.#pubSub.complete(subscriber, change);
+    });
   }
 
   // ------------------------------------------------------------------ figures

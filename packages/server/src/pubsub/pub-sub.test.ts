@@ -327,6 +327,25 @@ describe.each([2, 3])('over %i workers', (workerCount) => {
     }
   });
 
+  it.each([
+    ['GET'], ['SET', 'GET'], ['SET', 'OWN'],
+  ])('no message overtakes the confirmation before %j', (...kinds) => {
+    const mesh = new MeshRig(workerCount);
+    const [own = '', other = ''] = [0, 1].map((worker) => keysOf(worker, workerCount, 1)[0]);
+    const [listener, publisher] = [connectTo(mesh, 0), connectTo(mesh, 0)];
+    const known = ask(mesh, listener, 'HELLO', '3').length;
+    // The channel is the listener's own worker's, what follows another's.
+    const behind = kinds.map((kind) => (kind === 'OWN' ? ['GET', own] : [kind, other, 'v']))
+      .map((words) => (words[0] === 'GET' ? words.slice(0, 2) : words));
+    pipe(mesh, listener, ['SUBSCRIBE', own], ...behind);
+    send(mesh, publisher, 'PUBLISH', own, 'x');
+    mesh.settle();
+    const heard = repliesOf(mesh, listener).slice(known);
+    const confirmation = push('subscribe', own, 1);
+    expect(heard.slice(0, confirmation.length)).toBe(confirmation);
+    expect(heard).toContain(push('message', own, 'x'));
+  });
+
   it('PUBLISH within EXEC and a pipeline tells in order, and counts exactly', () => {
     const mesh = new MeshRig(workerCount);
     const names = Array.from({ length: workerCount }, (_, i) => keysOf(i, workerCount, 1)[0] ?? '');

@@ -51,13 +51,22 @@ export class PubSub implements PubSubHost {
 
   // ------------------------------------------------------------------ messages
 
-  /** True while a command that publishes has to wait: too much is on its way to some worker. */
-  mustWait(command: Command): boolean {
-    return (command.flags & Flag.PubSub) !== 0 && this.across?.isCrowded === true;
+  /**
+   * True while a command that publishes has to wait, for too much is on its way to some worker, or
+   * one that changes subscriptions, for events that came before it.
+   */
+  mustWait(session: Session, command: Command): boolean {
+    const { across } = this;
+    if (across === null) return false;
+    const isOfTopics = (command.flags & Flag.PubSub) !== 0;
+    if (isOfTopics && across.isCrowded) return true;
+    const isChange = (isOfTopics && (command.flags & Flag.NoScript) !== 0) ||
+      command.name === 'reset';
+    return isChange && across.mustWaitForEvents(session);
   }
 
   get hasListeners(): boolean {
-    return this.#isHeard(Kind.Channel) || this.across?.isHeard(Kind.Channel) === true;
+    return this.isHeard(Kind.Channel) || this.across?.isHeard(Kind.Channel) === true;
   }
 
   publish(channel: string, message: string): void {
@@ -69,7 +78,7 @@ export class PubSub implements PubSubHost {
   publishFrame(kind: TopicKind, frame: ArgFrame): number | ReplyError {
     if ((frame.bytes[1] ?? 0) > CHANNEL_BYTES_MAX) return replyErrors.argumentTooLarge;
     const { across } = this;
-    if (!this.#isHeard(kind) && across?.isHeard(kind) !== true) return 0;
+    if (!this.isHeard(kind) && across?.isHeard(kind) !== true) return 0;
     const { ropes } = this.#worker.shard;
     const channel = frame.isBig(1)
       ? this.#ropeText(frame.ropeOf(1), frame.bytes[1] ?? 0) : argumentText(frame, 1);
@@ -80,7 +89,7 @@ export class PubSub implements PubSubHost {
   }
 
   /** True when a connection of this worker could get a message of a channel of the kind. */
-  #isHeard(kind: TopicKind): boolean {
+  isHeard(kind: TopicKind): boolean {
     const { exchange } = this;
     return exchange.count(kind) > 0 ||
       (kind === Kind.Channel && exchange.count(Kind.Pattern) > 0);
@@ -100,25 +109,34 @@ export class PubSub implements PubSubHost {
   /**
    * Gives a message to the connections of this worker.
    * @param from the worker that sends it
+   * @param counted of the changes under way those that it concerns; null: as they are now
    * @returns how many it is for
    */
-  deliver(kind: TopicKind, channel: string, content: Content, from: number): number {
+  deliver(
+    kind: TopicKind, channel: string, content: Content, from: number,
+    counted: ReadonlySet<SubscriptionChange> | null = null,
+  ): number {
     const { exchange } = this;
     const topic = exchange.topic(kind, channel);
-    let count = topic === undefined ? 0 : this.#tell(topic, content, from);
+    let count = topic === undefined ? 0 : this.#tell(topic, content, from, counted);
     if (kind !== Kind.Channel) return count;
-    for (const pattern of exchange.matches(channel)) count += this.#tell(pattern, content, from);
+    for (const pattern of exchange.matches(channel)) {
+      count += this.#tell(pattern, content, from, counted);
+    }
     return count;
   }
 
-  #tell(topic: Topic<SessionSubscriber>, content: Content, from: number): number {
+  #tell(
+    topic: Topic<SessionSubscriber>, content: Content, from: number,
+    counted: ReadonlySet<SubscriptionChange> | null,
+  ): number {
     const { pushes } = this.#worker;
     let resp2: PushMessage | null = null;
     let resp3: PushMessage | null = null;
     let count = 0;
     for (const { session, change } of topic.subscribers) {
       const isChanging = change !== null && change.concerns(topic.kind, topic.name);
-      if (isChanging && !change.isCountedBy(from)) continue;
+      if (isChanging && !(counted?.has(change) ?? change.isCountedBy(from))) continue;
       count++;
       let message: PushMessage;
       if (session.resp === 3) message = resp3 ??= this.#encode(3, topic, content);

@@ -5,9 +5,13 @@
 export { Limits } from '../limits.ts';
 export { Pipeline } from '../pipeline.hot.ts';
 export { Worker } from '../worker.ts';
+export { TICK_MS } from '../io/engine.ts';
+export { NoteTopic } from '../mesh/note-topics.ts';
 export { PipelineOrder, Step } from '../mesh/origin.ts';
 export { encodeRequest } from './mesh-clients.ts';
+export { severalKeyCommand } from './several-key-commands.ts';
 export { MeshRig, RIG_MEMORY_BYTES } from './mesh-rig.ts';
 export type { MeshRigOptions } from './mesh-rig.ts';
 export { MemoryEngine, WorkerRig } from './worker-rig.ts';
-export type { WorkerRigOptions } from './worker-rig.ts';
+export type { RigStore, WorkerRigOptions } from './worker-rig.ts';
+export { HeldReplies } from '../store/held-replies.ts';

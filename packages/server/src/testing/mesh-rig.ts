@@ -6,7 +6,7 @@
  */
 import { createSharedMemory, MemoryBudget, MeshControl, VirtualClock } from '@kora/core';
 import { ProcessWords } from '../mesh/process-words.ts';
-import type { WorkerRigOptions } from './worker-rig.ts';
+import type { RigStore, WorkerRigOptions } from './worker-rig.ts';
 import { RIG_LOW_BYTES, WorkerRig } from './worker-rig.ts';
 
 /** Most bytes that the memory of a worker of a rig may have; address space only. */
@@ -20,18 +20,25 @@ export interface MeshRigOptions extends WorkerRigOptions {
   readonly onWake?: (worker: number) => void;
   /** Called when all workers have made their rings and none has opened those of another. */
   readonly beforeConnect?: (rigs: readonly WorkerRig[]) => void;
+  /** Where each worker keeps its data; default: nowhere. */
+  readonly stores?: readonly RigStore[];
+  /** What the clock says first, ms. */
+  readonly startMs?: number;
 }
 
 export class MeshRig {
   readonly rigs: readonly WorkerRig[];
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   /** False: the worker sleeps. */
   readonly #isAwake: boolean[];
 
   constructor(workerCount: number, options: MeshRigOptions = {}) {
+    this.clock = new VirtualClock(options.startMs);
+    const control = new MeshControl(workerCount);
+    control.order.startAfter(options.stores?.[0]?.plan.lastTransaction ?? 0);
     const shared = {
       workerCount,
-      control: new MeshControl(workerCount).buffer,
+      control: control.buffer,
       budget: new MemoryBudget().buffer,
       memories: options.memories ??
         Array.from({ length: workerCount }, () => createSharedMemory(RIG_MEMORY_BYTES, 0)),
@@ -43,7 +50,9 @@ export class MeshRig {
       ...options,
       seed: (options.seed ?? 1) * 100 + index,
       clock: this.clock,
-      mesh: { ...shared, index },
+      // A worker that is alone has no mesh, as in production.
+      ...(workerCount === 1 ? aloneIn(shared.memories) : { mesh: { ...shared, index } }),
+      ...storeOf(options, index),
       wake: options.onWake ?? ((worker) => {
         this.wakeUp(worker);
       }),
@@ -104,4 +113,13 @@ export class MeshRig {
       if (turns > turnsMax) throw new Error('the mesh does not come to rest');
     }
   }
+}
+
+function aloneIn([memory]: readonly WebAssembly.Memory[]): WorkerRigOptions {
+  return memory === undefined ? {} : { memory };
+}
+
+function storeOf({ stores }: MeshRigOptions, index: number): { readonly store?: RigStore } {
+  const store = stores?.[index];
+  return store === undefined ? {} : { store };
 }

@@ -6,13 +6,16 @@
  */
 import type { Command, ComposedShard, WorkerMemory } from '@kora/core';
 import { composeShard, SeededChance, Settings, VirtualClock } from '@kora/core';
+import type { StorePlan } from '@kora/storage/engine';
 import { serverCommands } from '../commands/server-commands.ts';
-import type { EngineHandler, IoEngine, Peer } from '../io/engine.ts';
+import type { EngineHandler, FileOperations, IoEngine, Peer } from '../io/engine.ts';
 import { RECEIVE_BYTES_MAX, TICK_MS } from '../io/engine.ts';
 import { Limits } from '../limits.ts';
 import type { MeshPlan } from '../mesh/mesh-plan.ts';
 import { placeOf } from '../mesh/mesh-plan.ts';
 import { addServerInfo } from '../server-info.ts';
+import type { RoomDisk, RoomStore } from '../store/room-store.ts';
+import { heldRepliesOf, openWorkerStore } from '../store/worker-store.ts';
 import { Worker } from '../worker.ts';
 
 const PEER: Peer = Object.freeze({
@@ -25,7 +28,9 @@ export const RIG_LOW_BYTES = 256 * 1024 * 1024;
 
 /** An engine whose only peer is the program: every send is taken at once, or held. */
 export class MemoryEngine implements IoEngine {
-  readonly name = 'memory';
+  /** `node` where files are written and synced in the background of Node. */
+  readonly name: string;
+  readonly files: FileOperations | undefined;
   /** Replies of each slot since it was opened, when `keepsReplies`. */
   readonly replies: Uint8Array[][] = [];
   /** False drops them. */
@@ -46,6 +51,12 @@ export class MemoryEngine implements IoEngine {
   /** Where received bytes lie. */
   receiveAt = 0;
   #memory: WorkerMemory | null = null;
+
+  /** @param files operations on files; none where they are done elsewhere */
+  constructor(name = 'memory', files?: FileOperations) {
+    this.name = name;
+    this.files = files;
+  }
 
   start(memory: WorkerMemory, _handler: EngineHandler): void {
     this.#memory = memory;
@@ -97,6 +108,14 @@ export class MemoryEngine implements IoEngine {
   stop(): void {}
 }
 
+/** Where a rig keeps its data. */
+export interface RigStore {
+  readonly plan: StorePlan;
+  readonly disk: RoomDisk;
+  /** As an engine of io_uring has them; absent: in the background, as on node:net. */
+  readonly operations?: FileOperations;
+}
+
 /** What a rig is made of; by default Redis's settings, look-ahead as in production. */
 export interface WorkerRigOptions {
   /** Settings by Redis's names. */
@@ -111,13 +130,20 @@ export interface WorkerRigOptions {
   readonly mesh?: MeshPlan;
   /** Called when another worker has to be woken. */
   readonly wake?: (worker: number) => void;
+  /** Keeps the data; default: nothing does. */
+  readonly store?: RigStore;
+  /** A zeroed memory for a rig that is alone; default: a new one. */
+  readonly memory?: WebAssembly.Memory;
 }
 
 export class WorkerRig {
   readonly clock: VirtualClock;
-  readonly engine = new MemoryEngine();
+  readonly engine: MemoryEngine;
   readonly composed: ComposedShard;
   readonly worker: Worker;
+  /** Who hears of the engine's events: the worker, or what holds its replies back. */
+  readonly handler: EngineHandler;
+  readonly store: RoomStore | null;
   /** Lines of the log. */
   readonly log: string[] = [];
   #slots = 0;
@@ -127,8 +153,11 @@ export class WorkerRig {
     const refusal = settings.load([...(options.settings ?? [])]);
     if (refusal !== null) throw new Error(refusal);
     this.clock = options.clock ?? new VirtualClock();
-    const { mesh } = options;
-    const memory = mesh?.memories[mesh.index];
+    const { mesh, store } = options;
+    const memory = mesh?.memories[mesh.index] ?? options.memory;
+    const isInBackground = store !== undefined && store.operations === undefined;
+    this.engine = new MemoryEngine(isInBackground ? 'node' : 'memory', store?.operations);
+    const held = store === undefined ? null : heldRepliesOf(store.plan, this.engine, mesh?.index);
     this.composed = composeShard({
       platform: {
         clock: this.clock, chance: new SeededChance(options.seed ?? 1), scheduler: this.engine,
@@ -139,7 +168,7 @@ export class WorkerRig {
       extraCommands: [...serverCommands, ...(options.extraCommands ?? [])],
     });
     const limits = new Limits(settings, this.composed.memory);
-    this.worker = new Worker(this.composed, this.engine, limits, {
+    this.worker = new Worker(this.composed, held ?? this.engine, limits, {
       log: (level, message) => {
         this.log.push(`${level} ${message}`);
       },
@@ -147,7 +176,20 @@ export class WorkerRig {
         throw error;
       },
       onShutdown: () => undefined,
+      onTurnEnd: () => this.store?.endTurn(),
+      mayRest: () => this.store?.isQuiet !== false,
     }, options.aheadCountMax, mesh, options.wake);
+    this.handler = held ?? this.worker;
+    this.store = held === null || store === undefined ? null
+      : openWorkerStore(this.worker, this.composed, held, store.plan, {
+        disk: store.disk,
+        log: (level, message) => {
+          this.log.push(`${level} ${message}`);
+        },
+        onFailure: (error) => {
+          throw error;
+        },
+      });
     const facts = { ioReason: 'for a test', configFile: '', executable: '' };
     addServerInfo(this.composed.info, this.worker, facts);
     settings.bind('requirepass', ({ text }) => {
@@ -159,9 +201,9 @@ export class WorkerRig {
   connect(): number {
     const slot = this.#slots++;
     this.engine.replies[slot] = [];
-    this.worker.onTurnStart();
-    this.worker.onAccept(slot, PEER);
-    this.worker.onTurnEnd();
+    this.handler.onTurnStart();
+    this.handler.onAccept(slot, PEER);
+    this.handler.onTurnEnd();
     return slot;
   }
 
@@ -176,31 +218,31 @@ export class WorkerRig {
 
   /** One turn with bytes that lie in low memory. */
   deliver(slot: number, at: number, bytes: number): void {
-    this.worker.onTurnStart();
-    this.worker.onReceive(slot, at, bytes);
-    this.worker.onTurnEnd();
+    this.handler.onTurnStart();
+    this.handler.onReceive(slot, at, bytes);
+    this.handler.onTurnEnd();
   }
 
   /** The turn that the worker asked for, if it did. */
   turn(): void {
     if (!this.engine.isTurnRequested) return;
     this.engine.isTurnRequested = false;
-    this.worker.onTurnStart();
-    this.worker.onTurn();
-    this.worker.onTurnEnd();
+    this.handler.onTurnStart();
+    this.handler.onTurn();
+    this.handler.onTurnEnd();
   }
 
   /** A turn without events: what other workers sent is taken. */
   idle(): void {
-    this.worker.onTurnStart();
-    this.worker.onTurnEnd();
+    this.handler.onTurnStart();
+    this.handler.onTurnEnd();
   }
 
   /** The peer sends nothing more. */
   halfClose(slot: number): void {
-    this.worker.onTurnStart();
-    this.worker.onEnd(slot);
-    this.worker.onTurnEnd();
+    this.handler.onTurnStart();
+    this.handler.onEnd(slot);
+    this.handler.onTurnEnd();
   }
 
   /** Lets time pass: ticks come when the worker wants them. @returns turns taken */
@@ -223,9 +265,9 @@ export class WorkerRig {
   tick(ms: number): void {
     this.clock.advance(ms);
     this.engine.tickDelayMs = TICK_MS;
-    this.worker.onTurnStart();
-    this.worker.onTick();
-    this.worker.onTurnEnd();
+    this.handler.onTurnStart();
+    this.handler.onTick();
+    this.handler.onTurnEnd();
   }
 
   /** The oldest sends of this slot that the engine holds leave, at most so many. */
@@ -234,17 +276,17 @@ export class WorkerRig {
       const held = this.engine.heldCounts[slot] ?? 0;
       if (held === 0) return;
       this.engine.heldCounts[slot] = held - 1;
-      this.worker.onTurnStart();
-      this.worker.onSent(slot);
-      this.worker.onTurnEnd();
+      this.handler.onTurnStart();
+      this.handler.onSent(slot);
+      this.handler.onTurnEnd();
     }
   }
 
   /** The peer is gone. */
   disconnect(slot: number): void {
-    this.worker.onTurnStart();
-    this.worker.onClosed(slot);
-    this.worker.onTurnEnd();
+    this.handler.onTurnStart();
+    this.handler.onClosed(slot);
+    this.handler.onTurnEnd();
   }
 
   /** All reply bytes of the slot so far, one byte a character. */

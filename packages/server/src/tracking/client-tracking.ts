@@ -5,9 +5,10 @@
  *
  * Order, as in Redis: what others change is told at once; what a connection changes itself behind
  * the reply of its command; keys by prefix when the requests of a connection that came together
- * have run. Nothing is told before replies that the connection still waits for (push-behind.ts),
- * and nothing later than replies that tell a writer of its change: so whoever writes, then asks
- * over the connection that tracks, finds that told.
+ * have run, to other workers before any reply of the turn leaves. Nothing is told before replies
+ * that the connection still waits for (push-behind.ts), and nothing later than replies that tell a
+ * writer of its change: so whoever writes, then asks over the connection that tracks, finds that
+ * told.
  * Bounds: what is told counts as output of the session; keys by prefix as PrefixTable says.
  */
 import { Buffer } from 'node:buffer';
@@ -69,11 +70,6 @@ export class ClientTracking implements TrackingHost {
       if (least === me) count++;
     }
     return count;
-  }
-
-  /** Something is to be told when the command under way has its reply. */
-  get hasOwn(): boolean {
-    return this.#own.length > 0;
   }
 
   // ------------------------------------------------------------------ on and off
@@ -201,7 +197,7 @@ export class ClientTracking implements TrackingHost {
       if (tracking.has(TrackingMode.Broadcast)) continue;
       if (reader === writer && tracking.has(TrackingMode.NoLoop)) continue;
       if (reader === running) {
-        this.#own.push({ session, key: key() });
+        this.#addOwn({ session, key: key() });
       } else if (tracking.redirect !== 0) {
         this.#tell(session, [key()]);
       } else if (session.resp > 2) {
@@ -221,18 +217,24 @@ export class ClientTracking implements TrackingHost {
     const { writer: running } = this.worker.shard.tracking;
     // The oldest first, as in Redis.
     for (const [reader, session] of [...this.#sessions].sort(([, a], [, b]) => a.id - b.id)) {
-      if (reader === writer && reader === running) this.#own.push({ session, key: null });
+      if (reader === writer && reader === running) this.#addOwn({ session, key: null });
       else this.#tell(session, null);
     }
   }
 
   // ------------------------------------------------------------------ telling
 
+  #addOwn(change: OwnChange): void {
+    this.#own.push(change);
+    this.worker.following++;
+  }
+
   /** The reply of a command is whole: what it changed of what its session had read is told. */
   tellOwn(): void {
     if (this.#own.length === 0) return;
     const changes = this.#own;
     this.#own = [];
+    this.worker.following -= changes.length;
     for (const { session, key } of changes) {
       this.#tell(session, key === null ? null : [key]);
     }
@@ -247,11 +249,22 @@ export class ClientTracking implements TrackingHost {
 
   /** Keys that changed are told to those who want their prefixes, before replies tell of them. */
   tellPrefixes(): void {
-    this.prefixes.tell(({ prefix, subscribers, writerOfKey }, keys) => {
+    this.beforeReply();
+    this.prefixes.tell(({ prefix, writerOfKey }, keys) => {
+      this.tellKeys(prefix, keys, writerOfKey);
+    });
+  }
+
+  /** The connections of other workers hear of it before anybody can know of the change. */
+  beforeReply(): void {
+    if (this.mesh !== null && this.prefixes.hasKeys) this.#tellPrefixesAbroad();
+  }
+
+  #tellPrefixesAbroad(): void {
+    this.prefixes.tellEarly(({ prefix, subscribers, writerOfKey }, keys) => {
       for (const one of [...subscribers]) {
         if (typeof one === 'number') this.mesh?.forwardKeys(one, prefix, keys, writerOfKey);
       }
-      this.tellKeys(prefix, keys, writerOfKey);
     });
   }
 

@@ -22,7 +22,7 @@ export function pushBehind(pushes: Pushes, session: Session, message: PushMessag
     return true;
   }
   const place = window.readyPlace();
-  if (place === window.tail && window.isFull()) return false;
+  if (place === window.tail && window.isFull(1)) return false;
   target.begin(window, place);
   for (const { chunk, at, bytes } of message.ranges) target.sendRange(chunk, at, bytes);
   window.addReady();

@@ -10,6 +10,7 @@
  *   Broken      reader.  client                      that client is not mine
  *   Ask         question.  client                    is it yours? Have you heard all before this?
  *   Answer      question.  1 = it is
+ *   Lost        -.                               one of the above found no memory
  *
  * Bodies are words and bytes, little-endian (note-body.ts).
  */
@@ -67,6 +68,9 @@ export class TrackingMesh {
     notes.on(NoteTopic.TrackingAnswer, (from, question, body) => {
       this.#onAnswer(from, question, body);
     });
+    notes.on(NoteTopic.TrackingLost, () => {
+      this.#tracking.onFlush(0);
+    });
   }
 
   // ------------------------------------------------------------------ keys that were read
@@ -87,10 +91,11 @@ export class TrackingMesh {
       const body = new NoteBody(4 + list.length * 4);
       body.word(list.length);
       for (const reader of list) body.word(reader);
-      this.#mesh.notes.send(worker, NoteTopic.TrackingInvalid, writer, (sink) => {
+      const isSent = this.#mesh.notes.send(worker, NoteTopic.TrackingInvalid, writer, (sink) => {
         sink.raw(body.bytes());
         sink.bulkPiece(keyAt, keyBytes);
       });
+      if (!isSent) this.#lose(worker);
       this.#publish(worker);
       list.length = 0;
     }
@@ -137,11 +142,17 @@ export class TrackingMesh {
         body.word(writerOfKey.get(key) ?? 0);
         body.text(key);
       }
-      this.#mesh.notes.send(worker, NoteTopic.TrackingBroadcast, 0, (sink) => {
+      const isSent = this.#mesh.notes.send(worker, NoteTopic.TrackingBroadcast, 0, (sink) => {
         sink.raw(body.bytes());
       });
+      if (!isSent) this.#lose(worker);
     }
     this.#publish(worker);
+  }
+
+  /** Memory was short for what a worker was to hear: all that its clients keep may be old. */
+  #lose(worker: number): void {
+    this.#mesh.notes.send(worker, NoteTopic.TrackingLost, 0);
   }
 
   /** What was sent is there before any reply that this turn makes. */
@@ -179,9 +190,12 @@ export class TrackingMesh {
     body.double(redirect);
     body.word(keys === null ? -1 : keys.length);
     for (const key of keys ?? []) body.text(key);
-    this.#mesh.notes.send(redirectWorker, NoteTopic.TrackingRedirect, tracking.reader, (sink) => {
+    const { notes } = this.#mesh;
+    const { reader } = tracking;
+    const isSent = notes.send(redirectWorker, NoteTopic.TrackingRedirect, reader, (sink) => {
       sink.raw(body.bytes());
     });
+    if (!isSent) session.loseOutput('no memory was left for an invalidation');
   }
 
   /** It is not known whose the client is: all are asked, then it is told, or found to be gone. */

@@ -5,6 +5,7 @@
  */
 import type { RespValue } from '@kora/protocol';
 import { describe, expect, it } from 'vitest';
+import { NoteTopic } from '../mesh/note-topics.ts';
 import { MeshRig } from '../testing/index.ts';
 import { ask, connectTo, keysOf, send } from '../testing/mesh-clients.ts';
 import { leftOf } from '../testing/mesh-checks.ts';
@@ -125,6 +126,21 @@ describe('a pipeline whose keys are found ahead', () => {
     for (const key of keys) tell(mesh, writer, 'SET', key, 'w');
     for (const client of clients) expect(told(mesh, client)).toEqual(keys);
     expect(trackedKeys(mesh).every((count) => count === 0)).toBe(true);
+  });
+});
+
+describe('CLIENT CACHING in a pipeline over several workers', () => {
+  it('is about the next command, and not about those found ahead with it', () => {
+    const mesh = new MeshRig(2);
+    const client = tracking(mesh, 0, 'OPTOUT');
+    client.send(
+      [['CLIENT', 'CACHING', 'NO'], ignore], [['GET', A], ignore], [['GET', B], ignore],
+      [['SET', 'other', 'v'], ignore], [['GET', B], ignore],
+    );
+    mesh.settle();
+    const writer = connectTo(mesh, 1);
+    for (const key of [A, B]) ask(mesh, writer, 'SET', key, 'v');
+    expect(told(mesh, client)).toEqual([B]);
   });
 });
 
@@ -266,6 +282,50 @@ describe('limits', () => {
     expect(rig.log.join()).toContain('client-output-buffer-limit');
     expect(rig.engine.cut.has(client.at.slot)).toBe(true);
     expect(rig.worker.tracking.clientCount).toBe(0);
+  });
+});
+
+describe('word of a change that finds no memory on its way to another worker', () => {
+  const cases = [
+    ['makes all that its clients keep void', NoteTopic.TrackingInvalid, []],
+    ['does so for prefixes', NoteTopic.TrackingBroadcast, ['BCAST', 'PREFIX', 'key']],
+  ] as const;
+  it.each(cases)('%s', (_, topic, options) => {
+    const mesh = new MeshRig(2);
+    const readers = [tracking(mesh, 1, ...options), tracking(mesh, 1, ...options)];
+    for (const reader of readers) tell(mesh, reader, 'GET', A);
+    const notes = mesh.rigs[0]?.worker.mesh?.notes;
+    if (notes === undefined) throw new Error('there are two workers');
+    const send = notes.send.bind(notes);
+    let lost = 0;
+    notes.send = (worker, wanted, number, write) => {
+      if (wanted !== topic) return send(worker, wanted, number, write);
+      lost++;
+      return false;
+    };
+    expect(tell(mesh, new TrackingClient(mesh, 0), 'SET', A, '1')).toBe('OK');
+    expect(lost).toBe(1);
+    for (const reader of readers) expect(told(mesh, reader)).toEqual(['*']);
+    notes.send = send;
+    expect(leftOf(mesh)).toEqual([]);
+  });
+
+  it('cuts who redirects to a client there', () => {
+    const mesh = new MeshRig(2);
+    const target = new TrackingClient(mesh, 1);
+    target.send([['HELLO', '3'], ignore]);
+    const id = textOf(tell(mesh, target, 'CLIENT', 'ID'));
+    const reader = tracking(mesh, 0, 'REDIRECT', id);
+    tell(mesh, reader, 'GET', A);
+    const [rig] = mesh.rigs;
+    const notes = rig?.worker.mesh?.notes;
+    if (rig === undefined || notes === undefined) throw new Error('there are two workers');
+    const send = notes.send.bind(notes);
+    notes.send = (worker, wanted, number, write) =>
+      (wanted === NoteTopic.TrackingRedirect ? false : send(worker, wanted, number, write));
+    tell(mesh, new TrackingClient(mesh, 0), 'SET', A, '1');
+    expect(rig.engine.cut.has(reader.at.slot)).toBe(true);
+    expect(rig.log.join()).toContain('no memory was left for an invalidation');
   });
 });
 

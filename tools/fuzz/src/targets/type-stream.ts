@@ -5,7 +5,7 @@
  * behind.
  */
 import {
-  CommandDriver, contentsOf, JournalRecorder, RandomTypeCommands, replayEffect,
+  CommandDriver, contentsOf, EVERY_TYPE, JournalRecorder, RandomTypeCommands, replayEffect,
 } from '@kora/core/testing';
 import type { ShardContents } from '@kora/core/testing';
 import { Choices } from '../target.ts';
@@ -66,7 +66,7 @@ export const typeStream: FuzzTarget = {
     const driver = new CommandDriver({ seed, startMs: START_MS, settings: SETTINGS });
     const base = driver.memory.arenaAllocator.usedBytes();
     const recorder = new JournalRecorder(driver.shard);
-    const random = new RandomTypeCommands({ next32: () => choices.below(2 ** 32) });
+    const random = new RandomTypeCommands({ next32: () => choices.below(2 ** 32) }, EVERY_TYPE);
     const settings = choices.once(3) ? SMALL_SETTINGS : [];
     for (const pair of settings) driver.run('CONFIG', 'SET', ...pair);
     for (let step = 0; step < STEPS; step++) {

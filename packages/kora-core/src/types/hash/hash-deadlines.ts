@@ -66,6 +66,7 @@ export function setFoundDeadline(shard: Shard, ref: number, ms: number): void {
   const old = found.member;
   assert(old !== 0, 'a field that gets a deadline is a member');
   shard.noteMutation();
+  shard.collections.dict.noteChange(old);
   const tree = treeOf(shard, ref);
   if (entryHasTtl(memory.i32, old)) {
     const oldMs = entryExpireMs(memory.i32, old);
@@ -101,6 +102,7 @@ export function armFields(shard: Shard, beforeMs: number, ms: number): void {
 export function dropDeadline(shard: Shard, ref: number, member: number): void {
   const { i32, kernel } = shard.memory;
   assert(entryHasTtl(i32, member), 'a dropped deadline is there');
+  shard.collections.dict.noteChange(member);
   const wasTaken = treeOf(shard, ref).remove(entryExpireMs(i32, member), member);
   assert(wasTaken, 'the tree has every deadline');
   shard.noteMutation();

@@ -110,6 +110,7 @@ export const hgetex = defineCommand({
     const from = frame.index[FIELDS_SLOT] ?? 0;
     const end = from + (frame.times[FIELDS_SLOT] ?? 0);
     const isPast = isTimed && ms <= shard.nowMs;
+    if (expiration !== 0) shard.keyspace.noteChange(ref);
     if (ref !== 0 && isTimed && !isPast && !reserveFor(shard, frame, ref, from, end)) {
       out.error(replyErrors.arenaFull);
       return;
@@ -345,6 +346,7 @@ export const hgetdel = defineCommand({
       return;
     }
     out.array(frame.count - from);
+    shard.keyspace.noteChange(ref);
     const effect = effectOfKey(shard, frame, 1, EffectOp.HashRemove, KeyEvent.HDel);
     for (let i = from; i < frame.count; i++) {
       const at = frame.at[i] ?? 0;

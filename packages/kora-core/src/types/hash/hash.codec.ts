@@ -16,7 +16,7 @@ import type { RdbWriter } from '../../rdb/rdb-writer.ts';
 import { ZiplistReader, ZipmapReader } from '../../rdb/ziplist-reader.ts';
 import { collectionCount } from '../../keyspace/collection-entry.ts';
 import type { Shard } from '../../shard/shard.ts';
-import { ENTRY_WIDE, entryFlags, setEntryRoot } from '../../structs/entry.hot.ts';
+import { ENTRY_WIDE, entryFlags, entryRoot, setEntryRoot } from '../../structs/entry.hot.ts';
 import { firstDeadlineMs, setFoundDeadline } from './hash-deadlines.ts';
 import { prepareDeadlines } from './hash-timed.ts';
 import { visitPairs } from './hash-walk.ts';
@@ -67,15 +67,17 @@ export function saveHash(shard: Shard, ref: number, out: RdbWriter): void {
 }
 
 /**
- * Reads a body into the empty entry `ref`.
+ * Reads a body into the entry `ref`: an empty one, or one that a body before has filled.
  * @returns false when memory is short @throws {RdbError} when the bytes are no hash
  */
 export function loadHash(
   shard: Shard, rdbType: number, reader: RdbReader, ref: number,
 ): boolean {
-  const pack = shard.collections.packs.create(FIRST_PACK_BYTES);
-  if (pack === 0) return false;
-  setEntryRoot(shard.memory.i32, ref, pack);
+  if (entryRoot(shard.memory.i32, ref) === 0) {
+    const pack = shard.collections.packs.create(FIRST_PACK_BYTES);
+    if (pack === 0) return false;
+    setEntryRoot(shard.memory.i32, ref, pack);
+  }
   if (rdbType === RdbType.HashListpack) {
     return loadPacked(shard, reader, new ListpackReader(reader, reader.blob()), ref);
   }

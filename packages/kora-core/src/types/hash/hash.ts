@@ -356,6 +356,7 @@ function replaceValue(
   const { memory } = shard;
   const { i32, kernel } = memory;
   const old = found.member;
+  shard.collections.dict.noteChange(old);
   const hasTtl = entryHasTtl(i32, old);
   const bytes = memberBytesFor(MEMBER_FIELD, fieldBytes, valueBytes, hasTtl);
   if (suits(memory.arenaAllocator.sizeOf(old), bytes)) {

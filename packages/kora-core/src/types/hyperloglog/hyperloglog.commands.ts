@@ -107,6 +107,7 @@ function countOne(shard: Shard, frame: ArgFrame, out: ReplySink): void {
     return;
   }
   if (!isHyperLogLog(shard, ref, out)) return;
+  shard.keyspace.noteChange(ref);
   const kept = keptCardinality(shard, ref);
   if (kept !== undefined) {
     if (markRaw(shard, frame, 1, ref) === 0) out.error(replyErrors.arenaFull);

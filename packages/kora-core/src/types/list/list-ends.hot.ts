@@ -38,6 +38,7 @@ export function pushIntoEnd(
   const needed = i32[(pack << 1) + PACK_USED]! + bytes + 2 * packLengthBytes(bytes);
   if (needed > nodeBytesMax || needed > memory.arenaAllocator.sizeOf(pack)) return 0;
   shard.noteMutation();
+  shard.collections.packs.noteChange(pack);
   memory.kernel.packInsert(pack, isHead ? PACK_FIRST : 0, at, bytes);
   if (isLong) i32[endWord + 1]! += 1;
   const countWord = (ref << 1) + COUNT_WORD;
@@ -66,6 +67,7 @@ export function popFromEnd(
   const bytes = packLengthAt(i32, pack, pos);
   out.bulk(pack * 8 + pos + packLengthBytes(bytes), bytes);
   shard.noteMutation();
+  packs.noteChange(pack);
   memory.kernel.packRemove(pack, pos, 1);
   i32 = memory.i32;
   i32[(ref << 1) + COUNT_WORD]! -= 1;

@@ -69,6 +69,7 @@ export const xack = defineCommand({
   apply(shard, frame, out) {
     const ref = shard.keyspace.read(frame, 1);
     if (!isStreamOrAbsent(shard, ref, out)) return;
+    shard.keyspace.noteChange(ref);
     const group = ref === 0 ? 0 : groupOfArgument(shard, frame, ref);
     if (group === 0) {
       out.integer(0);

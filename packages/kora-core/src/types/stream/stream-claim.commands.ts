@@ -110,6 +110,7 @@ export const xclaim = defineCommand({
   apply(shard, frame, out) {
     const ref = shard.keyspace.read(frame, 1);
     if (!isStreamOrAbsent(shard, ref, out)) return;
+    shard.keyspace.noteChange(ref);
     const group = groupOrError(shard, frame, ref, out);
     if (group === 0) return;
     const error = readClaimOptions(shard, frame);
@@ -255,6 +256,7 @@ export const xautoclaim = defineCommand({
   apply(shard, frame, out) {
     const ref = shard.keyspace.read(frame, 1);
     if (!isStreamOrAbsent(shard, ref, out)) return;
+    shard.keyspace.noteChange(ref);
     const group = groupOrError(shard, frame, ref, out);
     if (group === 0) return;
     if (autoCount > COUNT_IN_MEMORY_MAX) {

@@ -147,6 +147,7 @@ export const xreadgroup: Command = defineCommand({
  */
 function serveWaiting(shard: Shard, frame: ArgFrame, out: ReplySink, key: number): void {
   const ref = shard.keyspace.peek(frame, key);
+  shard.keyspace.noteChange(ref);
   if (groupOf(shard, frame, ref) === 0) {
     out.error(streamErrors.groupGone);
     return;
@@ -167,6 +168,7 @@ function checkStreamOf(
 ): boolean {
   const ref = shard.keyspace.read(frame, key);
   if (!isStreamOrAbsent(shard, ref, out)) return false;
+  shard.keyspace.noteChange(ref);
   const error = checkGroupOf(shard, frame, ref, key, idAt);
   if (error !== null) out.error(error);
   return error === null;

@@ -20,15 +20,11 @@ import {
   entryFlags, entryHasTtl, entryValueAt, setEntryRoot,
 } from '../../structs/entry.hot.ts';
 import { ROPE_BYTES_MAX } from '../../structs/rope.ts';
+import { TRAIT_RAW, TRAIT_TEXT, TRAIT_TTL } from './string-record.hot.ts';
 import {
   growString, patchString, PLAIN_FLAGS, putRope, putString, putZeros, STRING_TEXT, stringBytes,
   stringInlineBytes, stringPieceAt, stringPieceBytes, stringPieceCount,
 } from './string.ts';
-
-/** Bits of the traits byte of StringSet. */
-const TRAIT_TTL = 1;
-const TRAIT_RAW = 2;
-const TRAIT_TEXT = 4;
 
 /** Writes the after-image of the effect's entry: traits, deadline, length, bytes. */
 export function encodeStringSet(shard: Shard, effect: Effect, writer: EffectWriter): void {

@@ -17,7 +17,7 @@ import { RdbType } from '../../rdb/rdb-types.ts';
 import type { RdbWriter } from '../../rdb/rdb-writer.ts';
 import { ZiplistReader } from '../../rdb/ziplist-reader.ts';
 import type { Shard } from '../../shard/shard.ts';
-import { ENTRY_WIDE, entryFlags, setEntryFlags } from '../../structs/entry.hot.ts';
+import { ENTRY_WIDE, entryFlags, entryRoot, setEntryFlags } from '../../structs/entry.hot.ts';
 import { ADDED, ZSET_PACK } from './zset-layout.ts';
 import { walk } from './zset-walk.ts';
 import { prepareAdd, zsetAdd } from './zset.ts';
@@ -57,13 +57,13 @@ export function saveZset(shard: Shard, ref: number, out: RdbWriter): void {
 }
 
 /**
- * Reads a body into the empty entry `ref`.
+ * Reads a body into the entry `ref`: an empty one, or one that a body before has filled.
  * @returns false when memory is short @throws {RdbError} when the bytes are no sorted set
  */
 export function loadZset(
   shard: Shard, rdbType: number, reader: RdbReader, ref: number,
 ): boolean {
-  setCollectionEncoding(shard, ref, ZSET_PACK);
+  if (entryRoot(shard.memory.i32, ref) === 0) setCollectionEncoding(shard, ref, ZSET_PACK);
   if (rdbType === RdbType.SortedSetListpack) {
     return loadPacked(shard, reader, new ListpackReader(reader, reader.blob()), ref);
   }

@@ -389,6 +389,7 @@ function moveFound(shard: Shard, ref: number, score: number): void {
   if (found.pack !== 0) {
     movePair(shard, found.pack, found.pos, kept);
   } else {
+    dictOf(shard, ref).noteChange(found.member);
     treeOf(shard, ref).move(found.score[0] ?? 0, found.member, kept);
     setMemberScore(shard.memory.f64, found.member, kept);
   }

@@ -28,6 +28,8 @@ export const ACCEPT_MULTISHOT = 1 << 0;
 /** Of TIMEOUT_REMOVE: the timeout gets another time instead. */
 export const TIMEOUT_UPDATE = 1 << 1;
 export const FSYNC_DATASYNC = 1 << 0;
+/** In the flags of WRITE: RWF_DSYNC, durable when it ends. */
+export const WRITE_DSYNC = 1 << 1;
 /** A flag that no kernel knows: it answers EINVAL, as a refused flag does (for tests). */
 export const PRIORITY_UNKNOWN = 1 << 15;
 

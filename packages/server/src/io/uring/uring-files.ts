@@ -7,7 +7,7 @@ import type { FileOperations } from '../engine.ts';
 import { FILE_TOKEN_MAX } from '../engine.ts';
 import type { NativeMemory } from '../native/libc.ts';
 import type { Ring } from './ring.hot.ts';
-import { FSYNC_DATASYNC, OP_FSYNC, OP_WRITE } from './uring-constants.ts';
+import { FSYNC_DATASYNC, OP_FSYNC, OP_WRITE, WRITE_DSYNC } from './uring-constants.ts';
 import type { UringLoop } from './uring-loop.hot.ts';
 import { KIND_BITS, KIND_FILE } from './uring-loop-parts.ts';
 
@@ -28,12 +28,16 @@ export class UringFiles implements FileOperations {
     this.#isClosed = true;
   }
 
-  write(token: number, descriptor: number, at: number, bytes: number, offset: number): void {
+  write(
+    token: number, descriptor: number, at: number, bytes: number, offset: number,
+    isDurable: boolean,
+  ): void {
     assert(!this.#isClosed, 'files are used before the engine stops');
     assert(token >= 0 && token <= FILE_TOKEN_MAX, 'a token fits the user data');
     const user = (token << KIND_BITS) | KIND_FILE;
     const address = this.#native.addressOf(at);
-    this.#ring.submit(OP_WRITE, 0, 0, descriptor, address, bytes, 0, user, 0);
+    const flags = isDurable ? WRITE_DSYNC : 0;
+    this.#ring.submit(OP_WRITE, 0, 0, descriptor, address, bytes, flags, user, 0);
     this.#ring.setOffset(offset);
     this.#loop.noteOperation();
   }

@@ -50,7 +50,8 @@ describe.each(kinds)('$name', (kind) => {
     here.memory.low.set(bytes, at);
     for (let i = 0; i < 30; i++) {
       here.call(() => {
-        files.write(i, descriptor, at + i * 10_000, 10_000, 5_000_000_000 + i * 10_000);
+        const offset = 5_000_000_000 + i * 10_000;
+        files.write(i, descriptor, at + i * 10_000, 10_000, offset, i % 2 === 1);
       });
     }
     await until(() => here.files.size === 30);

@@ -1,0 +1,20 @@
+/**
+ * What keeps the data of an engine on disk, as far as commands know of it: it answers SAVE and its
+ * like (admin/saving.commands.ts) and takes this shard's part of a snapshot.
+ */
+import type { ReplySink } from './sink.ts';
+import type { ArgFrame } from './arg-frame.hot.ts';
+
+/** Keeper of snapshots; one for each shard of an engine. */
+export interface SavingHost {
+  /** When a snapshot was made last, ms; 0 = not since the engine started. */
+  readonly savedMs: number;
+  /** SAVE: answers now, or has the client wait for its answer. */
+  save(frame: ArgFrame, out: ReplySink): void;
+  /** BGSAVE. */
+  saveSoon(frame: ArgFrame, out: ReplySink, isScheduled: boolean): void;
+  /** BGREWRITEAOF. */
+  rewrite(frame: ArgFrame, out: ReplySink): void;
+  /** The shard's part of a snapshot begins: what has changed by now is in it. */
+  cut(): void;
+}

@@ -1,0 +1,71 @@
+/**
+ * What a shard wants of an engine for nearest neighbours: an index of slots for a big set, and the
+ * language of filters. Core imports no engine; whoever composes a shard brings one (the embedded
+ * engine and the server bring @kora/vector). Without one every search is a scan, and filters are
+ * refused.
+ * An index holds copies of vectors in a memory of its own. What it holds can be made again from
+ * the elements at any time: they alone are the data.
+ */
+
+/** How to make an index. */
+export interface NearestIndexOptions {
+  readonly dimension: number;
+  readonly metric: 'cosine' | 'l2' | 'ip';
+  /** `codes`: answers are candidates, to be ranked by the vectors. `bits`: signs only. */
+  readonly storage: 'f32' | 'codes' | 'bits';
+  readonly m: number;
+  readonly efConstruction: number;
+  readonly seed: number;
+}
+
+/** Refusals of `put`. */
+export const PUT_NO_MEMORY = -1;
+export const PUT_NOT_FINITE = -2;
+
+/** An index of vectors by slot; slots are small integers that it gives. */
+export interface NearestIndex {
+  /** Bytes it takes, attributes included. */
+  readonly bytesUsed: number;
+  /** Vectors that are not linked into the graph yet; they are found by a scan. */
+  readonly pendingCount: number;
+  /** One above the highest slot given so far. */
+  readonly slotEnd: number;
+  /** Stores a vector: found from now on. @returns its slot; PUT_NO_MEMORY, PUT_NOT_FINITE */
+  put(vector: Float32Array): number;
+  remove(slot: number): void;
+  /** Gives a slot attributes, JSON in UTF-8; null takes them away. No JSON object: none. */
+  setAttributes(slot: number, json: Uint8Array | null): void;
+  /** Links up to `count` vectors that wait; takes the range of codes when it is time. */
+  link(count: number): void;
+  /**
+   * Finds about the nearest that meet the filter. @returns slots, nearest first; null: no memory
+   */
+  search(
+    query: Float32Array, count: number, ef: number, filter: VectorFilter | null,
+  ): readonly number[] | null;
+  /** Highest level of a slot's node in the graph; -1 when it is not linked. */
+  levelOf(slot: number): number;
+  /** Slots that a node is linked to on a level. */
+  neighbours(slot: number, level: number): readonly number[];
+  /** Highest level of the graph. */
+  readonly levelMax: number;
+  /** Moves what is left together when most slots are free. @returns new slots by old ones */
+  compact(): Int32Array | null;
+  /** It is of no further use. */
+  close(): void;
+}
+
+/** A filter that was read. */
+export interface VectorFilter {
+  readonly text: string;
+  /** Whether attributes, JSON in UTF-8, meet it. */
+  matches(json: Uint8Array): boolean;
+}
+
+/** Brings both. */
+export interface VectorEngine {
+  /** @returns null when there is no memory */
+  createIndex(options: NearestIndexOptions): NearestIndex | null;
+  /** Reads a filter, UTF-8. @returns it; or a text that tells what is wrong */
+  parseFilter(filter: Uint8Array): VectorFilter | string;
+}

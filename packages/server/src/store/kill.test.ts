@@ -1,0 +1,199 @@
+/**
+ * Real servers killed under load: clients write alone, in pipelines, and in transactions over keys
+ * of several shards, and note every reply. The process is killed at a random moment and started
+ * again: with `always` everything that was acknowledged is there, no transaction is there by half,
+ * and the directory opens again and again, also with another number of workers. While the disk has
+ * no room, writes are refused and reads go on, and afterwards it recovers by itself.
+ * Runs the built files, with every I/O engine this machine offers.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execPath, platform } from 'node:process';
+import { afterAll, describe, expect, it } from 'vitest';
+import { SeededChance } from '@kora/core';
+import { RawClient } from '../testing/raw-client.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'kora-server-kill-'));
+afterAll(() => { rmSync(root, { recursive: true }); });
+
+const program = `
+import { createServer } from '${new URL('../../dist/index.js', import.meta.url).href}';
+const [directory, io, workers, fsync] = process.argv.slice(1);
+const server = createServer({
+  dataDir: directory, fsync, io, workers: Number(workers),
+  settings: { port: 0, bind: '127.0.0.1', loglevel: 'warning' },
+  onLog: (_level, message) => process.stderr.write(message + '\\n'),
+});
+server.start().then(({ port }) => { process.stdout.write(port + '\\n'); }, (error) => {
+  process.stderr.write(String(error) + '\\n');
+  process.exit(1);
+});
+`;
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly port: number;
+  readonly errors: () => string;
+}
+
+async function start(
+  directory: string, io: string, workers: number, fsync: string,
+): Promise<Running> {
+  const child = spawn(
+    execPath, ['--input-type=module', '--eval', program, directory, io, String(workers), fsync],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: {} },
+  );
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => { errors += chunk.toString(); });
+  const port = await new Promise<number>((resolve, reject) => {
+    child.stdout.once('data', (chunk: Buffer) => { resolve(Number(chunk.toString())); });
+    child.once('exit', () => { reject(new Error(`the server did not start: ${errors}`)); });
+  });
+  return { child, port, errors: () => errors };
+}
+
+/** Waits until all data has been loaded. */
+async function untilLoaded(client: RawClient): Promise<void> {
+  for (;;) {
+    const reply = await client.call('DBSIZE');
+    if (!reply.startsWith('-LOADING')) return;
+  }
+}
+
+async function kill({ child }: Running): Promise<void> {
+  child.kill('SIGKILL');
+  await once(child, 'close');
+}
+
+/** What one client was told. */
+interface Told {
+  /** Last value of its own key that was acknowledged, and the last that was sent. */
+  acknowledged: number;
+  sent: number;
+  /** The same of its transactions. */
+  committed: number;
+  attempted: number;
+}
+
+/** Writes until the connection ends. */
+async function writeOn(client: RawClient, id: number, told: Told): Promise<void> {
+  try {
+    for (;;) {
+      const next = told.sent + 1;
+      told.sent = next + 2;
+      // Three in one go; what the last reply says covers all.
+      const replies = [next, next + 1, next + 2].map((value) =>
+        client.call('SET', `own:${id}`, String(value)));
+      expect(await Promise.all(replies)).toEqual(['+OK', '+OK', '+OK']);
+      told.acknowledged = next + 2;
+      const value = String(told.attempted + 1);
+      told.attempted++;
+      const last = [
+        client.call('MULTI'), client.call('SET', `{a}${id}`, value),
+        client.call('SET', `{b}${id}`, value), client.call('RENAME', `{b}${id}`, `{c}${id}`),
+        client.call('EXEC'),
+      ];
+      expect((await Promise.all(last)).at(-1)).toBe('[+OK, +OK, +OK]');
+      told.committed++;
+    }
+  } catch (error) {
+    if (!String(error).includes('the connection ended')) throw error;
+  }
+}
+
+async function numberAt(client: RawClient, key: string): Promise<number> {
+  const reply = await client.call('GET', key);
+  return reply === '_' ? 0 : Number(JSON.parse(reply));
+}
+
+const CLIENTS = 6;
+const offered = (process.env['KORA_OFFERED_IO'] ?? 'node').split(' ');
+
+describe.each(offered)('a killed server on %s', (io) => {
+  it.each([1, 2])('has all that it acknowledged, with %i workers', async (workers) => {
+    const directory = join(root, `${io}-${workers}`);
+    const chance = new SeededChance(workers);
+    const told: Told[] = Array.from({ length: CLIENTS }, () => (
+      { acknowledged: 0, sent: 0, committed: 0, attempted: 0 }
+    ));
+    for (let round = 0; round < 4; round++) {
+      const isLast = round === 3;
+      // The last start deals the keys out to another number of workers.
+      const running = await start(directory, io, isLast ? 3 - workers : workers, 'always');
+      const clients = await Promise.all(told.map(() =>
+        RawClient.connect({ port: running.port, host: '127.0.0.1' })));
+      for (const client of clients) await untilLoaded(client);
+      for (const [id, each] of told.entries()) {
+        const client = clients[id]!;
+        const about = `round ${round}, client ${id}: ${running.errors()}`;
+        const own = await numberAt(client, `own:${id}`);
+        expect(own, about).toBeGreaterThanOrEqual(each.acknowledged);
+        expect(own, about).toBeLessThanOrEqual(each.sent);
+        const [a, c] = [await numberAt(client, `{a}${id}`), await numberAt(client, `{c}${id}`)];
+        expect(a, about).toBe(c);
+        expect(a, about).toBeGreaterThanOrEqual(each.committed);
+        expect(a, about).toBeLessThanOrEqual(each.attempted);
+        Object.assign(each, { acknowledged: own, sent: own, committed: a, attempted: a });
+      }
+      const writers = Promise.all(told.map((each, id) => writeOn(clients[id]!, id, each)));
+      const enough = 20 + ((chance.next32() >>> 0) % 60);
+      while (told.reduce((sum, each) => sum + each.committed, 0) < enough * (round + 1)) {
+        await new Promise((resolve) => { setImmediate(resolve); });
+      }
+      await kill(running);
+      await writers;
+    }
+    expect(told.every((each) => each.committed > 0)).toBe(true);
+  }, 120_000);
+});
+
+describe('a server whose disk has no room', () => {
+  it.each(offered)('refuses writes, reads go on, and it recovers by itself, on %s', async (io) => {
+    if (platform !== 'linux') return; // The room of a running process can be changed there alone.
+    for (const fsync of ['always', 'everysec']) {
+      const directory = join(root, `full-${io}-${fsync}`);
+      const running = await start(directory, io, 1, fsync);
+      const limit = (bytes: string): void => {
+        execFileSync('prlimit', ['--pid', String(running.child.pid), `--fsize=${bytes}`]);
+      };
+      const client = await RawClient.connect({ port: running.port, host: '127.0.0.1' });
+      const writer = await RawClient.connect({ port: running.port, host: '127.0.0.1' });
+      await untilLoaded(client);
+      expect(await client.call('SET', 'before', '1')).toBe('+OK');
+      expect(await client.call('WAITAOF', '1', '0', '0')).toBe('[:1, :0]');
+      // No file may grow beyond this: a write of the log fails, whoever makes it.
+      limit('8192:unlimited');
+      const lost = writer.call('SET', 'long', 'x'.repeat(20_000));
+      let refusal = '';
+      const attempts: Promise<void>[] = [];
+      while (refusal === '') {
+        // With always, one that runs before the failure is known waits for the disk.
+        const other = await RawClient.connect({ port: running.port, host: '127.0.0.1' });
+        attempts.push(other.call('SET', 'refused', '1').then((reply) => {
+          if (reply.startsWith('-')) refusal = reply;
+        }));
+        expect(await client.call('GET', 'before')).toBe('"1"');
+      }
+      expect(refusal).toBe('-MISCONF Errors writing to the AOF file: File too large');
+      expect(await client.call('GET', 'before')).toBe('"1"');
+      expect(await client.call('INFO', 'persistence')).toContain('aof_last_write_status:err');
+      limit('unlimited:unlimited');
+      let accepted = '';
+      while (accepted !== '+OK') accepted = await client.call('SET', 'after', '2');
+      expect(await lost).toBe('+OK');
+      await Promise.all(attempts);
+      expect(await client.call('WAITAOF', '1', '0', '0')).toBe('[:1, :0]');
+      await kill(running);
+      const again = await start(directory, io, 1, fsync);
+      const reader = await RawClient.connect({ port: again.port, host: '127.0.0.1' });
+      await untilLoaded(reader);
+      expect(await reader.call('MGET', 'before', 'after')).toBe('["1", "2"]');
+      expect(await reader.call('STRLEN', 'long')).toBe(':20000');
+      await kill(again);
+    }
+  }, 60_000);
+});

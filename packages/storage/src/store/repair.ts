@@ -1,0 +1,182 @@
+/**
+ * Makes a damaged directory one that opens, by leaving out what cannot be believed: damaged logs
+ * end where they stop to hold, damaged manifests are set aside for the newest one that holds.
+ * Everything that is changed or removed is copied first, to a directory inside, durably. What a
+ * repair cannot do without guessing it refuses: a damaged snapshot without an older one behind it,
+ * a directory without any manifest that holds.
+ */
+import { Fault } from '@kora/core/control';
+import { OpenMode, readWhole, writeAll } from '../disk/files.ts';
+import type { Files } from '../disk/files.ts';
+import { CorruptFileFault } from '../errors.ts';
+import type { Damage } from '../errors.ts';
+import { cutLog } from '../log/log-cut.ts';
+import { salvageLog, segmentNamesOf } from '../log/log-scan.ts';
+import type { LogName, LogScan } from '../log/log-scan.ts';
+import { lockDirectory } from './directory-lock.ts';
+import { inspectFile } from './inspect.ts';
+import { parseManifestName } from './manifest.ts';
+import type { LogSet, Manifest } from './manifest.ts';
+import type { ProcessTable } from './process-table.ts';
+import { putManifest, readManifestFile } from './recovery.ts';
+
+/** What a repair did to one file; `damage` is why. */
+export interface RepairStep {
+  readonly action: 'cut' | 'removed';
+  readonly path: string;
+  /** Bytes that the file has now, 0 when it is gone. */
+  readonly bytes: number;
+  readonly damage: Damage;
+}
+
+/** What a repair did. */
+export interface RepairResult {
+  /** Where the files lie as they were; undefined when nothing had to be changed. */
+  readonly copyDirectory: string | undefined;
+  readonly steps: readonly RepairStep[];
+}
+
+/** State of one repair. */
+class Repair {
+  readonly #files: Files;
+  readonly #directory: string;
+  readonly #copyDirectory: string;
+  readonly steps: RepairStep[] = [];
+
+  constructor(files: Files, directory: string, nowMs: number) {
+    this.#files = files;
+    this.#directory = directory;
+    this.#copyDirectory = `${directory}/repair-${nowMs}`;
+  }
+
+  get copyDirectory(): string | undefined {
+    return this.steps.length === 0 ? undefined : this.#copyDirectory;
+  }
+
+  /** The newest manifest whose snapshot holds; newer ones are set aside. */
+  settleManifest(): Manifest {
+    const names = this.#files.list(this.#directory)
+      .filter((name) => parseManifestName(name) !== undefined).sort().reverse();
+    const damaged: [string, Damage][] = [];
+    for (const name of names) {
+      const manifest = readManifestFile(this.#files, `${this.#directory}/${name}`);
+      const damage = 'expected' in manifest ? manifest : this.#snapshotDamage(manifest);
+      if (damage !== undefined) {
+        damaged.push([name, damage]);
+        continue;
+      }
+      if ('expected' in manifest) continue;
+      this.#keepAll([...damaged.map(([each]) => each)]);
+      for (const [each, why] of damaged) this.#remove(`${this.#directory}/${each}`, why);
+      return manifest;
+    }
+    const [first] = damaged;
+    if (first === undefined) {
+      throw new Fault('INVALID_ARGUMENT', `${this.#directory} has no manifest: nothing to repair`);
+    }
+    throw new CorruptFileFault(first[1]);
+  }
+
+  #snapshotDamage(manifest: Manifest): Damage | undefined {
+    const present = this.#files.list(this.#directory);
+    for (const { name, bytes } of manifest.parts) {
+      if (!present.includes(name)) {
+        const path = `${this.#directory}/${name}`;
+        const expected = `${bytes} bytes of snapshot`;
+        return { path, offset: 0, expected, found: 'no such file' };
+      }
+      const { damage } = inspectFile(this.#files, this.#directory, name);
+      if (damage !== undefined) return damage;
+    }
+    return undefined;
+  }
+
+  /** Ends each log of a set where it stops to hold. @returns the set, with the ends it has now */
+  repairLogs(set: LogSet): LogSet {
+    const lasts = set.cuts.map((cut, shard) => {
+      const { logSet, shardCount } = set;
+      const log: LogName = { directory: this.#directory, logSet, shard, shardCount };
+      const names = this.#files.list(this.#directory);
+      const scan = salvageLog(this.#files, names, log);
+      this.#checkStart(scan, cut);
+      this.#cut(names, log, scan);
+      return Math.max(cut, scan.lastSequence);
+    });
+    return set.ends === null ? set : { ...set, ends: lasts };
+  }
+
+  /** Records before the log begins cannot be had back by leaving something out. */
+  #checkStart(scan: LogScan, cut: number): void {
+    const [first] = scan.segments;
+    if (first === undefined || scan.firstSequence <= cut + 1) return;
+    throw new CorruptFileFault({
+      path: first.path, offset: 0, expected: `a log from sequence ${cut + 1} on`,
+      found: `one from ${scan.firstSequence} on`,
+    });
+  }
+
+  #cut(names: readonly string[], log: LogName, scan: LogScan): void {
+    const { tornTail } = scan;
+    if (tornTail === undefined) return;
+    const kept = new Map(scan.segments.map((segment) => [segment.path, segment]));
+    const changed = segmentNamesOf(names, log).filter((name) => {
+      const segment = kept.get(`${this.#directory}/${name}`);
+      return segment === undefined || segment.endBytes < segment.fileBytes;
+    });
+    this.#keepAll(changed);
+    cutLog(this.#files, names, log, scan);
+    for (const name of changed) {
+      const path = `${this.#directory}/${name}`;
+      const bytes = kept.get(path)?.endBytes ?? 0;
+      const action = kept.has(path) ? 'cut' : 'removed';
+      this.steps.push({ action, path, bytes, damage: tornTail });
+    }
+  }
+
+  #remove(path: string, damage: Damage): void {
+    this.#files.unlink(path);
+    this.#files.syncDirectory(this.#directory);
+    this.steps.push({ action: 'removed', path, bytes: 0, damage });
+  }
+
+  /** Copies files aside, durably, before anything is done to them. */
+  #keepAll(names: readonly string[]): void {
+    if (names.length === 0) return;
+    this.#files.makeDirectory(this.#copyDirectory);
+    for (const name of names) {
+      const bytes = readWhole(this.#files, `${this.#directory}/${name}`);
+      const file = this.#files.open(`${this.#copyDirectory}/${name}`, OpenMode.Create);
+      try {
+        writeAll(this.#files, file, bytes, 0);
+        this.#files.sync(file);
+      } finally {
+        this.#files.close(file);
+      }
+    }
+    this.#files.syncDirectory(this.#copyDirectory);
+    this.#files.syncDirectory(this.#directory);
+  }
+}
+
+/**
+ * Repairs a directory that recovery refuses.
+ * @param nowMs names the directory of the copies
+ * @throws {Fault} `DIRECTORY_IN_USE`; {CorruptFileFault} what cannot be repaired; {DiskFault}
+ */
+export function repairDirectory(
+  files: Files, directory: string, processes: ProcessTable, nowMs: number,
+): RepairResult {
+  const lock = lockDirectory(files, directory, processes);
+  try {
+    const repair = new Repair(files, directory, nowMs);
+    const manifest = repair.settleManifest();
+    const logSets = manifest.logSets.map((set) => repair.repairLogs(set));
+    const hasChanged = JSON.stringify(logSets) !== JSON.stringify(manifest.logSets);
+    if (hasChanged) {
+      putManifest(files, directory, { ...manifest, number: manifest.number + 1, logSets });
+    }
+    return { copyDirectory: repair.copyDirectory, steps: repair.steps };
+  } finally {
+    lock.release();
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * How every image of this package begins: what it is, how long and which hash its manifest has, and
+ * the manifest as JSON.
+ *   magic, 8 bytes | u32 bytes of the manifest | u32 hash of it | manifest | zeros to 64
+ * Little-endian. The hash says that the manifest is what was written; its shape is the writer's.
+ */
+import { VectorError } from './vector-error.ts';
+
+const ALIGNMENT = 64;
+const PREFIX_BYTES = 16;
+const MAGIC_BYTES = 8;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** Bytes of a section with the zeros behind it. */
+export const padded = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+
+/** FNV-1a, 32 bits, for the small sections. */
+export function hashText(bytes: Uint8Array): string {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash >>> 0).toString(16);
+}
+
+/** An error about an image: `the image is cut`. */
+export function refuseImage(what: string): VectorError {
+  return new VectorError('IMAGE', `the image ${what}`);
+}
+
+/** One array: the manifest, then the sections, each padded. */
+export function joinImage(
+  magic: string, manifest: object, sections: readonly Uint8Array[],
+): Uint8Array<ArrayBuffer> {
+  const text = encoder.encode(JSON.stringify(manifest));
+  const head = padded(PREFIX_BYTES + text.length);
+  const image = new Uint8Array(sections.reduce((sum, each) => sum + padded(each.length), head));
+  const view = new DataView(image.buffer);
+  image.set(encoder.encode(magic));
+  view.setUint32(MAGIC_BYTES, text.length, true);
+  view.setUint32(MAGIC_BYTES + 4, Number.parseInt(hashText(text), 16), true);
+  image.set(text, PREFIX_BYTES);
+  let at = head;
+  for (const section of sections) {
+    image.set(section, at);
+    at += padded(section.length);
+  }
+  return image;
+}
+
+/** What joinImage wrote as the manifest, and where the sections begin. @throws VectorError IMAGE */
+export function readManifest(
+  image: Uint8Array, magic: string, bytesMax: number,
+): { manifest: unknown; end: number } {
+  const given = String.fromCharCode(...image.subarray(0, MAGIC_BYTES));
+  if (image.length < PREFIX_BYTES || given !== magic) {
+    throw refuseImage('is not one of this package, or of another version');
+  }
+  const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
+  const bytes = view.getUint32(MAGIC_BYTES, true);
+  if (bytes > bytesMax || PREFIX_BYTES + bytes > image.length) throw refuseImage('is cut');
+  const text = image.subarray(PREFIX_BYTES, PREFIX_BYTES + bytes);
+  if (Number.parseInt(hashText(text), 16) !== view.getUint32(MAGIC_BYTES + 4, true)) {
+    throw refuseImage('has a changed manifest');
+  }
+  const manifest: unknown = JSON.parse(decoder.decode(text));
+  return { manifest, end: padded(PREFIX_BYTES + bytes) };
+}
+
+/** Bytes `from` to `from + bytes` of an image. @throws VectorError IMAGE */
+export function sectionOf(image: Uint8Array, from: number, bytes: number): Uint8Array {
+  if (from + bytes > image.length) throw refuseImage('is cut');
+  return image.subarray(from, from + bytes);
+}

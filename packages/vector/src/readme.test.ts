@@ -1,0 +1,24 @@
+/**
+ * Every example of the package's README runs: the imports become names of this package's door, the
+ * rest is run as it stands, with its assertions.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { compileFunction } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import * as door from './index.ts';
+
+const text = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const examples = [...text.matchAll(/^```js\n([^]*?)^```$/gm)].map((match) => match[1] ?? '');
+
+describe('README', () => {
+  it('has examples', () => { expect(examples.length).toBeGreaterThanOrEqual(2); });
+  it.each(examples)('runs example %#', (example) => {
+    const body = example
+      .replace(/^import assert from 'node:assert\/strict';$/m, '')
+      .replace(/^import (\{[^}]*\}) from '@kora\/vector';$/m, 'const $1 = door;');
+    expect(body).not.toContain('import ');
+    const run = compileFunction(body, ['door', 'assert']) as (...given: unknown[]) => void;
+    run(door, assert);
+  });
+});
