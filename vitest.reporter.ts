@@ -4,10 +4,11 @@
  * that proved nothing must not read as a success. A skipped test counts as failed for the same
  * reason, and none may be committed; one left out by a name filter (`-t`) counts not at all.
  * When KORA_TEST_SUMMARY names a file, the same two numbers are written there as JSON, with the
- * passed tests of every project, so that `.ci/run` sees which engines were tested.
+ * passed tests of every project, so that `.ci/run` sees which engines were tested, and with what
+ * failed and why, so that it can say that again at its end.
  */
 import { writeFileSync } from 'node:fs';
-import type { Reporter, TestModule, Vitest } from 'vitest/node';
+import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
 
 /** Totals of one run; `failed` includes broken files, stray errors and tests that never ran. */
 interface TestTotals {
@@ -15,13 +16,33 @@ interface TestTotals {
   failed: number;
   /** Passed tests of each project, such as the I/O engine they ran on. */
   readonly passedIn: Record<string, number>;
+  /** A line or a few of each failure: where, and the error's first lines. */
+  readonly failures: string[];
 }
 
-/** Counts the tests of finished modules; `strayErrorCount` is of errors outside any test. */
+/** Of what one failure says of itself. */
+const FAILURE_LINES_MAX = 12;
+
+/** The first lines of an error. */
+function headOf(error: unknown): string {
+  const { stack, message } = error as { stack?: string; message?: string };
+  return (stack ?? message ?? String(error)).split('\n').slice(0, FAILURE_LINES_MAX).join('\n  ');
+}
+
+/** Where a test failed, and with which errors. */
+function failureOf(module: TestModule, test: TestCase): string {
+  const { state, errors } = test.result();
+  const head = `[${module.project.name}] ${module.relativeModuleId} > ${test.fullName}: ${state}`;
+  return [head, ...(errors ?? []).map(headOf)].join('\n  ');
+}
+
+/** Counts the tests of finished modules; `strayErrors` are those outside any test. */
 function totalsOf(
-  modules: readonly TestModule[], strayErrorCount: number, isFiltered: boolean,
+  modules: readonly TestModule[], strayErrors: readonly unknown[], isFiltered: boolean,
 ): TestTotals {
-  const totals: TestTotals = { passed: 0, failed: strayErrorCount, passedIn: {} };
+  const totals: TestTotals = {
+    passed: 0, failed: strayErrors.length, passedIn: {}, failures: strayErrors.map(headOf),
+  };
   for (const module of modules) {
     let failedInModule = 0;
     const { name } = module.project;
@@ -32,10 +53,15 @@ function totalsOf(
         totals.passedIn[name] = (totals.passedIn[name] ?? 0) + 1;
       } else if (state !== 'skipped' || !isFiltered) {
         failedInModule++;
+        totals.failures.push(failureOf(module, test));
       }
     }
     const isBrokenOutsideTests = module.state() === 'failed' && failedInModule === 0;
     totals.failed += failedInModule + (isBrokenOutsideTests ? 1 : 0);
+    if (isBrokenOutsideTests) {
+      const reasons = module.errors().map(headOf);
+      totals.failures.push([`[${name}] ${module.relativeModuleId}`, ...reasons].join('\n  '));
+    }
   }
   return totals;
 }
@@ -49,7 +75,7 @@ export class CountReporter implements Reporter {
   }
 
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
-    const totals = totalsOf(modules, errors.length, this.isFiltered);
+    const totals = totalsOf(modules, errors, this.isFiltered);
     const summaryPath = process.env['KORA_TEST_SUMMARY'];
     if (summaryPath !== undefined && summaryPath !== '') {
       writeFileSync(summaryPath, `${JSON.stringify(totals)}\n`);
