@@ -90,7 +90,7 @@ function tokenize(source: string): Token[] {
     } else throw refuse(`unexpected ${JSON.stringify(letter)}`, at);
     at += (field ?? number ?? word ?? operator ?? ' ').length;
   }
-  tokens.push({ kind: 'end', text: 'the end', at });
+  tokens.push({ kind: 'end', text: 'end', at });
   return tokens;
 }
 
@@ -110,7 +110,7 @@ class Parser {
   }
 
   private peek(): Token {
-    return this.tokens[this.at] ?? { kind: 'end', text: 'the end', at: 0 };
+    return this.tokens[this.at] ?? { kind: 'end', text: 'end', at: 0 };
   }
 
   private take(): Token {
