@@ -95,9 +95,9 @@ describe('a dump of Kora', () => {
     const path = join(folder, 'moment.rdb');
     let isDone = false;
     let written = 0;
-    const exporting = run('export', path, '--from', source.url.shown).then(() => {
-      isDone = true;
-    });
+    const exporting = run('export', path, '--from', source.url.shown);
+    const setDone = (): void => { isDone = true; };
+    exporting.then(setDone, setDone);
     while (!isDone) {
       await source.askAll([['MULTI'], ['INCR', 'first'], ['INCR', 'zz:last'], ['EXEC']]);
       written++;

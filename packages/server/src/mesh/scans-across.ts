@@ -89,6 +89,8 @@ export class ScansAcross implements ReplyTarget {
   #walkOwn(run: ScanRun, command: Command, db: number): void {
     const isBound = this.#bind(run, true, (frame) => {
       this.#client.db = db;
+      this.#client.workerIndex = this.#shard.index;
+      this.#client.window = run.window.index;
       this.#sink.begin(this);
       const outcome = this.#executor.run(command, frame, this.#sink);
       assert(outcome === Outcome.Done, 'what must not pause runs');

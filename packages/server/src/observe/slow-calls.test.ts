@@ -138,6 +138,20 @@ describe.each([1, 2, 3])('the slow log of %i workers', (workerCount) => {
       expect(name).toBe('ada');
     }
   });
+  it('has calls that walk the shards one after the other, with their client', () => {
+    const running = new Process(workerCount, all);
+    for (let i = 0; i < 30; i++) running.ask(0, `SET k${i} 1`);
+    running.rigs.forEach((_rig, index) => {
+      running.ask(index, `CLIENT SETNAME client${index}`);
+      const [, keys] = listOf(running.ask(index, 'SCAN 0 COUNT 1000')[0]);
+      expect(listOf(keys)).toHaveLength(30);
+    });
+    running.ask(0, 'CONFIG SET slowlog-log-slower-than -1');
+    const scans = running.slow(0).filter(({ words }) => words.startsWith('SCAN'));
+    for (const { address } of scans) expect(address).toBe('127.0.0.1:1');
+    const wanted = running.rigs.map((_rig, index) => `client${index}`);
+    expect([...new Set(scans.map(({ name }) => name))].sort()).toEqual(wanted);
+  });
   it.each(['SLOWLOG GET x', 'SLOWLOG GET -2', 'SLOWLOG GET 1 2', 'LATENCY GRAPH nosuch'])(
     'answers %s as one worker does', (line) => {
       const running = new Process(workerCount);

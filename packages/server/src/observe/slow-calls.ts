@@ -49,14 +49,16 @@ function waitingIn({ sessions }: Worker, window: number): Session | undefined {
 function forward(
   worker: Worker, observation: Observation, client: ClientState, call: SlowCall,
 ): boolean {
-  if (client instanceof AskingClient) {
-    return send(worker, client.workerIndex, client.window, call);
-  }
-  if (!(client instanceof PartClient)) return false;
+  const isAsking = client instanceof AskingClient;
+  if (!isAsking && !(client instanceof PartClient)) return false;
   if (client.workerIndex !== worker.shard.index) {
-    return send(worker, client.workerIndex, -1, { ...call, clientId: client.clientId });
+    return isAsking
+      ? send(worker, client.workerIndex, client.window, call)
+      : send(worker, client.workerIndex, -1, { ...call, clientId: client.clientId });
   }
-  const session = worker.sessions.byId(client.clientId);
+  const session = isAsking
+    ? waitingIn(worker, client.window)
+    : worker.sessions.byId(client.clientId);
   observation.logCall(call, session?.address ?? '', session?.name ?? '');
   return true;
 }
