@@ -94,7 +94,8 @@ export class ShardRoom {
     const refusal = settings.load(plan.settings);
     assert(refusal === null, 'the settings were checked before');
     this.ioReason = ioReason;
-    const held = plan.store === undefined ? null : heldRepliesOf(plan.store, given, plan.mesh?.index);
+    const { store } = plan;
+    const held = store === undefined ? null : heldRepliesOf(store, given, plan.mesh?.index);
     const engine = held ?? given;
     this.#engine = engine;
     this.#host = host;
@@ -123,8 +124,8 @@ export class ShardRoom {
     }, AHEAD_COUNT_MAX, plan.mesh, (other) => {
       this.#wake(other);
     });
-    this.#store = held === null || plan.store === undefined ? null
-      : openWorkerStore(this.worker, this.composed, held, plan.store, {
+    this.#store = held === null || store === undefined ? null
+      : openWorkerStore(this.worker, this.composed, held, store, {
         log: this.#log,
         onFailure: (error) => {
           this.fail(error);

@@ -17,6 +17,8 @@ interface Outcome {
   readonly status: number | null;
   readonly lastLine: string | undefined;
   readonly summary: unknown;
+  /** The first line of what the summary says of each failure, sorted. */
+  readonly failures: readonly string[];
 }
 
 function runSuite(...filters: string[]): Outcome {
@@ -31,10 +33,13 @@ function runSuite(...filters: string[]): Outcome {
       [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--root', suite, ...filters],
       { cwd: suite, encoding: 'utf8', env: { ...environment, KORA_TEST_SUMMARY: summary } },
     );
+    const { failures, ...counts } =
+      JSON.parse(readFileSync(summary, 'utf8')) as { readonly failures: readonly string[] };
     return {
       status,
       lastLine: stdout.trimEnd().split('\n').at(-1),
-      summary: JSON.parse(readFileSync(summary, 'utf8')),
+      summary: counts,
+      failures: failures.map((text) => text.split('\n')[0] ?? '').sort(),
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -47,16 +52,22 @@ describe('the last line of a run', () => {
       status: 1,
       lastLine: '3 passed, 4 failed',
       summary: { passed: 3, failed: 4, passedIn: { all: 3 } },
+      failures: [
+        'Error: stray',
+        '[all] broken.example.ts',
+        '[all] mixed.example.ts > fails: failed',
+        '[all] mixed.example.ts > never runs: skipped',
+      ],
     });
   });
   it('counts only what ran, and says success by its status', () => {
     expect(runSuite('mixed', '-t', '^passes$')).toEqual({
       status: 0, lastLine: '1 passed, 0 failed',
-      summary: { passed: 1, failed: 0, passedIn: { all: 1 } },
+      summary: { passed: 1, failed: 0, passedIn: { all: 1 } }, failures: [],
     });
     expect(runSuite('stray')).toEqual({
       status: 1, lastLine: '1 passed, 1 failed',
-      summary: { passed: 1, failed: 1, passedIn: { all: 1 } },
+      summary: { passed: 1, failed: 1, passedIn: { all: 1 } }, failures: ['Error: stray'],
     });
   });
 });
