@@ -6,8 +6,8 @@
  * and no write, so it can do no harm, whatever the descriptor is by then.
  */
 import { fdatasync } from 'node:fs';
-import { DiskFault } from '../errors.ts';
-import { DiskOperationKind, perform } from './disk.ts';
+import { Completions } from './completions.ts';
+import { DiskOperationKind, resultOf, tryPerform } from './disk.ts';
 import type { CompletionListener, Disk, DiskOperation } from './disk.ts';
 import { errnoOf } from './errno.ts';
 import { OpenMode } from './files.ts';
@@ -29,8 +29,7 @@ export class BackgroundSyncDisk implements Disk {
   /** Operations under way, by token; the number tells a late end of an earlier one. */
   readonly #pending = new Map<number, { readonly operation: DiskOperation; readonly id: number }>();
   #nextId = 1;
-  #tokens: number[] = [];
-  #results: number[] = [];
+  readonly #done = new Completions();
   #isDirect = false;
 
   /**
@@ -46,39 +45,39 @@ export class BackgroundSyncDisk implements Disk {
   submit(operation: DiskOperation, token: number): void {
     const { kind } = operation;
     if (this.#isDirect || !waitsForDevice.has(kind)) {
-      this.#tell(token, this.#attempt(() => perform(this.#files, operation)));
+      this.#done.add(token, tryPerform(this.#files, operation));
       return;
     }
     let result = 0;
     if (kind === DiskOperationKind.WriteDurable) {
       const { file, bytes, at, length, position } = operation;
-      result = this.#attempt(() => this.#files.write(file, bytes, at, length, position));
+      result = resultOf(() => this.#files.write(file, bytes, at, length, position));
       if (result < 0) {
-        this.#tell(token, result);
+        this.#done.add(token, result);
         return;
       }
     }
     const isDirectory = kind === DiskOperationKind.SyncDirectory;
     const file = isDirectory ? this.#openDirectory(operation.path) : operation.file;
     if (file < 0) {
-      this.#tell(token, this.#attempt(() => perform(this.#files, operation)));
+      this.#done.add(token, tryPerform(this.#files, operation));
       return;
     }
     const id = this.#nextId++;
     this.#pending.set(token, { operation, id });
     this.#beginSync(file, (error) => {
-      if (isDirectory) this.#attempt(() => { this.#files.close(file); return 0; });
+      if (isDirectory) resultOf(() => { this.#files.close(file); return 0; });
       if (this.#pending.get(token)?.id !== id) return;
       this.#pending.delete(token);
-      const isFirst = this.#tokens.length === 0;
-      this.#tell(token, error === null ? result : -errnoOf(error));
+      const isFirst = this.#done.isEmpty;
+      this.#done.add(token, error === null ? result : -errnoOf(error));
       if (isFirst) this.#onReady();
     });
   }
 
   /** @returns a negative number where directories cannot be opened */
   #openDirectory(path: string): number {
-    return this.#attempt(() => this.#files.open(path, OpenMode.Read));
+    return resultOf(() => this.#files.open(path, OpenMode.Read));
   }
 
   /** Everything under way is done when it returns. @param forGood and all that follows, too */
@@ -86,31 +85,11 @@ export class BackgroundSyncDisk implements Disk {
     if (forGood) this.#isDirect = true;
     for (const [token, { operation }] of [...this.#pending]) {
       this.#pending.delete(token);
-      this.#tell(token, this.#attempt(() => perform(this.#files, operation)));
+      this.#done.add(token, tryPerform(this.#files, operation));
     }
-  }
-
-  #attempt(work: () => number): number {
-    try {
-      return work();
-    } catch (error) {
-      if (!(error instanceof DiskFault)) throw error;
-      return -error.errno;
-    }
-  }
-
-  #tell(token: number, result: number): void {
-    this.#tokens.push(token);
-    this.#results.push(result);
   }
 
   drain(listener: CompletionListener): number {
-    const tokens = this.#tokens;
-    const results = this.#results;
-    if (tokens.length === 0) return 0;
-    this.#tokens = [];
-    this.#results = [];
-    tokens.forEach((token, index) => { listener(token, results[index] ?? 0); });
-    return tokens.length;
+    return this.#done.drain(listener);
   }
 }

@@ -6,22 +6,18 @@
 import {
   close, fdatasync, fsync, ftruncate, open, read, rename, unlink, write,
 } from 'node:fs';
-import { platform } from 'node:process';
+import { Completions } from './completions.ts';
 import { DiskOperationKind } from './disk.ts';
 import type { CompletionListener, Disk, DiskOperation } from './disk.ts';
 import { errnoOf } from './errno.ts';
-
-const flagsOfMode = ['r', 'r+', 'w+', 'wx+'] as const;
-const FILE_RIGHTS = 0o600;
-const canSyncDirectories = platform !== 'win32';
+import { canSyncDirectories, FILE_RIGHTS, flagsOfMode } from './node-open.ts';
 
 type Done = (error: Error | null, result?: number) => void;
 
 /** Operations in the background of Node. */
 export class CallbackDisk implements Disk {
   readonly #onReady: () => void;
-  #tokens: number[] = [];
-  #results: number[] = [];
+  readonly #done = new Completions();
   #pendingCount = 0;
 
   /** @param onReady called once for a row of completions: `drain` is due */
@@ -38,19 +34,14 @@ export class CallbackDisk implements Disk {
     this.#pendingCount++;
     begin(operation, (error, result) => {
       this.#pendingCount--;
-      this.#tokens.push(token);
-      this.#results.push(error === null ? result ?? 0 : -errnoOf(error));
-      if (this.#tokens.length === 1) this.#onReady();
+      const isFirst = this.#done.isEmpty;
+      this.#done.add(token, error === null ? result ?? 0 : -errnoOf(error));
+      if (isFirst) this.#onReady();
     });
   }
 
   drain(listener: CompletionListener): number {
-    const tokens = this.#tokens;
-    const results = this.#results;
-    this.#tokens = [];
-    this.#results = [];
-    tokens.forEach((token, index) => { listener(token, results[index] ?? 0); });
-    return tokens.length;
+    return this.#done.drain(listener);
   }
 }
 
@@ -58,7 +49,7 @@ function begin(operation: DiskOperation, done: Done): void {
   const { file, bytes, at, length, position, path } = operation;
   switch (operation.kind) {
     case DiskOperationKind.Open:
-      open(path, flagsOfMode[operation.mode] ?? 'r', FILE_RIGHTS, done);
+      open(path, flagsOfMode(operation.mode), FILE_RIGHTS, done);
       break;
     case DiskOperationKind.Close: close(file, done); break;
     case DiskOperationKind.Read: read(file, bytes, at, length, position, done); break;

@@ -4,8 +4,7 @@
  * Whoever relies on an order that no completion gives is found by it.
  */
 import type { Chance } from '@kora/core';
-import { DiskFault } from '../errors.ts';
-import { perform } from './disk.ts';
+import { tryPerform } from './disk.ts';
 import type { CompletionListener, Disk, DiskOperation } from './disk.ts';
 import type { Files } from './files.ts';
 
@@ -37,18 +36,9 @@ export class DelayedDisk implements Disk {
       const index = (this.#chance.next32() >>> 0) % this.#waiting.length;
       const [next] = this.#waiting.splice(index, 1);
       if (next === undefined) break;
-      listener(next.token, this.#perform(next.operation));
+      listener(next.token, tryPerform(this.#files, next.operation));
       count++;
     }
     return count;
-  }
-
-  #perform(operation: DiskOperation): number {
-    try {
-      return perform(this.#files, operation);
-    } catch (error) {
-      if (!(error instanceof DiskFault)) throw error;
-      return -error.errno;
-    }
   }
 }

@@ -7,6 +7,7 @@
  * way together are not ordered: who needs an order waits for the completion.
  * Results are as io_uring gives them: >= 0, or `-errno` (errno.ts).
  */
+import { DiskFault } from '../errors.ts';
 import type { Files } from './files.ts';
 
 /** What an operation does; the fields it reads, and its result when it is not 0. */
@@ -87,4 +88,19 @@ export function perform(files: Files, operation: DiskOperation): number {
     case DiskOperationKind.Unlink: files.unlink(path); return 0;
     default: files.syncDirectory(path); return 0;
   }
+}
+
+/** What `work` returns, or `-errno` where the disk refused. */
+export function resultOf(work: () => number): number {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof DiskFault)) throw error;
+    return -error.errno;
+  }
+}
+
+/** Does an operation at once. @returns its result as a completion has it */
+export function tryPerform(files: Files, operation: DiskOperation): number {
+  return resultOf(() => perform(files, operation));
 }

@@ -8,15 +8,11 @@ import {
   readdirSync, readSync, renameSync, statSync, unlinkSync, writeSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { platform } from 'node:process';
 import { DiskFault } from '../errors.ts';
 import { errnoOf } from './errno.ts';
 import type { Files } from './files.ts';
+import { canSyncDirectories, FILE_RIGHTS, flagsOfMode } from './node-open.ts';
 
-const flagsOfMode = ['r', 'r+', 'w+', 'wx+'] as const;
-const canSyncDirectories = platform !== 'win32';
-/** Rights of new files: the data belongs to who runs the engine. */
-const FILE_RIGHTS = 0o600;
 const DIRECTORY_RIGHTS = 0o700;
 
 function attempt<T>(operation: string, path: string, work: () => T): T {
@@ -67,8 +63,7 @@ export class NodeFiles implements Files {
   }
 
   open(path: string, mode: number): number {
-    const flags = flagsOfMode[mode] ?? 'r';
-    const file = attempt('open', path, () => openSync(path, flags, FILE_RIGHTS));
+    const file = attempt('open', path, () => openSync(path, flagsOfMode(mode), FILE_RIGHTS));
     this.#paths.set(file, path);
     return file;
   }

@@ -9,9 +9,9 @@
  * Each of these operations may be done twice without harm, for nothing else writes the files.
  */
 import { assert } from '@kora/core/control';
-import { DiskFault } from '../errors.ts';
 import { copyBytes } from '../bytes/copy-bytes.ts';
-import { DiskOperationKind, perform } from './disk.ts';
+import { Completions } from './completions.ts';
+import { DiskOperationKind, resultOf, tryPerform } from './disk.ts';
 import type { CompletionListener, Disk, DiskOperation } from './disk.ts';
 import type { Files } from './files.ts';
 import { OpenMode } from './files.ts';
@@ -50,8 +50,7 @@ export class PortDisk implements Disk {
   readonly #port: FilePort;
   readonly #memory: PortMemory;
   readonly #pending = new Map<number, Pending>();
-  #tokens: number[] = [];
-  #results: number[] = [];
+  readonly #done = new Completions();
   #isStaging = false;
   #isOver = false;
 
@@ -100,13 +99,13 @@ export class PortDisk implements Disk {
 
   #syncDirectory(operation: DiskOperation, token: number): void {
     assert(token < DIRECTORY_TOKEN, 'tokens of a disk are small');
-    const directory = this.#attempt(() => this.#files.open(operation.path, OpenMode.Read));
-    if (directory < 0) this.#tell(token, directory);
+    const directory = resultOf(() => this.#files.open(operation.path, OpenMode.Read));
+    if (directory < 0) this.#done.add(token, directory);
     else this.#sync(operation, token, directory, directory);
   }
 
   #performNow(operation: DiskOperation, token: number): void {
-    this.#tell(token, this.#attempt(() => perform(this.#files, operation)));
+    this.#done.add(token, tryPerform(this.#files, operation));
   }
 
   /** The port has done what it was given. @returns false when it is not of this disk */
@@ -117,8 +116,8 @@ export class PortDisk implements Disk {
     this.#pending.delete(token);
     if (pending.isStaged) this.#isStaging = false;
     const { directory } = pending;
-    if (directory !== -1) this.#attempt(() => { this.#files.close(directory); return 0; });
-    this.#tell(token, result);
+    if (directory !== -1) resultOf(() => { this.#files.close(directory); return 0; });
+    this.#done.add(token, result);
     return true;
   }
 
@@ -126,31 +125,11 @@ export class PortDisk implements Disk {
   finish(): void {
     this.#isOver = true;
     for (const [token, { operation }] of [...this.#pending]) {
-      this.completed(token, this.#attempt(() => perform(this.#files, operation)));
+      this.completed(token, tryPerform(this.#files, operation));
     }
-  }
-
-  #attempt(work: () => number): number {
-    try {
-      return work();
-    } catch (error) {
-      if (!(error instanceof DiskFault)) throw error;
-      return -error.errno;
-    }
-  }
-
-  #tell(token: number, result: number): void {
-    this.#tokens.push(token);
-    this.#results.push(result);
   }
 
   drain(listener: CompletionListener): number {
-    const tokens = this.#tokens;
-    const results = this.#results;
-    if (tokens.length === 0) return 0;
-    this.#tokens = [];
-    this.#results = [];
-    tokens.forEach((token, index) => { listener(token, results[index] ?? 0); });
-    return tokens.length;
+    return this.#done.drain(listener);
   }
 }

@@ -3,6 +3,7 @@
  * bytes (divide by 1,000), a turn after each 50, on a disk that forgets. Replay reads 64 MiB.
  */
 import { bench, describe } from 'vitest';
+import { Completions } from '../disk/completions.ts';
 import type { CompletionListener, Disk, DiskOperation } from '../disk/disk.ts';
 import { FRAME_BYTES_MAX } from '../limits.ts';
 import { LogRig, rigLog } from '../testing/log-rig.ts';
@@ -12,18 +13,12 @@ import { ShardLog } from './shard-log.ts';
 
 /** Says yes to everything, in the next drain. */
 class ForgetfulDisk implements Disk {
-  #tokens: number[] = [];
-  #results: number[] = [];
+  readonly #done = new Completions();
   submit(operation: DiskOperation, token: number): void {
-    this.#tokens.push(token);
-    this.#results.push(operation.kind === 1 ? 3 : operation.length);
+    this.#done.add(token, operation.kind === 1 ? 3 : operation.length);
   }
   drain(listener: CompletionListener): number {
-    const [tokens, results] = [this.#tokens, this.#results];
-    this.#tokens = [];
-    this.#results = [];
-    tokens.forEach((token, index) => { listener(token, results[index]!); });
-    return tokens.length;
+    return this.#done.drain(listener);
   }
 }
 
