@@ -16,3 +16,8 @@ export function crc32(bytes: Uint8Array, at: number, length: number, seed = 0): 
   if (length < ZLIB_BYTES_MIN) return crc32ByTable(bytes, at, length, seed);
   return crc32OfZlib(bytes.subarray(at, at + length), seed);
 }
+
+/** A checksum for messages. */
+export function hex32(value: number): string {
+  return `0x${value.toString(16).padStart(8, '0')}`;
+}

@@ -3,7 +3,7 @@
  * checked. The fields of the frame found last are properties, so that none is allocated per frame.
  */
 import { fits64, get32, get64 } from '../bytes/words.hot.ts';
-import { crc32 } from '../crc/crc32.ts';
+import { crc32, hex32 } from '../crc/crc32.ts';
 import { FRAME_BYTES_MAX } from '../limits.ts';
 import {
   FRAME_BYTES_AT, FRAME_CONTINUES, FRAME_CRC_AT, FRAME_DURABLE_AT, FRAME_FLAGS_AT,
@@ -11,7 +11,6 @@ import {
   FRAME_SEQUENCE_AT, FRAME_SHARDS_AT, FRAME_TAG_AT, FRAME_TIME_AT, FRAME_TRANSACTION_AT,
   PIECE_GOES_ON, PIECE_HEADER_BYTES,
 } from './log-layout.ts';
-import { hex32 } from './log-segment.ts';
 
 const magic = FRAME_MAGIC >>> 0;
 

@@ -15,9 +15,10 @@
  * A frame is what its checksum covers: it is there or it is not. Frames with Continues and the one
  * after them are a chain, which is there as a whole or not at all.
  */
+import { FILE_HEADER_BYTES } from '../bytes/file-header.ts';
 
 /** Bytes of a segment's header. */
-export const SEGMENT_HEADER_BYTES = 64;
+export const SEGMENT_HEADER_BYTES = FILE_HEADER_BYTES;
 /** Bytes of a frame before its pieces. */
 export const FRAME_HEADER_BYTES = 64;
 /** Bytes of a piece before its content. */

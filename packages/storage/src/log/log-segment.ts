@@ -2,10 +2,10 @@
  * A segment's name and header. A log is a row of segments, numbered without gaps; the header says
  * whose it is and where in the log it begins, so that a file in the wrong place is recognised.
  */
-import { get32, get64, fits64, put32, put64 } from '../bytes/words.hot.ts';
-import { crc32 } from '../crc/crc32.ts';
-import type { Damage } from '../errors.ts';
-import { LOG_VERSION, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC } from './log-layout.ts';
+import { damageOfFileHeader, encodeFileHeader } from '../bytes/file-header.ts';
+import type { FileHeaderKind, HeaderDamage } from '../bytes/file-header.ts';
+import { get32, get64, put32, put64 } from '../bytes/words.hot.ts';
+import { LOG_VERSION, SEGMENT_MAGIC } from './log-layout.ts';
 
 /** What the header of a segment says. */
 export interface SegmentHeader {
@@ -22,9 +22,9 @@ export interface SegmentHeader {
   readonly tag: number;
 }
 
-const CRC_AT = 8;
-const COVERED_AT = 12;
-const ZEROS_AT = 52;
+const segmentKind: FileHeaderKind = {
+  what: 'a log segment', mark: SEGMENT_MAGIC, version: LOG_VERSION, longFields: [32, 40],
+};
 
 /** `wal-000001-003-00000012.log`: log set, shard, number. */
 export function segmentName(logSet: number, shard: number, number: number): string {
@@ -43,55 +43,24 @@ export function parseSegmentName(
 
 /** The header's bytes. */
 export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
-  const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);
-  bytes.set(SEGMENT_MAGIC);
-  put32(bytes, 12, LOG_VERSION);
-  put32(bytes, 16, header.logSet);
-  put32(bytes, 20, header.shard);
-  put32(bytes, 24, header.shardCount);
-  put32(bytes, 28, header.number);
-  put64(bytes, 32, header.firstSequence);
-  put64(bytes, 40, header.createdMs);
-  put32(bytes, 48, header.tag);
-  put32(bytes, CRC_AT, crc32(bytes, COVERED_AT, SEGMENT_HEADER_BYTES - COVERED_AT));
-  return bytes;
+  return encodeFileHeader(segmentKind, (bytes) => {
+    put32(bytes, 16, header.logSet);
+    put32(bytes, 20, header.shard);
+    put32(bytes, 24, header.shardCount);
+    put32(bytes, 28, header.number);
+    put64(bytes, 32, header.firstSequence);
+    put64(bytes, 40, header.createdMs);
+    put32(bytes, 48, header.tag);
+  });
 }
-
-/** What is wrong with a header. */
-export type HeaderDamage = Pick<Damage, 'offset' | 'expected' | 'found'>;
 
 /** Reads a header; what does not fit comes back as damage. */
 export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | HeaderDamage {
-  if (bytes.length < SEGMENT_HEADER_BYTES) {
-    const expected = `${SEGMENT_HEADER_BYTES} bytes of header`;
-    return { offset: bytes.length, expected, found: 'the end of the file' };
-  }
-  const wrongAt = SEGMENT_MAGIC.findIndex((byte, index) => bytes[index] !== byte);
-  if (wrongAt >= 0) {
-    return { offset: wrongAt, expected: 'the mark of a log segment', found: 'other bytes' };
-  }
-  const stored = get32(bytes, CRC_AT);
-  const actual = crc32(bytes, COVERED_AT, SEGMENT_HEADER_BYTES - COVERED_AT);
-  if (stored !== actual) {
-    const expected = `checksum ${hex32(stored)} of the header`;
-    return { offset: CRC_AT, expected, found: hex32(actual) };
-  }
-  const version = get32(bytes, 12);
-  if (version !== LOG_VERSION) {
-    return { offset: 12, expected: `version ${LOG_VERSION}`, found: `version ${version}` };
-  }
-  const zeros = bytes.subarray(ZEROS_AT, SEGMENT_HEADER_BYTES);
-  if (!fits64(bytes, 32) || !fits64(bytes, 40) || zeros.some((byte) => byte !== 0)) {
-    return { offset: 32, expected: 'a header of this version', found: 'numbers beyond it' };
-  }
+  const damage = damageOfFileHeader(bytes, segmentKind);
+  if (damage !== undefined) return damage;
   return {
     logSet: get32(bytes, 16), shard: get32(bytes, 20), shardCount: get32(bytes, 24),
     number: get32(bytes, 28), firstSequence: get64(bytes, 32), createdMs: get64(bytes, 40),
     tag: get32(bytes, 48),
   };
-}
-
-/** A checksum for messages. */
-export function hex32(value: number): string {
-  return `0x${value.toString(16).padStart(8, '0')}`;
 }

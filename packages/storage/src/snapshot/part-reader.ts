@@ -7,11 +7,10 @@ import { FileWindow } from '../disk/file-window.ts';
 import { OpenMode } from '../disk/files.ts';
 import type { Files } from '../disk/files.ts';
 import { fits64, get32, get64 } from '../bytes/words.hot.ts';
-import { crc32 } from '../crc/crc32.ts';
+import { crc32, hex32 } from '../crc/crc32.ts';
 import { CorruptFileFault } from '../errors.ts';
 import { SNAPSHOT_BLOCK_BYTES } from '../limits.ts';
 import { PIECE_GOES_ON, PIECE_HEADER_BYTES } from '../log/log-layout.ts';
-import { hex32 } from '../log/log-segment.ts';
 import { Lz4Codec } from '../lz4/lz4-codec.ts';
 import {
   BLOCK_HEADER_BYTES, BLOCK_MAGIC, decodePartHeader, END_MAGIC, PART_END_BYTES, PART_HEADER_BYTES,

@@ -12,22 +12,27 @@
  *   end      0 u32 "KSE1" | 4 u32 crc of 8..48 | 8 u32 tag | 12 u32 blocks | 16 u64 entries
  *            24 u64 raw bytes | 32 u64 file bytes before | 40 u32 crc of all blocks' crcs | 44 0
  */
-import { fits64, get32, get64, put32, put64 } from '../bytes/words.hot.ts';
+import {
+  damageOfFileHeader, encodeFileHeader, FILE_HEADER_BYTES,
+} from '../bytes/file-header.ts';
+import type { FileHeaderKind, HeaderDamage } from '../bytes/file-header.ts';
+import { get32, get64, put32, put64 } from '../bytes/words.hot.ts';
 import { crc32 } from '../crc/crc32.ts';
-import type { HeaderDamage } from '../log/log-segment.ts';
-import { hex32 } from '../log/log-segment.ts';
 
-export const PART_HEADER_BYTES = 64;
+export const PART_HEADER_BYTES = FILE_HEADER_BYTES;
 export const BLOCK_HEADER_BYTES = 24;
 export const PART_END_BYTES = 48;
 /** "KSB1" and "KSE1". */
 export const BLOCK_MAGIC = 0x3142534b;
 export const END_MAGIC = 0x3145534b;
-/** Version of the layout. */
-export const SNAPSHOT_VERSION = 1;
 
-const MAGIC = [0x4b, 0x4f, 0x52, 0x41, 0x53, 0x4e, 0x50, 0x01];
-const ZEROS_AT = 52;
+const partKind: FileHeaderKind = {
+  what: 'a snapshot',
+  /** "KORASNP" and the number of this layout. */
+  mark: [0x4b, 0x4f, 0x52, 0x41, 0x53, 0x4e, 0x50, 0x01],
+  version: 1,
+  longFields: [16, 32, 40],
+};
 
 /** What the header of a part says. */
 export interface PartHeader {
@@ -48,44 +53,20 @@ export function partName(snapshot: number, shard: number): string {
 
 /** The header's bytes. */
 export function encodePartHeader(header: PartHeader): Uint8Array {
-  const bytes = new Uint8Array(PART_HEADER_BYTES);
-  bytes.set(MAGIC);
-  put32(bytes, 12, SNAPSHOT_VERSION);
-  put64(bytes, 16, header.snapshot);
-  put32(bytes, 24, header.shard);
-  put32(bytes, 28, header.shardCount);
-  put64(bytes, 32, header.cutSequence);
-  put64(bytes, 40, header.createdMs);
-  put32(bytes, 48, header.tag);
-  put32(bytes, 8, crc32(bytes, 12, PART_HEADER_BYTES - 12));
-  return bytes;
+  return encodeFileHeader(partKind, (bytes) => {
+    put64(bytes, 16, header.snapshot);
+    put32(bytes, 24, header.shard);
+    put32(bytes, 28, header.shardCount);
+    put64(bytes, 32, header.cutSequence);
+    put64(bytes, 40, header.createdMs);
+    put32(bytes, 48, header.tag);
+  });
 }
 
 /** Reads a header; what does not fit comes back as damage. */
 export function decodePartHeader(bytes: Uint8Array): PartHeader | HeaderDamage {
-  if (bytes.length < PART_HEADER_BYTES) {
-    const expected = `${PART_HEADER_BYTES} bytes of header`;
-    return { offset: bytes.length, expected, found: 'the end of the file' };
-  }
-  const wrongAt = MAGIC.findIndex((byte, index) => bytes[index] !== byte);
-  if (wrongAt >= 0) {
-    return { offset: wrongAt, expected: 'the mark of a snapshot', found: 'other bytes' };
-  }
-  const stored = get32(bytes, 8);
-  const actual = crc32(bytes, 12, PART_HEADER_BYTES - 12);
-  if (stored !== actual) {
-    const expected = `checksum ${hex32(stored)} of the header`;
-    return { offset: 8, expected, found: hex32(actual) };
-  }
-  const version = get32(bytes, 12);
-  if (version !== SNAPSHOT_VERSION) {
-    const expected = `version ${SNAPSHOT_VERSION}`;
-    return { offset: 12, expected, found: `version ${version}` };
-  }
-  const zeros = bytes.subarray(ZEROS_AT, PART_HEADER_BYTES);
-  if (![16, 32, 40].every((at) => fits64(bytes, at)) || zeros.some((byte) => byte !== 0)) {
-    return { offset: 16, expected: 'a header of this version', found: 'numbers beyond it' };
-  }
+  const damage = damageOfFileHeader(bytes, partKind);
+  if (damage !== undefined) return damage;
   return {
     snapshot: get64(bytes, 16), shard: get32(bytes, 24), shardCount: get32(bytes, 28),
     cutSequence: get64(bytes, 32), createdMs: get64(bytes, 40), tag: get32(bytes, 48),

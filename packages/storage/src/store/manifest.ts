@@ -6,9 +6,8 @@
  * Logs come in sets: a set has one log per shard, and a new one begins where the number of shards
  * changes. Recovery loads the parts, then replays the sets in order.
  */
-import { crc32 } from '../crc/crc32.ts';
+import { crc32, hex32 } from '../crc/crc32.ts';
 import { MANIFEST_BYTES_MAX, SHARD_COUNT_MAX } from '../limits.ts';
-import { hex32 } from '../log/log-segment.ts';
 import type { PartFacts } from '../snapshot/part-writer.ts';
 
 /** Logs with one number of shards. */
