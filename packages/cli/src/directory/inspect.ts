@@ -27,7 +27,7 @@ export function inspect(path: string, showsRecords: boolean, write: WriteLine): 
   const directory = isDirectory ? path : dirname(path).replace(/\/$/, '');
   const summaries = isDirectory
     ? inspectDirectory(files, path) : [inspectFile(files, directory, basename(path))];
-  const refused = isDirectory ? damageOfDirectory(files, path) : undefined;
+  const refused = isDirectory ? damageOfDirectory(files, path, summaries) : undefined;
   const lastSegments = lastSegmentsOf(summaries);
   let holds = true;
   for (const summary of summaries) {

@@ -45,6 +45,8 @@ export interface PartSummary {
   readonly bytes: number;
   readonly header: PartHeader | undefined;
   readonly entryCount: number;
+  /** CRC of the checksums of all blocks, as far as they were read. */
+  readonly blocksCrc: number;
   readonly damage: Damage | undefined;
 }
 
@@ -160,13 +162,14 @@ export function inspectPart(
   try {
     reader = new PartReader(files, path, listener);
     while (reader.step());
-    const { header, entryCount } = reader;
-    return { kind: 'part', name, bytes, header, entryCount, damage: undefined };
+    const { header, entryCount, blocksCrc } = reader;
+    return { kind: 'part', name, bytes, header, entryCount, blocksCrc, damage: undefined };
   } catch (error) {
     if (!(error instanceof CorruptFileFault)) throw error;
     const { offset, expected, found } = error;
     return {
       kind: 'part', name, bytes, header: reader?.header, entryCount: reader?.entryCount ?? 0,
+      blocksCrc: reader?.blocksCrc ?? 0,
       damage: { path, offset, expected, found },
     };
   }

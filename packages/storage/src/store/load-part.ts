@@ -1,6 +1,5 @@
 /**
- * Loads a part that a manifest names: as PartReader, and it must be the part that is meant. A part
- * with good checksums that belongs to another snapshot or shard is damage too.
+ * Loads a part that a manifest names: as PartReader, and it must be the part that is meant.
  */
 import type { Files } from '../disk/files.ts';
 import { CorruptFileFault } from '../errors.ts';
@@ -8,7 +7,7 @@ import type { Lz4Codec } from '../lz4/lz4-codec.ts';
 import { PartReader } from '../snapshot/part-reader.ts';
 import type { PieceListener } from '../snapshot/part-reader.ts';
 import type { PartFacts } from '../snapshot/part-writer.ts';
-import { partName } from '../snapshot/snapshot-layout.ts';
+import { wrongContent, wrongPart } from './named-part.ts';
 
 /** Reads one part of the snapshot that counts. */
 export class PartLoad {
@@ -26,15 +25,11 @@ export class PartLoad {
     this.#facts = facts;
     this.#path = `${directory}/${facts.name}`;
     this.#reader = new PartReader(files, this.#path, listener, codec);
-    const { snapshot, shard } = this.#reader.header;
-    const { fileBytes } = this.#reader;
-    if (partName(snapshot, shard) !== facts.name || fileBytes !== facts.bytes) {
-      this.#reader.close();
-      this.#refuse(
-        0, `${facts.name} of ${facts.bytes} bytes`,
-        `${partName(snapshot, shard)} of ${fileBytes} bytes`,
-      );
-    }
+    const { header, fileBytes } = this.#reader;
+    const wrong = wrongPart(this.#path, facts, header, fileBytes);
+    if (wrong === undefined) return;
+    this.#reader.close();
+    throw new CorruptFileFault(wrong);
   }
 
   get doneBytes(): number {
@@ -51,22 +46,13 @@ export class PartLoad {
    */
   step(): boolean {
     if (this.#reader.step()) return true;
-    const { entryCount, blocksCrc } = this.#reader;
-    if (entryCount !== this.#facts.entryCount || blocksCrc !== this.#facts.blocksCrc) {
-      this.#refuse(
-        this.#facts.bytes, `${this.#facts.entryCount} entries of the manifest`,
-        `${entryCount} others`,
-      );
-    }
+    const wrong = wrongContent(this.#path, this.#facts, this.#reader);
+    if (wrong !== undefined) throw new CorruptFileFault(wrong);
     return false;
   }
 
   /** Closes the file when the load is given up. */
   close(): void {
     this.#reader.close();
-  }
-
-  #refuse(offset: number, expected: string, found: string): never {
-    throw new CorruptFileFault({ path: this.#path, offset, expected, found });
   }
 }

@@ -22,6 +22,7 @@ import { recoverStore } from './recovery.ts';
 import type { RecoveredStore } from './recovery.ts';
 import { repairDirectory } from './repair.ts';
 import { commitSnapshot, removeSuperfluous } from './snapshot-commit.ts';
+import { damageOfDirectory } from './verify.ts';
 
 const nowMs = 1_700_000_000_000;
 /** Process 7 is this one; 8 lives too, all others are gone. */
@@ -206,6 +207,26 @@ describe('damage', () => {
     expect(() => load(files, recover(files))).toThrow(name);
     const result = repairDirectory(files, 'data', processes, nowMs);
     expect(result.copyDirectory).toBe(`data/repair-${nowMs}`);
+    expect(load(files, recover(files))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+  it.each([
+    ['with other entries', 1],
+    ['of another snapshot', 2],
+  ])('of a snapshot is a whole part %s in its place', (_whose, snapshotCount) => {
+    const { files, name } = damaged('snapshot', 'last', () => undefined);
+    expect(damageOfDirectory(files, 'data', inspectDirectory(files, 'data'))).toBeUndefined();
+    const others = newFiles();
+    append(others, [11, 12, 13, 14, 15, 16, 17, 18]);
+    for (let i = 0; i < snapshotCount; i++) snapshot(others, 1);
+    const path = `data/${name}`;
+    files.place(path, others.contentOf(`data/${names(others, 'snapshot').at(-1)!}`));
+    const summaries = inspectDirectory(files, 'data');
+    expect(summaries.filter(({ damage }) => damage !== undefined)).toEqual([]);
+    expect(() => load(files, recover(files))).toThrow(path);
+    expect(damageOfDirectory(files, 'data', summaries)).toMatchObject({ path });
+    expect(damageOfDirectory(files, 'data')).toMatchObject({ path });
+    repairDirectory(files, 'data', processes, nowMs);
+    expect(damageOfDirectory(files, 'data')).toBeUndefined();
     expect(load(files, recover(files))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   });
   it('of a log is refused, and a repair ends the log there, with a copy', () => {

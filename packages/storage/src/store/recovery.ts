@@ -21,6 +21,7 @@ import type { LogSet, Manifest } from './manifest.ts';
 import { lockDirectory, tryRemove } from './directory-lock.ts';
 import type { DirectoryLock } from './directory-lock.ts';
 import type { ProcessTable } from './process-table.ts';
+import { missingPart } from './named-part.ts';
 import { cutLogSet, scanLogSet } from './recover-logs.ts';
 import type { RecoveredLog } from './recover-logs.ts';
 
@@ -156,7 +157,8 @@ export function findManifest(
       throw new CorruptFileFault({ path, offset: 0, expected, found: String(manifest.number) });
     }
     if (damage !== undefined) checkTellsAll(names, manifest, damage);
-    checkParts(directory, names, manifest);
+    const missing = missingPart(directory, names, manifest);
+    if (missing !== undefined) throw new CorruptFileFault(missing);
     return manifest;
   }
   if (damage !== undefined) throw new CorruptFileFault(damage);
@@ -168,16 +170,6 @@ function checkTellsAll(names: readonly string[], manifest: Manifest, damage: Dam
   const lastSet = manifest.logSets.at(-1)?.logSet ?? 0;
   const isNewer = names.some((name) => (parseSegmentName(name)?.logSet ?? 0) > lastSet);
   if (isNewer) throw new CorruptFileFault(damage);
-}
-
-function checkParts(directory: string, names: readonly string[], manifest: Manifest): void {
-  for (const part of manifest.parts) {
-    if (names.includes(part.name)) continue;
-    throw new CorruptFileFault({
-      path: `${directory}/${part.name}`, offset: 0, expected: `${part.bytes} bytes of snapshot`,
-      found: 'no such file',
-    });
-  }
 }
 
 /** The manifest of a new directory. Data without a manifest is not a new directory. */

@@ -14,11 +14,11 @@ import { cutLog } from '../log/log-cut.ts';
 import { salvageLog, segmentNamesOf } from '../log/log-scan.ts';
 import type { LogName, LogScan } from '../log/log-scan.ts';
 import { lockDirectory } from './directory-lock.ts';
-import { inspectFile } from './inspect.ts';
 import { parseManifestName } from './manifest.ts';
 import type { LogSet, Manifest } from './manifest.ts';
 import type { ProcessTable } from './process-table.ts';
 import { putManifest, readManifestFile } from './recovery.ts';
+import { damageOfSnapshot } from './verify.ts';
 
 /** What a repair did to one file; `damage` is why. */
 export interface RepairStep {
@@ -79,16 +79,7 @@ class Repair {
 
   #snapshotDamage(manifest: Manifest): Damage | undefined {
     const present = this.#files.list(this.#directory);
-    for (const { name, bytes } of manifest.parts) {
-      if (!present.includes(name)) {
-        const path = `${this.#directory}/${name}`;
-        const expected = `${bytes} bytes of snapshot`;
-        return { path, offset: 0, expected, found: 'no such file' };
-      }
-      const { damage } = inspectFile(this.#files, this.#directory, name);
-      if (damage !== undefined) return damage;
-    }
-    return undefined;
+    return damageOfSnapshot(this.#files, this.#directory, present, manifest);
   }
 
   /** Ends each log of a set where it stops to hold. @returns the set, with the ends it has now */
