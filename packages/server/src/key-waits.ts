@@ -45,6 +45,10 @@ export class KeyWaits implements WaitHost {
     waits.begin(session, new KeyWait(shard, waiter), waiter.untilMs);
   }
 
+  hasRoom(_waiter: Waiter, bytes: number): boolean {
+    return this.#worker.pushes.reserve(bytes);
+  }
+
   /** Nobody but this thread could end it. */
   claim(): boolean {
     return true;

@@ -11,6 +11,7 @@
  * Cost: no copy per session, but where the session is writing replies at that moment.
  */
 import type { ReplySink } from '@kora/core';
+import { assert } from '@kora/core';
 import type { ReplyChunk } from './reply-chunks.ts';
 import type { ReplyTarget } from './resp-sink.ts';
 import { RespSink } from './resp-sink.ts';
@@ -52,6 +53,9 @@ class Encoding implements ReplyTarget {
   }
 }
 
+/** A message, and one that is encoded on the way. */
+const ENCODERS_KEPT = 2;
+
 /** A sink and what it encodes. */
 interface Encoder {
   readonly encoding: Encoding;
@@ -69,12 +73,27 @@ export class Pushes {
 
   constructor(worker: Worker) {
     this.#worker = worker;
-    this.#encoderAt(0);
+    // Also for what others are told while a reply is encoded: later there may be no memory for it.
+    for (let depth = 0; depth < ENCODERS_KEPT; depth++) this.#encoderAt(depth);
   }
 
   /** True when something leaves at the end of the turn. */
   get hasAny(): boolean {
     return this.#sessions.length > 0;
+  }
+
+  /**
+   * Keeps memory for a message of so many bytes, until the next one was encoded. Not while one is.
+   * @returns false: there is none
+   */
+  reserve(bytes: number): boolean {
+    assert(this.#depth === 0, 'memory is kept between messages');
+    return this.#encoderAt(0).sink.reserve(bytes);
+  }
+
+  /** Nothing is encoded with what was reserved. */
+  letGo(): void {
+    this.#encoderAt(0).sink.letGo();
   }
 
   /**
@@ -89,6 +108,7 @@ export class Pushes {
     sink.begin(encoding);
     write(sink);
     sink.flush();
+    sink.letGo();
     this.#depth--;
     return { ranges: encoding.ranges, isWhole: encoding.isWhole };
   }

@@ -39,6 +39,8 @@ const BIG_NUMBER_TYPE = 0x28;
 const DOUBLE_TYPE = 0x2c;
 const VERBATIM_TYPE = 0x3d;
 const OK_BYTES = 5;
+/** Heads, ends and numbers stay in one piece: at most so much is left empty behind a chunk. */
+const PIECE_BYTES_MAX = 64;
 /** From here on bytes of a rope are lent; below, a copy costs less than two more sends. */
 export const LENT_BYTES_MIN = 65_536;
 /**
@@ -72,6 +74,8 @@ export class RespSink implements ReplySink, ChunkWriter {
   #from: number;
   #at: number;
   #limit: number;
+  /** Chunks that `reserve` took and nothing was written into. */
+  readonly #ahead: ReplyChunk[] = [];
 
   /** @param lendsFrom values of so many bytes and more are lent; Infinity = all are copied */
   constructor(
@@ -124,6 +128,34 @@ export class RespSink implements ReplySink, ChunkWriter {
     else this.#from = this.#at;
   }
 
+  /**
+   * Takes the chunks that a reply of `bytes` bytes may need, so that it cannot be lost. What it
+   * leaves of them goes back with `letGo`. Not while a reply is written.
+   * @returns false: there are not as many; nothing was taken
+   */
+  reserve(bytes: number): boolean {
+    if (this.#chunk === this.#discard) this.#leaveDiscard();
+    if (this.#at + bytes <= this.#limit) return true;
+    // The chunk under way counts for nothing: what is in it may stay there.
+    const count = Math.ceil(bytes / (REPLY_CHUNK_BYTES - PIECE_BYTES_MAX));
+    while (this.#ahead.length < count) {
+      const chunk = this.#chunks.take();
+      if (chunk === undefined) {
+        this.letGo();
+        return false;
+      }
+      this.#ahead.push(chunk);
+    }
+    return true;
+  }
+
+  /** Gives back what is left of what was reserved. */
+  letGo(): void {
+    for (let chunk = this.#ahead.pop(); chunk !== undefined; chunk = this.#ahead.pop()) {
+      this.#chunks.give(chunk);
+    }
+  }
+
   /** Drops the replies until unmute; what was written before is sent first. */
   mute(): void {
     this.flush();
@@ -164,7 +196,7 @@ export class RespSink implements ReplySink, ChunkWriter {
       this.#at = this.#chunk.start;
       return;
     }
-    const fresh = this.#chunks.take();
+    const fresh = this.#ahead.pop() ?? this.#chunks.take();
     if (fresh === undefined) {
       this.#target.loseOutput('no memory is left for its replies');
       this.#enterDiscard();

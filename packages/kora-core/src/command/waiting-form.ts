@@ -9,6 +9,9 @@ import type { Waiter } from '../waiting/waiter.ts';
 import type { ArgFrame } from './arg-frame.hot.ts';
 import type { ReplySink } from './sink.ts';
 
+/** Most bytes that a reply has for a value beside its own: its head and its end. */
+export const REPLY_VALUE_BYTES = 64;
+
 /** As a file of commands writes it. */
 export interface WaitingDefinition<Slots> {
   /** ValueType of a key that can serve it. */
@@ -36,6 +39,13 @@ export interface WaitingDefinition<Slots> {
   readonly serve: (
     shard: Shard, frame: ArgFrame, out: ReplySink, key: number, at: Slots,
   ) => void;
+  /**
+   * Most bytes of the reply that `serve` would write from the key at argument `key`, entry `ref`:
+   * memory for them is kept before it takes anything. Default: 0, for what stays in the key.
+   */
+  readonly replyBytes?: (
+    shard: Shard, frame: ArgFrame, key: number, ref: number, at: Slots,
+  ) => number;
   /** Bytes for arguments that `onWait` replaces; default: none. */
   readonly spareBytes?: (frame: ArgFrame) => number;
   /** It waits from now on: arguments that mean what is there now become what they mean. */
@@ -54,6 +64,7 @@ export interface WaitingForm {
   readonly hasSomething: (shard: Shard, frame: ArgFrame, key: number) => boolean;
   readonly isServable: (shard: Shard, frame: ArgFrame, key: number) => boolean;
   readonly serve: (shard: Shard, frame: ArgFrame, out: ReplySink, key: number) => void;
+  readonly replyBytes: (shard: Shard, frame: ArgFrame, key: number, ref: number) => number;
   readonly spareBytes: (frame: ArgFrame) => number;
   readonly onWait: (shard: Shard, frame: ArgFrame, waiter: Waiter) => void;
 }
@@ -62,7 +73,7 @@ export interface WaitingForm {
 export function waitingFormOf<Slots>(
   waiting: WaitingDefinition<Slots>, at: Slots,
 ): WaitingForm {
-  const { firstKey, keyCount, timeoutMs, serve } = waiting;
+  const { firstKey, keyCount, timeoutMs, serve, replyBytes } = waiting;
   return {
     type: waiting.type,
     firstKey: (frame) => firstKey(frame, at),
@@ -75,6 +86,8 @@ export function waitingFormOf<Slots>(
     serve: (shard, frame, out, key) => {
       serve(shard, frame, out, key, at);
     },
+    replyBytes: replyBytes === undefined ? noBytes
+      : (shard, frame, key, ref) => replyBytes(shard, frame, key, ref, at),
     spareBytes: waiting.spareBytes ?? noBytes,
     onWait: waiting.onWait ?? nothingToReplace,
   };

@@ -28,6 +28,8 @@ export class WaitingClients implements WaitHost {
   #served: Served[] = [];
   /** False: no key may serve them. */
   mayClaim = true;
+  /** Bytes of a reply that there is memory for. */
+  roomBytes = Infinity;
 
   constructor(driver: CommandDriver) {
     this.#driver = driver;
@@ -78,6 +80,10 @@ export class WaitingClients implements WaitHost {
 
   begin(waiter: Waiter): void {
     this.#waiters.add(waiter);
+  }
+
+  hasRoom(_waiter: Waiter, bytes: number): boolean {
+    return bytes <= this.roomBytes;
   }
 
   claim(): boolean {

@@ -9,7 +9,9 @@
  *
  * Serving runs the waiter's own command on the one key that became ready, first come, first served;
  *   whose type the key does not have stays. It may make other keys ready (BLMOVE), which follow.
- * While CLIENT PAUSE holds writes nobody is served; `serve` has to be called again afterwards.
+ * Nothing is taken from a key before there is memory for the reply: until then the waiter stays
+ *   the first for that key. While CLIENT PAUSE holds writes nobody is served. In both cases `serve`
+ *   has to be called again afterwards.
  * Bounds: WAITED_KEY_COUNT_MAX; the arguments' bytes are bounded with the queues of MULTI.
  * Cost: nothing when nobody waits; else a hash a change. A wake-up parses its command once more.
  * Owner: one shard. Source: the rules are those of redis-server 7.0.
@@ -54,9 +56,11 @@ export class WaitTable {
   /** Keys that may serve somebody, `#readyCount` of them, oldest first. Kept: it is used again. */
   readonly #ready: (WaitedKey | null)[] = [];
   #readyCount = 0;
-  /** Of them those that are locked: they are looked at again by the next call of `serve`. */
+  /** Of them those that are looked at again by the next call: locked, or short of memory. */
   #later: WaitedKey[] = [];
   #isServing = false;
+  /** The reply to the waiter that was offered something finds no memory. */
+  #isShort = false;
   /** What is served: who waits, how, and by which argument. */
   #served: Waiter | null = null;
   #servedForm: WaitingForm | null = null;
@@ -222,7 +226,7 @@ export class WaitTable {
     this.#settle();
   }
 
-  /** Keys that were locked are ready still. */
+  /** Keys that nobody was served from are ready still. */
   #noteLater(): void {
     const later = this.#later;
     this.#later = [];
@@ -246,6 +250,11 @@ export class WaitTable {
       this.#cursor = link.next;
       if (this.#offer(link, ref)) ref = this.#find(db, this.#cursor);
       else if (link.waiter.isHeld) break;
+      else if (this.#isShort) {
+        this.#isShort = false;
+        this.#later.push(key);
+        break;
+      }
     }
     this.#cursor = null;
   }
@@ -283,6 +292,11 @@ export class WaitTable {
     const error = waiter.command.parse(this.#frame);
     assert(error === null, 'a command that was parsed once is parsed again');
     if (!form.isServable(shard, this.#frame, argument)) return false;
+    const bytes = form.replyBytes(shard, this.#frame, argument, ref);
+    if (!waiter.host.hasRoom(waiter, bytes)) {
+      this.#isShort = true;
+      return false;
+    }
     if (!waiter.host.claim(waiter)) return false;
     this.#servedForm = form;
     this.#servedArgument = argument;

@@ -20,6 +20,11 @@ export interface WaitHost {
   /** The client's running command waits: it has written no reply. */
   begin(waiter: Waiter): void;
   /**
+   * Keeps memory for a reply of so many bytes, until `claim` says no or `answer` has been called.
+   * False: there is none at the moment, and the waiter stays the first for its key.
+   */
+  hasRoom(waiter: Waiter, bytes: number): boolean;
+  /**
    * A key can serve the waiter. True: it is served now, by `answer`, and nothing else may end it.
    * False: it is not to be served here. Either it leaves the table when its end is known, or the
    * host has set `isHeld` and serves it in another way: those behind it wait until it has.

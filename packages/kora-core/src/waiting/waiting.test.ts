@@ -115,6 +115,57 @@ describe('lists and sorted sets', () => {
     expect(rig.run('DBSIZE')).toBe(':0');
   });
 
+  it('takes nothing while its host has no memory for the reply, and serves in order then', () => {
+    const cases: readonly (readonly [string, string, string, string])[] = [
+      ['BLPOP k 0', 'RPUSH k a b', 'LLEN k', '*[$"k" $"a"]'],
+      ['BRPOPLPUSH k d 0', 'RPUSH k a b', 'LLEN k', '$"b"'],
+      ['BLMPOP 0 1 k LEFT COUNT 9', 'RPUSH k a b', 'LLEN k', '*[$"k" *[$"a" $"b"]]'],
+      ['BZPOPMAX k 0', 'ZADD k 1 a 2 b', 'ZCARD k', '*[$"k" $"b" $"2"]'],
+      ['BZMPOP 0 1 k MIN COUNT 9', 'ZADD k 1 a 2 b', 'ZCARD k',
+        '*[$"k" *[*[$"a" $"1"] *[$"b" $"2"]]]'],
+    ];
+    for (const [command, change, count, reply] of cases) {
+      const rig = new Rig();
+      const first = rig.wait(command);
+      rig.wait(command);
+      rig.clients.roomBytes = 0;
+      rig.run(change);
+      rig.driver.shard.maintain();
+      expect(rig.served(), command).toEqual([]);
+      expect(rig.run(count), command).toBe(':2');
+      rig.clients.roomBytes = Infinity;
+      rig.driver.shard.maintain();
+      expect(rig.clients.takeServed()[0], command).toEqual([first, reply]);
+      expect(rig.driver.shard.waiting.hasReady, command).toBe(false);
+    }
+  });
+
+  it('asks for memory that its reply fits, however long what it takes', () => {
+    const values = ['a', 'x'.repeat(3000), 'y'.repeat(70_000)];
+    const cases: readonly (readonly string[])[] = [
+      ['BLPOP', 'k', '0'], ['BRPOP', 'k', '0'], ['BLMPOP', '0', '1', 'k', 'RIGHT', 'COUNT', '2'],
+      ['BLMPOP', '0', '1', 'k', 'LEFT', 'COUNT', '2'], ['BLMOVE', 'k', 'd', 'RIGHT', 'LEFT', '0'],
+      ['BZPOPMIN', 'k', '0'], ['BZPOPMAX', 'k', '0'],
+      ['BZMPOP', '0', '1', 'k', 'MAX', 'COUNT', '2'],
+    ];
+    for (const command of cases) {
+      const rig = new Rig();
+      const isZset = command[0]?.startsWith('BZ') === true;
+      expect(rig.clients.run(rig.clients.open(), ...command)).toBeNull();
+      const asked: number[] = [];
+      rig.clients.hasRoom = (_waiter, bytes) => {
+        asked.push(bytes);
+        return true;
+      };
+      if (isZset) rig.driver.run('ZADD', 'k', ...values.flatMap((value, i) => [`${i}`, value]));
+      else rig.driver.run('RPUSH', 'k', ...values);
+      const [reply = ''] = rig.served();
+      expect(asked, command[0]).toHaveLength(1);
+      expect(asked[0], command[0]).toBeGreaterThan(reply.length);
+      expect(asked[0], command[0]).toBeLessThan(2 * reply.length + 1000);
+    }
+  });
+
   it('lets those wait whose type the key does not have', () => {
     const rig = new Rig();
     rig.wait('BZPOPMIN k 0');

@@ -268,7 +268,7 @@ export class MeshNode implements OrderedHost {
   get isQuiet(): boolean {
     const { lanes, owner, origin, coordination, gate } = this;
     return this.#left === 0 && !lanes.isBehind && owner.pausedCount === 0 && gate.isOpen &&
-      origin.windowCount === 0 && coordination.count === 0;
+      origin.windowCount === 0 && coordination.count === 0 && !this.waitsAcross.hasUnsaid;
   }
 
   /** Asked before a wait in the kernel: true when whoever has news wakes this worker. */

@@ -10,6 +10,7 @@
 import { assert } from '@kora/core';
 import type { ReplyChunk } from '../reply-chunks.ts';
 import type { ReplyTarget } from '../resp-sink.ts';
+import type { PushRange } from '../pushes.ts';
 import { RespSink } from '../resp-sink.ts';
 import type { Worker } from '../worker.ts';
 import type { MeshPort, Peer } from './mesh-port.ts';
@@ -87,6 +88,22 @@ export class Notes implements ReplyTarget {
     if (this.#sink.pending > 0) this.#sink.flush();
     else this.#port.sendWords(peer, KIND_NOTE_END, topic, number, this.#isLost ? 0 : 1, 0, 0);
     return !this.#isLost;
+  }
+
+  /** Sends a note whose body is encoded already; it is not copied, and cannot be lost. */
+  sendEncoded(
+    worker: number, topic: number, number: number, ranges: readonly PushRange[],
+  ): void {
+    const peer = this.#port.peer(worker);
+    const { chunks } = this.#worker;
+    const last = ranges.length - 1;
+    ranges.forEach(({ chunk, at, bytes }, i) => {
+      const isLast = i === last ? 1 : 0;
+      this.#port.sendBytes(
+        peer, KIND_NOTE, topic, number, isLast, chunk, at, bytes, chunks,
+      );
+    });
+    if (last < 0) this.#port.sendWords(peer, KIND_NOTE_END, topic, number, 1, 0, 0);
   }
 
   /** Takes the current message of the lane of replies: a note or a piece of one. */

@@ -59,12 +59,8 @@ export class WaitNotes implements NoteTaker {
       this.#origin().onReply(handle, reply.isWhole ? this.#bytesOf(reply) : null);
       return;
     }
-    const isSent = reply.isWhole && this.#notes.send(
-      origin, NoteTopic.WaitReply, handle, (sink) => {
-        for (const { at, bytes } of reply.ranges) sink.bulkPiece(at, bytes);
-      },
-    );
-    if (!isSent) this.#notes.send(origin, NoteTopic.WaitLost, handle);
+    if (reply.isWhole) this.#notes.sendEncoded(origin, NoteTopic.WaitReply, handle, reply.ranges);
+    else this.#notes.send(origin, NoteTopic.WaitLost, handle);
   }
 
   sayMovable(origin: number, handle: number): void {

@@ -160,10 +160,18 @@ export class WaitParts implements WaitHost {
     this.#ofOrigin(asked.origin).set(asked.handle, waiter);
   }
 
+  /** What is moved elsewhere is answered there. */
+  hasRoom(waiter: Waiter, bytes: number): boolean {
+    return waiter.isElsewhere || this.#worker.pushes.reserve(bytes);
+  }
+
   claim(waiter: Waiter): boolean {
     const { origin, handle, claimAt, claim } = this.#askedOf(waiter);
     const words = this.#foreign.words(origin, claimAt + 4);
-    if (!takeClaim(words, claimAt, claim)) return false;
+    if (!takeClaim(words, claimAt, claim)) {
+      this.#worker.pushes.letGo();
+      return false;
+    }
     if (!waiter.isElsewhere) return true;
     waiter.isHeld = true;
     this.#taker().sayMovable(origin, handle);

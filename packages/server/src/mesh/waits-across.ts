@@ -9,6 +9,7 @@
  *   Waiting --time, CLIENT UNBLOCK, the connection's end: cancel takes the claim--> over
  *           --something to move to another shard, claim taken--> Moving
  *   Moving  as Trying; nothing: the claim is given back --> Waiting, in its old place
+ *   Served  its reply is here, and no memory to send it from: as soon as there is --> over
  *
  * The connection waits from the beginning (waits.ts). What would end it while it is asked is noted
  * and done afterwards; only the end of its connection takes the claim at once.
@@ -32,7 +33,7 @@ import type { WaitNotes } from './wait-notes.ts';
 import { WAIT_BYTES, WAIT_CLAIM, WAIT_CLAIM_AT, WAIT_HANDLE, WAIT_WHOLE } from './wait-parts.ts';
 
 /** Where a command stands. */
-const Phase = Object.freeze({ Joining: 0, Trying: 1, Waiting: 2, Moving: 3 } as const);
+const Phase = Object.freeze({ Joining: 0, Trying: 1, Waiting: 2, Moving: 3, Served: 4 } as const);
 
 const tooMany = new ReplyError('OOM too many commands wait for keys');
 const tooLong = new ReplyError('ERR argument too large for a command over several workers');
@@ -52,7 +53,7 @@ class Across {
   phase: number = Phase.Joining;
   /** Mask of the shards that have keys of it. */
   shards = 0;
-  /** A reply that came before all shards had answered; undefined: none. */
+  /** A reply that came before all shards had answered, or before memory; undefined: none. */
   early: Uint8Array | null | undefined = undefined;
   /** The shard that has something to move, -1 = none. */
   movableAt = -1;
@@ -97,6 +98,8 @@ export class WaitsAcross {
   readonly #askingAt: number;
   /** Those that found no room to be asked. */
   #held: Across[] = [];
+  /** Those whose replies found no memory. */
+  #unsaid: Across[] = [];
 
   constructor(
     worker: Worker, router: Router, origin: Origin, coordination: Coordination, notes: WaitNotes,
@@ -117,6 +120,11 @@ export class WaitsAcross {
   /** Commands that wait, or are asked about. */
   get count(): number {
     return this.#byHandle.size;
+  }
+
+  /** Replies wait for memory: there have to be turns. */
+  get hasUnsaid(): boolean {
+    return this.#unsaid.length > 0;
   }
 
   /** True for a command that waits when it finds nothing. */
@@ -160,6 +168,7 @@ export class WaitsAcross {
 
   /** Once a turn, before transactions get their places: who found no room is asked again. */
   retry(): void {
+    if (this.#unsaid.length > 0) this.#sayUnsaid();
     if (this.#held.length === 0) return;
     const held = this.#held;
     this.#held = [];
@@ -313,11 +322,23 @@ export class WaitsAcross {
       this.#close(one);
     } else if (reply === null) {
       this.#endLost(one);
-    } else {
+    } else if (this.#worker.pushes.reserve(reply.length)) {
       this.#end(one, (sink) => {
         sink.raw(reply);
       });
+      this.#worker.pushes.letGo();
+    } else {
+      // What it tells of is taken from its key: it must not be lost.
+      one.phase = Phase.Served;
+      one.early = reply;
+      this.#unsaid.push(one);
     }
+  }
+
+  #sayUnsaid(): void {
+    const unsaid = this.#unsaid;
+    this.#unsaid = [];
+    for (const one of unsaid) this.onReply(one.handle, one.early ?? null);
   }
 
   /** A shard has something to move for the command, and has taken its claim. */

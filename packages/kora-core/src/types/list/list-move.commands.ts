@@ -11,6 +11,7 @@ import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
 import { defineCommand, Flag } from '../../command/spec.ts';
 import type { WaitingDefinition } from '../../command/waiting-form.ts';
+import { poppedBytes } from './list-reply.ts';
 import type { ReplyError} from '../../errors/reply-error.ts';
 import { replyErrors } from '../../errors/reply-error.ts';
 import { ValueType } from '../../keyspace/type-handler.ts';
@@ -127,6 +128,8 @@ export const blmove: Command = defineCommand({
       const isFromHead = frame.choice[at.wherefrom] === LEFT;
       moveElement(shard, frame, out, isFromHead, frame.choice[at.whereto] === LEFT);
     },
+    replyBytes: (shard, frame, key, ref, at) =>
+      poppedBytes(shard, frame, key, ref, frame.choice[at.wherefrom] === LEFT, 1),
   },
   apply(shard, frame, out, at) {
     if (waitsForSource(shard, frame, out, blmove)) return;
@@ -158,6 +161,7 @@ export const brpoplpush: Command = defineCommand({
     serve(shard, frame, out) {
       moveElement(shard, frame, out, false, true);
     },
+    replyBytes: (shard, frame, key, ref) => poppedBytes(shard, frame, key, ref, false, 1),
   },
   apply(shard, frame, out) {
     if (waitsForSource(shard, frame, out, brpoplpush)) return;
@@ -234,6 +238,9 @@ export const blmpop: Command = defineCommand({
     serve(shard, frame, out, key, at) {
       popSome(shard, frame, out, key, shard.keyspace.write(frame, key), at);
     },
+    replyBytes: (shard, frame, key, ref, at) => poppedBytes(
+      shard, frame, key, ref, frame.choice[at.where] === LEFT, frame.number[at.count] ?? 1,
+    ),
   },
   apply(shard, frame, out, at) {
     if (popFirst(shard, frame, out, at, 3)) return;
@@ -316,6 +323,7 @@ const servedByEnd = (isHead: boolean): WaitingDefinition<unknown> => ({
   serve(shard, frame, out, key) {
     popKeyed(shard, frame, out, key, shard.keyspace.write(frame, key), isHead);
   },
+  replyBytes: (shard, frame, key, ref) => poppedBytes(shard, frame, key, ref, isHead, 1),
 });
 
 export const blpop: Command = defineCommand({

@@ -12,6 +12,7 @@ import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
 import { defineCommand, Flag } from '../../command/spec.ts';
 import type { WaitingDefinition } from '../../command/waiting-form.ts';
+import { REPLY_VALUE_BYTES } from '../../command/waiting-form.ts';
 import type { ReplyError} from '../../errors/reply-error.ts';
 import { replyErrors } from '../../errors/reply-error.ts';
 import { EffectOp } from '../../keyspace/effect.ts';
@@ -86,6 +87,17 @@ function pop(
   dropRanks(shard, frame, keyIndex, ref, isMax ? held - count : 0, count, event);
 }
 
+/** Most bytes of a reply of the key at argument `key` and `wanted` members with their scores. */
+function poppedBytes(
+  shard: Shard, frame: ArgFrame, key: number, ref: number, isMax: boolean, wanted: number,
+): number {
+  const held = zsetCount(shard, ref);
+  const count = Math.min(wanted, held);
+  let bytes = (frame.bytes[key] ?? 0) + 2 * REPLY_VALUE_BYTES;
+  walk.open(shard, ref, isMax ? held - 1 : 0, count, isMax);
+  while (walk.next()) bytes += walk.bytes + 3 * REPLY_VALUE_BYTES;
+  return bytes;
+}
 
 /** Writes, announces and removes the member of a rank, one of several in a tree: found once. */
 function popMember(
@@ -281,6 +293,7 @@ const servedByEnd = (isMax: boolean): WaitingDefinition<unknown> => ({
   serve(shard, frame, out, key) {
     pop(shard, frame, key, shard.keyspace.write(frame, key), isMax, 1, SHAPE_KEY_FLAT, out);
   },
+  replyBytes: (shard, frame, key, ref) => poppedBytes(shard, frame, key, ref, isMax, 1),
 });
 
 const blockingFlags = Flag.Write | Flag.NoScript | Flag.Blocking | Flag.Fast;
@@ -355,6 +368,8 @@ export const bzmpop: Command = defineCommand({
       const ref = shard.keyspace.write(frame, key);
       pop(shard, frame, key, ref, popMany.isMax, popMany.count, SHAPE_KEY_NESTED, out);
     },
+    replyBytes: (shard, frame, key, ref) =>
+      poppedBytes(shard, frame, key, ref, popMany.isMax, popMany.count),
   },
   apply(shard, frame, out) {
     const error = blockingTimeoutError(frame, 1);
