@@ -21,6 +21,12 @@ import { TOPIC_COUNT_MAX } from './note-topics.ts';
 export const NOTES_BYTES_MAX = 1024 * 1024;
 
 /**
+ * With more than this nothing is added that nobody has asked for (events of keys, invalidations):
+ * their receivers are told that they have missed some. Writers do not wait for listeners.
+ */
+export const UNASKED_BYTES_MAX = 64 * 1024 * 1024;
+
+/**
  * @param from the worker that sent it
  * @param body its bytes; valid during the call
  */
@@ -63,6 +69,18 @@ export class Notes implements ReplyTarget {
   get isAnyCrowded(): boolean {
     for (const peer of this.#port.peers) if (peer.outbox.bytes > NOTES_BYTES_MAX) return true;
     return false;
+  }
+
+  /** True when so much waits for the worker that what nobody has asked for is not sent. */
+  isFlooded(worker: number): boolean {
+    return this.#port.peer(worker).outbox.bytes > UNASKED_BYTES_MAX;
+  }
+
+  /** Sends a note without a body, unless it is the last thing that waits for the worker. */
+  sendOnce(worker: number, topic: number): void {
+    const { last } = this.#port.peer(worker).outbox;
+    if (last?.kind === KIND_NOTE_END && last.a === topic) return;
+    this.send(worker, topic, 0);
   }
 
   /**

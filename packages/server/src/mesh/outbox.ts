@@ -38,6 +38,10 @@ export class Outbox {
     return this.#waiting[this.#from];
   }
 
+  get last(): Waiting | undefined {
+    return this.isEmpty ? undefined : this.#waiting.at(-1);
+  }
+
   add(waiting: Waiting): void {
     this.#waiting.push(waiting);
     this.bytes += waitingBytes(waiting);

@@ -171,6 +171,10 @@ export class AcrossWorkers {
     const { workers } = this.remote.receivers(kind, channel);
     for (let left = workers; left !== 0; left &= left - 1) {
       const worker = 31 - Math.clz32(left & -left);
+      if (notes.isFlooded(worker)) {
+        notes.sendOnce(worker, NoteTopic.PubSubLost);
+        continue;
+      }
       const number = words.nextEventOf(worker);
       const isSent = notes.send(worker, NoteTopic.KeyEvent, number, (sink) => {
         content.write(sink);

@@ -7,6 +7,7 @@
 import { describe, expect, it } from 'vitest';
 import { ask, connectTo, keysOf, repliesOf, send } from '../testing/mesh-clients.ts';
 import type { MeshClient } from '../testing/mesh-clients.ts';
+import { UNASKED_BYTES_MAX } from '../mesh/notes.ts';
 import { MeshRig } from '../testing/mesh-rig.ts';
 
 const LIMIT_BYTES = 200_000;
@@ -133,5 +134,55 @@ describe.each([1, 2])('a client that never reads, on %i workers', (workers) => {
         }
       }));
     }
+  });
+});
+
+describe('a worker that does not take what it is told', () => {
+  /** Keys of worker 1 change while worker 0 stands still. @returns bytes that wait for it */
+  function flood(rig: Rig): number {
+    const { mesh, writer } = rig;
+    const name = `{${keysOf(1, 2, 1)[0] ?? ''}}`.padEnd(60_000, 'n');
+    let bytesMost = 0;
+    for (let i = 0; i < 2 * UNASKED_BYTES_MAX / name.length; i++) {
+      send(mesh, writer, 'SET', name, 'v');
+      const outbox = mesh.rigs[1]?.worker.mesh?.port.peers[0]?.outbox;
+      bytesMost = Math.max(bytesMost, outbox?.bytes ?? 0);
+    }
+    expect(repliesOf(mesh, writer).endsWith('+OK\r\n+OK\r\n')).toBe(true);
+    return bytesMost;
+  }
+
+  it('is told no more of events than fits, and those who miss some are cut', () => {
+    const rig = new Rig(2);
+    rig.ask(rig.writer, 'CONFIG', 'SET', 'notify-keyspace-events', 'EA');
+    rig.ask(rig.reader, 'SUBSCRIBE', '__keyevent@0__:set');
+    const bytesMost = flood(rig);
+    expect(bytesMost).toBeGreaterThan(UNASKED_BYTES_MAX);
+    expect(bytesMost).toBeLessThan(UNASKED_BYTES_MAX + 100_000);
+    rig.mesh.settle();
+    expect(rig.worker.sessions.atSlot(rig.reader.slot)?.isClosing).toBe(true);
+    expect(rig.mesh.rigs[0]?.log.at(-1)).toMatch(
+      /cut: no memory was left for a message from another worker/,
+    );
+    // Who comes then hears everything again.
+    rig.ask(rig.slow, 'SUBSCRIBE', '__keyevent@0__:set');
+    const before = repliesOf(rig.mesh, rig.slow).length;
+    const key = keysOf(1, 2, 1)[0] ?? '';
+    rig.ask(rig.writer, 'SET', key, 'v');
+    expect(repliesOf(rig.mesh, rig.slow).slice(before)).toContain(`${key}\r\n`);
+  });
+
+  it('is told that everything may have changed, instead of keys that do not fit', () => {
+    const rig = new Rig(2);
+    rig.ask(rig.reader, 'HELLO', '3');
+    rig.ask(rig.reader, 'CLIENT', 'TRACKING', 'ON', 'BCAST');
+    const bytesMost = flood(rig);
+    expect(bytesMost).toBeGreaterThan(UNASKED_BYTES_MAX);
+    expect(bytesMost).toBeLessThan(UNASKED_BYTES_MAX + 100_000);
+    rig.mesh.settle();
+    expect(rig.worker.sessions.atSlot(rig.reader.slot)?.isClosing).toBe(false);
+    const told = repliesOf(rig.mesh, rig.reader);
+    expect(told.split('invalidate\r\n_\r\n')).toHaveLength(2);
+    expect(told.endsWith('invalidate\r\n_\r\n')).toBe(true);
   });
 });

@@ -91,10 +91,12 @@ export class TrackingMesh {
       const body = new NoteBody(4 + list.length * 4);
       body.word(list.length);
       for (const reader of list) body.word(reader);
-      const isSent = this.#mesh.notes.send(worker, NoteTopic.TrackingInvalid, writer, (sink) => {
-        sink.raw(body.bytes());
-        sink.bulkPiece(keyAt, keyBytes);
-      });
+      const { notes } = this.#mesh;
+      const isSent = !notes.isFlooded(worker) &&
+        notes.send(worker, NoteTopic.TrackingInvalid, writer, (sink) => {
+          sink.raw(body.bytes());
+          sink.bulkPiece(keyAt, keyBytes);
+        });
       if (!isSent) this.#lose(worker);
       this.#publish(worker);
       list.length = 0;
@@ -142,17 +144,19 @@ export class TrackingMesh {
         body.word(writerOfKey.get(key) ?? 0);
         body.text(key);
       }
-      const isSent = this.#mesh.notes.send(worker, NoteTopic.TrackingBroadcast, 0, (sink) => {
-        sink.raw(body.bytes());
-      });
+      const { notes } = this.#mesh;
+      const isSent = !notes.isFlooded(worker) &&
+        notes.send(worker, NoteTopic.TrackingBroadcast, 0, (sink) => {
+          sink.raw(body.bytes());
+        });
       if (!isSent) this.#lose(worker);
     }
     this.#publish(worker);
   }
 
-  /** Memory was short for what a worker was to hear: all that its clients keep may be old. */
+  /** A worker does not hear of some keys, for memory is short: all its clients keep may be old. */
   #lose(worker: number): void {
-    this.#mesh.notes.send(worker, NoteTopic.TrackingLost, 0);
+    this.#mesh.notes.sendOnce(worker, NoteTopic.TrackingLost);
   }
 
   /** What was sent is there before any reply that this turn makes. */
@@ -192,9 +196,10 @@ export class TrackingMesh {
     for (const key of keys ?? []) body.text(key);
     const { notes } = this.#mesh;
     const { reader } = tracking;
-    const isSent = notes.send(redirectWorker, NoteTopic.TrackingRedirect, reader, (sink) => {
-      sink.raw(body.bytes());
-    });
+    const isSent = !notes.isFlooded(redirectWorker) &&
+      notes.send(redirectWorker, NoteTopic.TrackingRedirect, reader, (sink) => {
+        sink.raw(body.bytes());
+      });
     if (!isSent) session.loseOutput('no memory was left for an invalidation');
   }
 
