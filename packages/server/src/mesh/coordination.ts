@@ -176,8 +176,9 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     session: Session, command: Command, frame: ArgFrame,
     done: ((outcome: WaitOutcome) => void) | null,
   ): number {
-    // Whoever hears of the outcome of a command that waits is told of it as it is.
-    const heard = done === null ? this.#heardFlag : 0;
+    // Who hears of the outcome of a command that waits reads its reply, which a script keeps to
+    // itself where the client wants none.
+    const heard = done === null || !session.isMuted ? this.#heardFlag : 0;
     this.#parts.start(session, heard);
     const step = this.#parts.add(command, frame, callOf(session, command), true);
     const { reach, shards } = step;
@@ -468,7 +469,9 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
       if (!work.keepsPlace) {
         this.#origin.replies.reply(work.window, work.place, () => undefined);
       }
-      done({ refused, replies, leader: work.steps[0]?.leader ?? -1 });
+      if (work.run === null) done({ refused, replies, leader: work.steps[0]?.leader ?? -1 });
+      else done({ refused: 0, replies: [work.run.transcript.bytes], leader: 0 });
+      work.run?.free();
       for (const reply of replies) reply?.free();
       return;
     }
