@@ -6,68 +6,17 @@
  * no room, writes are refused and reads go on, and afterwards it recovers by itself.
  * Runs the built files, with every I/O engine this machine offers.
  */
-import type { ChildProcess } from 'node:child_process';
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execPath, platform } from 'node:process';
+import { platform } from 'node:process';
 import { afterAll, describe, expect, it } from 'vitest';
 import { SeededChance } from '@kora/core';
+import { KilledServer } from '../testing/killed-server.ts';
 import { RawClient } from '../testing/raw-client.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'kora-server-kill-'));
 afterAll(() => { rmSync(root, { recursive: true }); });
-
-const program = `
-import { createServer } from '${new URL('../../dist/index.js', import.meta.url).href}';
-const [directory, io, workers, fsync] = process.argv.slice(1);
-const server = createServer({
-  dataDir: directory, fsync, io, workers: Number(workers),
-  settings: { port: 0, bind: '127.0.0.1', loglevel: 'warning' },
-  onLog: (_level, message) => process.stderr.write(message + '\\n'),
-});
-server.start().then(({ port }) => { process.stdout.write(port + '\\n'); }, (error) => {
-  process.stderr.write(String(error) + '\\n');
-  process.exit(1);
-});
-`;
-
-interface Running {
-  readonly child: ChildProcess;
-  readonly port: number;
-  readonly errors: () => string;
-}
-
-async function start(
-  directory: string, io: string, workers: number, fsync: string,
-): Promise<Running> {
-  const child = spawn(
-    execPath, ['--input-type=module', '--eval', program, directory, io, String(workers), fsync],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: {} },
-  );
-  let errors = '';
-  child.stderr.on('data', (chunk: Buffer) => { errors += chunk.toString(); });
-  const port = await new Promise<number>((resolve, reject) => {
-    child.stdout.once('data', (chunk: Buffer) => { resolve(Number(chunk.toString())); });
-    child.once('exit', () => { reject(new Error(`the server did not start: ${errors}`)); });
-  });
-  return { child, port, errors: () => errors };
-}
-
-/** Waits until all data has been loaded. */
-async function untilLoaded(client: RawClient): Promise<void> {
-  for (;;) {
-    const reply = await client.call('DBSIZE');
-    if (!reply.startsWith('-LOADING')) return;
-  }
-}
-
-async function kill({ child }: Running): Promise<void> {
-  child.kill('SIGKILL');
-  await once(child, 'close');
-}
 
 /** What one client was told. */
 interface Told {
@@ -123,13 +72,14 @@ describe.each(offered)('a killed server on %s', (io) => {
     for (let round = 0; round < 4; round++) {
       const isLast = round === 3;
       // The last start deals the keys out to another number of workers.
-      const running = await start(directory, io, isLast ? 3 - workers : workers, 'always');
-      const clients = await Promise.all(told.map(() =>
-        RawClient.connect({ port: running.port, host: '127.0.0.1' })));
-      for (const client of clients) await untilLoaded(client);
+      const running = await KilledServer.start({
+        directory, io, workers: isLast ? 3 - workers : workers, fsync: 'always',
+        loglevel: 'warning',
+      });
+      const clients = await Promise.all(told.map(() => running.connect()));
       for (const [id, each] of told.entries()) {
         const client = clients[id]!;
-        const about = `round ${round}, client ${id}: ${running.errors()}`;
+        const about = `round ${round}, client ${id}: ${running.log}`;
         const own = await numberAt(client, `own:${id}`);
         expect(own, about).toBeGreaterThanOrEqual(each.acknowledged);
         expect(own, about).toBeLessThanOrEqual(each.sent);
@@ -144,7 +94,7 @@ describe.each(offered)('a killed server on %s', (io) => {
       while (told.reduce((sum, each) => sum + each.committed, 0) < enough * (round + 1)) {
         await new Promise((resolve) => { setImmediate(resolve); });
       }
-      await kill(running);
+      await running.kill();
       await writers;
     }
     expect(told.every((each) => each.committed > 0)).toBe(true);
@@ -156,17 +106,13 @@ describe('a server whose disk has no room', () => {
     if (platform !== 'linux') return; // The room of a running process can be changed there alone.
     for (const fsync of ['always', 'everysec']) {
       const directory = join(root, `full-${io}-${fsync}`);
-      const running = await start(directory, io, 1, fsync);
-      const limit = (bytes: string): void => {
-        execFileSync('prlimit', ['--pid', String(running.child.pid), `--fsize=${bytes}`]);
-      };
-      const client = await RawClient.connect({ port: running.port, host: '127.0.0.1' });
-      const writer = await RawClient.connect({ port: running.port, host: '127.0.0.1' });
-      await untilLoaded(client);
+      const options = { directory, io, workers: 1, fsync, loglevel: 'warning' };
+      const running = await KilledServer.start(options);
+      const client = await running.connect();
+      const writer = await running.connect();
       expect(await client.call('SET', 'before', '1')).toBe('+OK');
       expect(await client.call('WAITAOF', '1', '0', '0')).toBe('[:1, :0]');
-      // No file may grow beyond this: a write of the log fails, whoever makes it.
-      limit('8192:unlimited');
+      running.limitFiles(8192);
       const lost = writer.call('SET', 'long', 'x'.repeat(20_000));
       let refusal = '';
       const attempts: Promise<void>[] = [];
@@ -181,19 +127,18 @@ describe('a server whose disk has no room', () => {
       expect(refusal).toBe('-MISCONF Errors writing to the AOF file: File too large');
       expect(await client.call('GET', 'before')).toBe('"1"');
       expect(await client.call('INFO', 'persistence')).toContain('aof_last_write_status:err');
-      limit('unlimited:unlimited');
+      running.limitFiles('unlimited');
       let accepted = '';
       while (accepted !== '+OK') accepted = await client.call('SET', 'after', '2');
       expect(await lost).toBe('+OK');
       await Promise.all(attempts);
       expect(await client.call('WAITAOF', '1', '0', '0')).toBe('[:1, :0]');
-      await kill(running);
-      const again = await start(directory, io, 1, fsync);
-      const reader = await RawClient.connect({ port: again.port, host: '127.0.0.1' });
-      await untilLoaded(reader);
+      await running.kill();
+      const again = await KilledServer.start(options);
+      const reader = await again.connect();
       expect(await reader.call('MGET', 'before', 'after')).toBe('["1", "2"]');
       expect(await reader.call('STRLEN', 'long')).toBe(':20000');
-      await kill(again);
+      await again.kill();
     }
   }, 60_000);
 });

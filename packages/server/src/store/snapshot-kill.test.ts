@@ -5,60 +5,20 @@
  * was acknowledged is there, no transaction by half, whichever snapshot counts.
  * Runs the built files, with every I/O engine this machine offers.
  */
-import type { ChildProcess } from 'node:child_process';
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execPath, platform } from 'node:process';
+import { platform } from 'node:process';
 import { afterAll, describe, expect, it } from 'vitest';
 import { SeededChance } from '@kora/core';
-import { RawClient } from '../testing/raw-client.ts';
+import { KilledServer } from '../testing/killed-server.ts';
+import type { RawClient } from '../testing/raw-client.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'kora-snapshot-kill-'));
 afterAll(() => { rmSync(root, { recursive: true }); });
 
-const program = `
-import { createServer } from '${new URL('../../dist/index.js', import.meta.url).href}';
-const [directory, io, workers] = process.argv.slice(1);
-const server = createServer({
-  dataDir: directory, fsync: 'always', io, workers: Number(workers),
-  settings: { port: 0, bind: '127.0.0.1', loglevel: 'notice' },
-  onLog: (_level, message) => process.stderr.write(message + '\\n'),
-});
-server.start().then(({ port }) => { process.stdout.write(port + '\\n'); }, (error) => {
-  process.stderr.write(String(error) + '\\n');
-  process.exit(1);
-});
-process.on('SIGTERM', () => { void server.close(); });
-`;
-
-interface Running {
-  readonly child: ChildProcess;
-  readonly port: number;
-  readonly errors: () => string;
-}
-
-async function start(directory: string, io: string, workers: number): Promise<Running> {
-  const child = spawn(
-    execPath, ['--input-type=module', '--eval', program, directory, io, String(workers)],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: {} },
-  );
-  let errors = '';
-  child.stderr.on('data', (chunk: Buffer) => { errors += chunk.toString(); });
-  const port = await new Promise<number>((resolve, reject) => {
-    child.stdout.once('data', (chunk: Buffer) => { resolve(Number(chunk.toString())); });
-    child.once('exit', () => { reject(new Error(`the server did not start: ${errors}`)); });
-  });
-  return { child, port, errors: () => errors };
-}
-
-async function connect({ port }: Running): Promise<RawClient> {
-  const client = await RawClient.connect({ port, host: '127.0.0.1' });
-  while ((await client.call('DBSIZE')).startsWith('-LOADING'));
-  return client;
-}
+const start = (directory: string, io: string, workers: number): Promise<KilledServer> =>
+  KilledServer.start({ directory, io, workers, fsync: 'always', loglevel: 'notice' });
 
 /** Runs until the connection ends. */
 async function untilKilled(work: () => Promise<void>): Promise<void> {
@@ -148,10 +108,10 @@ describe.each(offered)('a server killed while it makes snapshots, on %s', (io) =
     for (let round = 0; round < ROUNDS; round++) {
       // The last start deals the keys out to another number of workers.
       const running = await start(directory, io, round === ROUNDS - 1 ? 3 - workers : workers);
-      const clients = await Promise.all(told.map(() => connect(running)));
-      const saver = await connect(running);
+      const clients = await Promise.all(told.map(() => running.connect()));
+      const saver = await running.connect();
       for (const [id, each] of told.entries()) {
-        await check(clients[id]!, id, each, `round ${round}, client ${id}: ${running.errors()}`);
+        await check(clients[id]!, id, each, `round ${round}, client ${id}: ${running.log}`);
       }
       const before = snapshots;
       const work = [
@@ -166,22 +126,20 @@ describe.each(offered)('a server killed while it makes snapshots, on %s', (io) =
       while (snapshots < before + enough || told.some((each, i) => each.sent < wanted[i]!)) {
         await new Promise((resolve) => { setImmediate(resolve); });
       }
-      running.child.kill('SIGKILL');
-      await once(running.child, 'close');
+      await running.kill();
       await Promise.all(work);
     }
     expect(snapshots).toBeGreaterThanOrEqual(ROUNDS);
     const running = await start(directory, io, workers);
-    const client = await connect(running);
+    const client = await running.connect();
     for (const [id, each] of told.entries()) {
-      await check(client, id, each, `at last, client ${id}: ${running.errors()}`);
+      await check(client, id, each, `at last, client ${id}: ${running.log}`);
     }
     expect(await client.call('SAVE')).toBe('+OK');
     // An end in order also removes what the snapshot made superfluous.
-    running.child.kill('SIGTERM');
-    expect((await once(running.child, 'close'))[0]).toBe(0);
+    await running.close();
     const names = readdirSync(directory);
-    expect(names.filter((name) => name.endsWith('.tmp'))).toEqual([]);
+    expect(names.filter((name) => name.endsWith('.tmp')), running.log).toEqual([]);
     expect(names.filter((name) => name.startsWith('manifest')).length).toBeLessThanOrEqual(2);
   }, 120_000);
 });
@@ -195,33 +153,28 @@ describe('a disk that has no room for a snapshot', () => {
       String.fromCharCode(33 + ((chance.next32() >>> 0) % 90))).join('');
     for (const workers of [1, 2]) {
       const running = await start(directory, io, workers);
-      const limit = (bytes: string): void => {
-        execFileSync('prlimit', ['--pid', String(running.child.pid), `--fsize=${bytes}`]);
-      };
-      const client = await connect(running);
+      const client = await running.connect();
       expect(await client.call('SET', 'noise', noise)).toBe('+OK');
       expect(await client.call('SAVE')).toBe('+OK');
       // The log goes on in a new segment, which is short.
       expect(await client.call('SET', 'small', '1')).toBe('+OK');
       const before = readdirSync(directory).filter((name) => name.startsWith('manifest'));
-      limit('100000:unlimited');
+      running.limitFiles(100_000);
       expect(await client.call('SAVE')).toMatch(/^-ERR the snapshot failed/);
       expect(await client.call('INFO', 'persistence')).toContain('rdb_last_bgsave_status:err');
       expect(await client.call('SET', 'meanwhile', String(workers))).toBe('+OK');
-      expect(running.errors()).toMatch(/snapshot \d+ failed: .*EFBIG/);
+      expect(running.log).toMatch(/snapshot \d+ failed: .*EFBIG/);
       const names = readdirSync(directory);
       expect(names.filter((name) => name.startsWith('manifest'))).toEqual(before);
-      limit('unlimited:unlimited');
+      running.limitFiles('unlimited');
       expect(await client.call('SAVE')).toBe('+OK');
       expect(await client.call('INFO', 'persistence')).toContain('rdb_last_bgsave_status:ok');
-      running.child.kill('SIGKILL');
-      await once(running.child, 'close');
+      await running.kill();
       const again = await start(directory, io, workers);
-      const reader = await connect(again);
+      const reader = await again.connect();
       expect(await reader.call('GET', 'noise')).toBe(JSON.stringify(noise));
       expect(await reader.call('GET', 'meanwhile')).toBe(`"${workers}"`);
-      again.child.kill('SIGKILL');
-      await once(again.child, 'close');
+      await again.kill();
     }
   }, 60_000);
 });
