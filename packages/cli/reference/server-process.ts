@@ -7,11 +7,11 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RequestArgument, RespNode } from '@kora/protocol';
+import { freePort } from '@kora/server/testing';
 import { ServerLink } from '../src/transfer/server-link.ts';
 import { readServerUrl } from '../src/transfer/server-url.ts';
 import type { ServerUrl } from '../src/transfer/server-url.ts';
@@ -170,18 +170,4 @@ export function scalarText(reply: RespNode): string {
 /** A new folder for a server or for dumps. */
 export function newFolder(): string {
   return mkdtempSync(join(tmpdir(), 'kora-transfer-'));
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen({ host: HOST, port: 0 }, () => {
-      const address = probe.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      probe.close(() => {
-        resolve(port);
-      });
-    });
-  });
 }

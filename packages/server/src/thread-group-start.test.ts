@@ -4,11 +4,11 @@
  * the built files: needs a build.
  */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { createServer as createNetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createServer } from './server.ts';
+import { freePort } from './testing/free-port.ts';
 import { RawClient } from './testing/raw-client.ts';
 import { isServed, WORKER_ENGINES, ThreadedServer, until } from './testing/threaded-server.ts';
 
@@ -22,18 +22,6 @@ async function noneIsLeft([descriptors = 0, threads = 0]: readonly number[]): Pr
     const [descriptorsNow = 0, threadsNow = 0] = inProcess();
     return descriptorsNow <= descriptors && threadsNow <= threads;
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createNetServer();
-  const port = await new Promise<number>((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : 0);
-    });
-  });
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 describe.each(WORKER_ENGINES)('the start of several workers, io %s', (io) => {

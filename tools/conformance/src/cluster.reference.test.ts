@@ -4,14 +4,13 @@
  * protocols. One worker, so that both are clusters of one node; ids and ports are made the same,
  * and the port of the bus, which there is none of here.
  */
-import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from './drivers/driver.ts';
 import { call, pause } from './drivers/driver.ts';
 import { openSocket } from './drivers/socket-driver.ts';
 import type { Outcome } from './reply-notation.ts';
 import type { RunningServer } from './server-process.ts';
-import { REFERENCE_CORPUS_FLAGS, startKora, startReference } from './server-process.ts';
+import { freePort, REFERENCE_CORPUS_FLAGS, startKora, startReference } from './server-process.ts';
 
 const REPLY_MS_MAX = 10_000;
 const HOST = '127.0.0.1';
@@ -33,20 +32,6 @@ const SAME = [
   'CONFIG GET cluster-enabled', 'INFO cluster', 'SELECT 0',
   'COMMAND INFO asking readonly readwrite',
 ];
-
-/** A port that nothing listens on at this moment. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen({ host: HOST, port: 0 }, () => {
-      const address = probe.address();
-      probe.close(() => {
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-  });
-}
 
 describe.each(['2', '3'])('CLUSTER beside redis-server, RESP%s', (protocol) => {
   const servers: RunningServer[] = [];

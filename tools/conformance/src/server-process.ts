@@ -159,7 +159,7 @@ function isAddressInUse(server: ServerProcess): boolean {
 }
 
 /** A port that nothing listens on at this moment. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = net.createServer();
     probe.on('error', reject);

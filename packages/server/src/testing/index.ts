@@ -8,6 +8,7 @@ export { Worker } from '../worker.ts';
 export { TICK_MS } from '../io/engine.ts';
 export { NoteTopic } from '../mesh/note-topics.ts';
 export { PipelineOrder, Step } from '../mesh/origin.ts';
+export { freePort } from './free-port.ts';
 export { encodeRequest } from './mesh-clients.ts';
 export { severalKeyCommand } from './several-key-commands.ts';
 export { MeshRig, RIG_MEMORY_BYTES } from './mesh-rig.ts';
