@@ -7,8 +7,8 @@
 import { assert, Fault, ReplyError } from '@kora/core';
 import type { ArgFrame, ReplySink, SavingHost, Shard } from '@kora/core';
 import {
-  answerBgSave, answerRewrite, BackgroundSyncDisk, refusalOfSave, saveRulesOf, ShardSnapshots,
-  SnapshotDirector, SnapshotWish, SnapshotWords,
+  answerBgSave, answerRewrite, BackgroundSyncDisk, believedBytes, refusalOfSave, saveRulesOf,
+  ShardSnapshots, SnapshotDirector, SnapshotWish, SnapshotWords,
 } from '@kora/storage/engine';
 import type {
   LogWords, OpenedStore, ShardPersistence, SnapshotDisk, SnapshotRules,
@@ -75,7 +75,7 @@ export class LocalSnapshots implements SavingHost {
     };
     this.#part = new ShardSnapshots({
       shard, persistence, directory, words, token: PART_TOKEN, openDisk,
-      logBytes: segments.reduce((sum, { endBytes }) => sum + endBytes, 0),
+      logBytes: believedBytes(segments),
       onFailure: (cause) => { this.#cause = cause; },
       wakeDirector: onReady,
     });

@@ -2,6 +2,7 @@
  * The door of @kora/storage/engine: what joins logs and snapshots to shards of the engine, which is
  * loaded with it. Programs that keep records of their own need only @kora/storage.
  */
+export { believedBytes } from './log/log-replay.ts';
 export { EffectLog, lowChunks } from './log/effect-log.ts';
 export type { WrittenPart } from './log/effect-log.ts';
 export type { DeferredRecords } from './log/deferred-records.ts';

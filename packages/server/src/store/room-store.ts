@@ -10,7 +10,7 @@
 import { assert, Flag, replyErrors } from '@kora/core';
 import type { Barrier, Command, ReplyError, Shard } from '@kora/core';
 import {
-  BackgroundSyncDisk, Errno, errnoText, LogWords, NodeFiles, PortDisk, ShardLoad,
+  BackgroundSyncDisk, believedBytes, Errno, errnoText, LogWords, NodeFiles, PortDisk, ShardLoad,
   ShardPersistence, syncPolicyOf,
 } from '@kora/storage/engine';
 import type {
@@ -258,7 +258,7 @@ export class RoomStore implements HoldingHost, StoreFacts {
     const { segments } = this.#own.data.log;
     this.snapshots = new RoomSnapshots({
       shard, persistence, directory, manifest, words: snapshots, logs: words, port: this.#filePort,
-      logBytes: segments.reduce((sum, { endBytes }) => sum + endBytes, 0),
+      logBytes: believedBytes(segments),
       log: this.#host.log,
       requestTurn: () => { this.#engine.requestTurn(); },
       wake: (shards) => { this.#host.wake(shards); },

@@ -24,6 +24,11 @@ export interface ReplaySegment {
   readonly endBytes: number;
 }
 
+/** Bytes of the segments that are believed, headers and all. */
+export function believedBytes(segments: readonly ReplaySegment[]): number {
+  return segments.reduce((sum, { endBytes }) => sum + endBytes, 0);
+}
+
 /**
  * Gets one record.
  * @param record borrowed for the call
@@ -127,7 +132,7 @@ export class LogReplay {
     this.#files = files;
     this.#segments = segments;
     this.#fromSequence = fromSequence;
-    this.totalBytes = segments.reduce((sum, { endBytes }) => sum + endBytes, 0);
+    this.totalBytes = believedBytes(segments);
     this.#taker = typeof taker === 'function' ? null : taker;
     const listener = typeof taker === 'function' ? taker : (): void => undefined;
     this.#listener = (record, sequence, timeMs, transaction) => {

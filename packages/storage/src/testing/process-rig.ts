@@ -19,6 +19,7 @@ import type { SnapshotDisk } from '../engine/shard-snapshots.ts';
 import { SnapshotDirector } from '../engine/snapshot-director.ts';
 import type { SnapshotRules } from '../engine/snapshot-rules.ts';
 import { SnapshotWords } from '../engine/snapshot-words.ts';
+import { believedBytes } from '../log/log-replay.ts';
 import type { SyncPolicy } from '../log/shard-log.ts';
 
 const START_MS = 1_700_000_000_000;
@@ -106,7 +107,7 @@ export class ProcessRig {
       });
       const snapshots = new ShardSnapshots({
         shard: driver.shard, persistence, directory, words, token: PART_TOKEN, openDisk,
-        logBytes: data.log.segments.reduce((sum, { endBytes }) => sum + endBytes, 0),
+        logBytes: believedBytes(data.log.segments),
         onFailure: () => undefined, wakeDirector: () => undefined,
       });
       const random = new RandomTypeCommands(new SeededChance(this.chance.next32()));
