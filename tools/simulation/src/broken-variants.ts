@@ -38,6 +38,19 @@ export function inEachMesh(
   });
 }
 
+/** Of so many notes of a topic between workers one gets lost. */
+export function losingNotes(topic: number, notesPerLost: number): () => Faults {
+  return inEachMesh(({ notes }) => {
+    const send = notes.send.bind(notes);
+    let sent = 0;
+    notes.send = (worker, wanted, number, write) => {
+      if (wanted === topic) sent++;
+      if (wanted === topic && sent % notesPerLost === 0) return true;
+      return send(worker, wanted, number, write);
+    };
+  });
+}
+
 /** One wake-up in so many is lost. */
 const WAKES_PER_LOST = 20;
 

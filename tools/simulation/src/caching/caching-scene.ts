@@ -8,13 +8,15 @@
  * variables of their module. The rings are as large as in production, within which that holds
  * (docs/differences.md).
  */
+import { assert } from '@kora/core';
 import type { MemoryPool } from '@kora/core';
 import type { RandomSource } from '@kora/core/testing';
 import type { WorkerRig } from '@kora/server/testing';
+import type { Control } from '../control.ts';
+import { askAtRest } from '../control.ts';
 import { arenaBytes, checkAccounts, checkNothingIsLeft } from '../end-checks.ts';
 import type { Plan } from '../plan.ts';
 import { planOf } from '../plan.ts';
-import type { Reply } from '../reply.ts';
 import type { Place, Scene, Stage } from '../scene.ts';
 import type { World } from '../world.ts';
 import { Broken } from '../world.ts';
@@ -114,22 +116,12 @@ export class CachingScene implements Scene {
   }
 
   /** A client that comes, asks while everything is at rest, and goes. */
-  #asControl(world: World, run: (ask: (words: readonly string[]) => Reply) => void): void {
+  #asControl(world: World, run: (ask: Control) => void): void {
     this.#isControl = true;
     const client = world.connect();
     this.#isControl = false;
-    run((words) => {
-      let answer: Reply = null;
-      if (client instanceof CacheClient) {
-        client.askFor(words, (reply) => {
-          answer = reply;
-        });
-      }
-      world.rest();
-      return answer;
-    });
-    world.vanish(client);
-    world.rest();
+    assert(client instanceof CacheClient, 'clients of a scene are its own');
+    askAtRest(world, client, run);
   }
 
   /** At rest: what is kept is what is there. */

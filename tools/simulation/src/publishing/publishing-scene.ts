@@ -4,8 +4,11 @@
  * tell of their changes. Every stream is checked as it comes (pub-client.ts); at the end, what is
  * said of subscriptions, every count and the order of each channel (deliveries.ts).
  */
+import { assert } from '@kora/core';
 import type { MemoryPool } from '@kora/core';
 import type { RandomSource } from '@kora/core/testing';
+import type { Control } from '../control.ts';
+import { askAtRest } from '../control.ts';
 import { arenaBytes, checkAccounts, checkNothingIsLeft } from '../end-checks.ts';
 import type { Plan } from '../plan.ts';
 import { planOf } from '../plan.ts';
@@ -98,26 +101,16 @@ export class PublishingScene implements Scene {
   }
 
   /** A client that comes, asks while everything is at rest, and goes. */
-  #asControl(world: World, run: (ask: (words: readonly string[]) => Reply) => void): void {
+  #asControl(world: World, run: (ask: Control) => void): void {
     this.#isControl = true;
     const client = world.connect();
     this.#isControl = false;
-    run((words) => {
-      let answer: Reply = null;
-      if (client instanceof PubClient) {
-        client.askFor(words, (reply) => {
-          answer = reply;
-        });
-      }
-      world.rest();
-      return answer;
-    });
-    world.vanish(client);
-    world.rest();
+    assert(client instanceof PubClient, 'clients of a scene are its own');
+    askAtRest(world, client, run);
   }
 
   /** At rest: what is told of subscriptions is what clients know of them. */
-  #checkFigures(ask: (words: readonly string[]) => Reply): void {
+  #checkFigures(ask: Control): void {
     const having = (kind: number, name?: string): string[] =>
       this.#clients.filter(({ isGone }) => !isGone).flatMap(({ subscriptions }) =>
         subscriptions.filter((one) => one.kind === kind && one.endedAt === Infinity &&

@@ -4,7 +4,7 @@
  */
 import { NoteTopic } from '@kora/server/testing';
 import type { BrokenVariant } from '../broken-variants.ts';
-import { inEachMesh, inEachWorker } from '../broken-variants.ts';
+import { inEachMesh, inEachWorker, losingNotes } from '../broken-variants.ts';
 import type { World } from '../world.ts';
 
 type PubSub = World['mesh']['rigs'][number]['worker']['pubSub'];
@@ -38,18 +38,7 @@ function withChange(name: string, distort: (change: Change) => void): BrokenVari
 
 /** Notes of a topic get lost. */
 function losing(name: string, topic: number): BrokenVariant {
-  return {
-    name,
-    faults: inEachMesh(({ notes }) => {
-      const send = notes.send.bind(notes);
-      let sent = 0;
-      notes.send = (worker, wanted, number, write) => {
-        if (wanted === topic) sent++;
-        if (wanted === topic && sent % PER_FAULT === 0) return true;
-        return send(worker, wanted, number, write);
-      };
-    }),
-  };
+  return { name, faults: losingNotes(topic, PER_FAULT) };
 }
 
 const unacknowledged: BrokenVariant = {

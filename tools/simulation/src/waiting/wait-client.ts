@@ -54,7 +54,6 @@ export class WaitClient implements Actor {
   readonly #reader = new ReplyReader();
   readonly #requests: Request[] = [];
   #batch: Buffer[] = [];
-  #onReply: ((reply: Reply) => void) | null = null;
 
   constructor(name: string, place: Place, id: number, context: WaitContext) {
     this.name = name;
@@ -100,16 +99,12 @@ export class WaitClient implements Actor {
   }
 
   askOne(words: readonly string[]): void {
-    this.#send(plain(words), null, (reply) => {
-      this.#onReply?.(reply);
-      return null;
-    });
-    this.#flush();
+    this.askFor(words, () => undefined);
   }
 
   /** As askOne; what is answered goes to `take`. */
-  askFor(ask: Ask, take: (reply: Reply) => void): void {
-    this.#send(ask, null, (reply) => {
+  askFor(words: readonly string[], take: (reply: Reply) => void): void {
+    this.#send(plain(words), null, (reply) => {
       take(reply);
       return null;
     });

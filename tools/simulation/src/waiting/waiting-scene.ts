@@ -8,20 +8,21 @@
  *   no wait ends before its time unless somebody ended it, none goes on longer than a tick after
  * and at the end nothing is kept for anybody, and journals replayed give the data.
  */
+import { assert } from '@kora/core';
 import type { MemoryPool } from '@kora/core';
 import { JournalRecorder } from '@kora/core/testing';
 import type { WorkerRig } from '@kora/server/testing';
 import { TICK_MS } from '@kora/server/testing';
+import type { Control } from '../control.ts';
+import { controlOf } from '../control.ts';
 import { arenaBytes, checkAccounts, checkNothingIsLeft, checkReplay } from '../end-checks.ts';
-import type { Reply } from '../reply.ts';
 import type { Actor, Place, Scene, Stage } from '../scene.ts';
 import type { World } from '../world.ts';
 import { Broken } from '../world.ts';
 import { elementsIn, Ledger } from './ledger.ts';
 import { WaitClient } from './wait-client.ts';
 import { WaitObserver } from './wait-observer.ts';
-import { COPIED, plain, WaitWorkload } from './wait-workload.ts';
-import type { Control } from './wake-ups.ts';
+import { COPIED, WaitWorkload } from './wait-workload.ts';
 import { WakeUps } from './wake-ups.ts';
 
 /** A pause is at most so many times as long as a step of the clock. */
@@ -134,17 +135,8 @@ export class WaitingScene implements Scene {
     this.#isPlaying = false;
     const client = world.connect(0);
     this.#isPlaying = true;
-    const ask = (words: readonly string[]): Reply => {
-      let answer: Reply = null;
-      if (client instanceof WaitClient) {
-        client.askFor(plain(words), (reply) => {
-          answer = reply;
-        });
-      }
-      world.rest();
-      return answer;
-    };
-    return { client, ask };
+    assert(client instanceof WaitClient, 'clients of a scene are its own');
+    return { client, ask: controlOf(world, client) };
   }
 
   #prepare(control: Control): void {
@@ -228,7 +220,7 @@ export class WaitingScene implements Scene {
       const { unblocks, id } = client;
       unblocks.asked++;
       if (!(control instanceof WaitClient)) continue;
-      control.askFor(plain(['CLIENT', 'UNBLOCK', String(id)]), (reply) => {
+      control.askFor(['CLIENT', 'UNBLOCK', String(id)], (reply) => {
         if (reply === ':1') unblocks.done++;
       });
     }

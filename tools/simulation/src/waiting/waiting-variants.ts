@@ -4,7 +4,7 @@
  */
 import { NoteTopic } from '@kora/server/testing';
 import type { BrokenVariant } from '../broken-variants.ts';
-import { inEachMesh, inEachWorker } from '../broken-variants.ts';
+import { inEachMesh, inEachWorker, losingNotes } from '../broken-variants.ts';
 import type { Plan } from '../plan.ts';
 import type { World } from '../world.ts';
 import { WaitingScene } from './waiting-scene.ts';
@@ -14,19 +14,7 @@ const NOTES_PER_LOST = 4;
 
 /** Notes of a topic get lost between workers. */
 function losing(name: string, topic: number, notesPerLost = NOTES_PER_LOST): BrokenVariant {
-  return {
-    name,
-    adapt: busy,
-    faults: inEachMesh(({ notes }) => {
-      const send = notes.send.bind(notes);
-      let sent = 0;
-      notes.send = (worker, wanted, number, write) => {
-        if (wanted === topic) sent++;
-        if (wanted === topic && sent % notesPerLost === 0) return true;
-        return send(worker, wanted, number, write);
-      };
-    }),
-  };
+  return { name, adapt: busy, faults: losingNotes(topic, notesPerLost) };
 }
 
 const claimedTwice: BrokenVariant = {

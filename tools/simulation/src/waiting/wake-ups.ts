@@ -4,15 +4,13 @@
  * a group that is gone has nobody who waits for it; and a stream that somebody reads from its end
  * on has the end that it had at the last rest, if that waited then.
  */
+import type { Control } from '../control.ts';
 import type { Reply } from '../reply.ts';
 import { listOf } from '../reply.ts';
 import { Broken } from '../world.ts';
 import type { BlockingOp } from './blocking-op.ts';
 import type { WaitClient } from './wait-client.ts';
 import type { WaitWorkload } from './wait-workload.ts';
-
-/** Asks for a command when everything is at rest, and waits for its reply. */
-export type Control = (words: readonly string[]) => Reply;
 
 export class WakeUps {
   readonly #workload: WaitWorkload;
