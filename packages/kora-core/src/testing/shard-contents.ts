@@ -6,11 +6,11 @@
  */
 import { integer64ToBigint } from '../bytes/number-text.ts';
 import { SCRATCH_BYTES } from '../limits.ts';
+import { visitEntries } from '../rdb/shard-dump.ts';
 import type { Shard } from '../shard/shard.ts';
 import { ValueType } from '../keyspace/type-handler.ts';
-import { CHAIN_SLOTS_MAX } from '../structs/dict-layout.ts';
 import {
-  entryExpireHigh, entryExpireLow, entryHasTtl, entryIsDue, entryKeyAt, entryKeyBytes,
+  entryExpireHigh, entryExpireLow, entryHasTtl, entryKeyAt, entryKeyBytes,
 } from '../structs/entry.hot.ts';
 import { copyStringRange, stringBytes } from '../types/string/string.ts';
 import { latin1Text } from './latin1-text.ts';
@@ -37,18 +37,10 @@ export type Latin1Decoder = (bytes: Uint8Array) => string;
 /** Reads the whole shard. Uses its scratch area; changes nothing. */
 export function contentsOf(shard: Shard, decode: Latin1Decoder = latin1Text): ShardContents {
   const contents: ShardContents = new Map();
-  const slots = new Int32Array(CHAIN_SLOTS_MAX);
-  const { keyspace, memory } = shard;
-  for (const { dict, index } of keyspace.databases) {
-    const lines = dict.header === 0 ? 0 : dict.lines();
-    for (let line = 0; line < lines; line++) {
-      const count = dict.collectLine(line, slots);
-      for (let i = 0; i < count; i++) {
-        const ref = memory.i32[slots[i] ?? 0] ?? 0;
-        if (entryIsDue(memory.i32, ref, keyspace.nowLow, keyspace.nowHigh)) continue;
-        contents.set(`${index}/${keyText(shard, ref, decode)}`, keyContents(shard, ref, decode));
-      }
-    }
+  for (const { index } of shard.keyspace.databases) {
+    visitEntries(shard, index, (ref) => {
+      contents.set(`${index}/${keyText(shard, ref, decode)}`, keyContents(shard, ref, decode));
+    });
   }
   return contents;
 }

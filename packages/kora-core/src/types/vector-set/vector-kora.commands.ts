@@ -76,6 +76,12 @@ function withIndex(
   }
 }
 
+/** As withIndex, for commands that take a key and maybe the item's name. */
+function withItem(frame: ArgFrame, out: ReplySink, run: (keyBytes: number) => void): void {
+  if (frame.count > 3) out.error(replyErrors.syntax);
+  else withIndex(frame, out, run);
+}
+
 /** What VECSET was asked; filled anew by each. Owner: the running command. */
 const asked = { id: 0, metric: -1 };
 
@@ -223,11 +229,7 @@ export const vecget = defineCommand({
   ],
   parse: () => null,
   apply(shard, frame, out) {
-    if (frame.count > 3) {
-      out.error(replyErrors.syntax);
-      return;
-    }
-    withIndex(frame, out, (keyBytes) => {
+    withItem(frame, out, (keyBytes) => {
       const ref = shard.keyspace.read(frame, 1);
       if (!isVectorSetOrAbsent(shard, ref, out)) return;
       const member = ref === 0 ? 0 : findItem(shard, frame, ref, keyBytes);
@@ -272,11 +274,7 @@ export const vecdel = defineCommand({
   ],
   parse: () => null,
   apply(shard, frame, out) {
-    if (frame.count > 3) {
-      out.error(replyErrors.syntax);
-      return;
-    }
-    withIndex(frame, out, (keyBytes) => {
+    withItem(frame, out, (keyBytes) => {
       const ref = shard.keyspace.write(frame, 1);
       if (!isVectorSetOrAbsent(shard, ref, out)) return;
       out.integer(deleteItem(shard, frame, ref, keyBytes));
