@@ -30,6 +30,7 @@ import { ProcessParts } from './process-parts.ts';
 import { ProcessWords } from './process-words.ts';
 import type { EventOutlet } from './step-events.ts';
 import { decodeEvents, encodeEvents } from './step-events.ts';
+import { UnderWay } from './under-way.ts';
 import { WaitNotes } from './wait-notes.ts';
 import { WaitParts } from './wait-parts.ts';
 import { WaitsAcross } from './waits-across.ts';
@@ -48,6 +49,7 @@ export class MeshNode implements OrderedHost {
   readonly parcels: ParcelsOut;
   readonly waitParts: WaitParts;
   readonly waitsAcross: WaitsAcross;
+  readonly underWay: UnderWay;
   readonly notes: Notes;
   readonly #worker: Worker;
   /** Peers whose requests could not all run: a bit each. */
@@ -101,6 +103,7 @@ export class MeshNode implements OrderedHost {
     const waitNotes = new WaitNotes(index, this.notes, this.waitParts, shard.memory.low);
     this.waitsAcross = new WaitsAcross(worker, router, this.origin, this.coordination, waitNotes);
     waitNotes.attach(this.waitsAcross);
+    this.underWay = new UnderWay(this.origin.replies);
     this.coordination.waits = this.waitsAcross;
     this.origin.attach(this.coordination);
     this.participation.scripts.outlet = this.#eventOutlet();
@@ -175,6 +178,7 @@ export class MeshNode implements OrderedHost {
       if (mustWait || owner.serve(peer)) this.#left |= 1 << peer.index;
     }
     origin.finish();
+    this.underWay.look(this.#worker.shard.nowMs);
     this.waitsAcross.retry();
     let mustGoOn = coordination.sequence();
     this.participation.serveReady();

@@ -20,6 +20,12 @@ export const NoteTopic = Object.freeze({
   KeyEventLost: 7,
   /** Events of a part of a transaction (step-events.ts). Number: its handle. */
   StepEvents: 8,
+  /**
+   * Before an answer: commands that were sent before the change was known are under way; and when
+   * they are no longer. Number: of the change.
+   */
+  PubSubUnsettled: 9,
+  PubSubSettled: 10,
   /** A key that clients of the worker have read has changed (tracking/tracking-mesh.ts). */
   TrackingInvalid: 20,
   /** A prefix that somebody wants to hear of, or nobody any more. */

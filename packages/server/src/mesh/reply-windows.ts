@@ -66,6 +66,11 @@ export class ReplyWindows {
     return this.#windows.length - this.#free.length;
   }
 
+  /** Windows with commands under way at several workers. */
+  mixed(): ReplyWindow[] {
+    return this.#windows.filter(({ pending, owner }) => pending > 0 && owner < 0);
+  }
+
   /** The session's window, or a new one. */
   windowFor(session: Session): ReplyWindow {
     return session.window ?? this.#open(session);

@@ -92,6 +92,12 @@ export class AcrossWorkers {
     notes.on(NoteTopic.PubSubAnswer, (from, id) => {
       this.#takeAnswer(from, id);
     });
+    notes.on(NoteTopic.PubSubUnsettled, (from, id) => {
+      this.#noteSettled(from, id, false);
+    });
+    notes.on(NoteTopic.PubSubSettled, (from, id) => {
+      this.#noteSettled(from, id, true);
+    });
     notes.on(NoteTopic.PubSubMessage, (from, kind, body) => {
       // The number is the kind that #forward was given.
       this.#takeMessage(from, kind as TopicKind, body);
@@ -192,12 +198,12 @@ export class AcrossWorkers {
     });
   }
 
-  /** Changes under way that a message of a worker concerns, for one that is kept. */
+  /** Changes under way that an event of a worker concerns: of those who cease to listen. */
   #countedBy(worker: number, isKept: boolean): ReadonlySet<SubscriptionChange> | null {
-    if (!isKept) return null;
+    if (!isKept && this.#changes.size === 0) return null;
     const counted = new Set<SubscriptionChange>();
     for (const { change } of this.#changes.values()) {
-      if (change?.isCountedBy(worker) === true) counted.add(change);
+      if (change?.isSubscribing === false && change.isCountedBy(worker)) counted.add(change);
     }
     return counted;
   }
@@ -261,6 +267,13 @@ export class AcrossWorkers {
     const underWay = new SubscriptionChange({ ...change, id, waitsFor: counters });
     subscriber.change = underWay;
     this.#changes.set(id, subscriber);
+    if (isSubscribing && this.#hearsMore(kind, names)) {
+      this.#whenSettled(() => {
+        this.#noteSettled(this.#me, id, true);
+      }, () => {
+        this.#noteSettled(this.#me, id, false);
+      });
+    }
     this.#worker.waits.begin(session, {
       // The answers are on their way.
       cancel: () => false,
@@ -316,7 +329,38 @@ export class AcrossWorkers {
   #takeNames(from: number, id: number, body: Uint8Array): void {
     const { kind, isSubscribing, wantsAnswer, names } = decodeNames(body);
     for (const name of names) this.remote.change(kind, name, from, isSubscribing ? 1 : -1);
-    if (wantsAnswer) this.#mesh.notes.send(from, NoteTopic.PubSubAnswer, id);
+    if (!wantsAnswer) return;
+    const { notes } = this.#mesh;
+    if (isSubscribing && this.#hearsMore(kind, names)) {
+      this.#whenSettled(() => {
+        notes.send(from, NoteTopic.PubSubSettled, id);
+      }, () => {
+        notes.send(from, NoteTopic.PubSubUnsettled, id);
+      });
+    }
+    notes.send(from, NoteTopic.PubSubAnswer, id);
+  }
+
+  /** True when somebody begins to listen to events of keys. */
+  #hearsMore(kind: TopicKind, names: Iterable<string>): boolean {
+    if (!this.#worker.shard.notifier.isOn) return false;
+    for (const name of names) if (isOfAll(kind, name)) return true;
+    return false;
+  }
+
+  /** Says, unless commands are under way, nothing; else so, and when those have ended. */
+  #whenSettled(onSettled: () => void, onUnsettled: () => void): void {
+    const { underWay } = this.#mesh;
+    if (!underWay.whenOver(this.#worker.shard.nowMs, onSettled)) onUnsettled();
+  }
+
+  #noteSettled(from: number, id: number, isSettled: boolean): void {
+    const change = this.#changes.get(id)?.change ?? null;
+    if (change === null) return;
+    const bit = 1 << from;
+    if (isSettled) change.unsettled &= ~bit;
+    else change.unsettled |= bit;
+    this.#completeWhenDone(id, change);
   }
 
   #takeAnswer(from: number, id: number): void {
@@ -326,9 +370,16 @@ export class AcrossWorkers {
     const { change } = subscriber;
     assert(change !== null, 'who waits for answers has a change under way');
     change.waitsFor &= ~(1 << from);
-    if (change.waitsFor !== 0) return;
+    this.#completeWhenDone(id, change);
+  }
+
+  #completeWhenDone(id: number, { waitsFor, unsettled }: SubscriptionChange): void {
+    if (waitsFor !== 0 || unsettled !== 0) return;
     this.#events.defer(() => {
-      if (!this.#changes.delete(id)) return;
+      const subscriber = this.#changes.get(id);
+      const change = subscriber?.change ?? null;
+      if (subscriber === undefined || change === null) return;
+      this.#changes.delete(id);
       subscriber.change = null;
       this.#pubSub.complete(subscriber, change);
     });

@@ -7,6 +7,9 @@
  *   subscribing     messages of workers that have answered: counted, kept until the confirmation
  *   unsubscribing   messages of workers that have not answered: counted, delivered
  *
+ * Events of keys are for who subscribes from the confirmation on, which also waits for commands that
+ * workers had under way when they answered: these are not in order yet (mesh/under-way.ts).
+ *
  * Bounds: HELD_BYTES_MAX of messages that wait for the confirmation; over it the connection is cut.
  */
 import type { TopicKind } from '@kora/pubsub';
@@ -31,6 +34,8 @@ export class SubscriptionChange {
   readonly confirmations: readonly Confirmation[];
   /** Workers that have not answered: a bit each. */
   waitsFor: number;
+  /** Workers with commands under way that were sent before they knew of it: a bit each. */
+  unsettled = 0;
   /** Messages that follow the confirmation, each pinned. */
   readonly held: PushMessage[] = [];
   heldBytes = 0;
