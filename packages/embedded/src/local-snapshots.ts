@@ -4,8 +4,8 @@
  * The same parts, director and retention as a server's (packages/storage/src/engine).
  * Cost: of a turn without a snapshot a few loads; of one with it a slice of about 100 us.
  */
-import { assert, Fault, ReplyError } from '@kora/core';
-import type { ArgFrame, ReplySink, SavingHost, Shard } from '@kora/core';
+import { assert, Fault } from '@kora/core';
+import type { ArgFrame, ReplySink, SaveAsker, SavingHost, Shard } from '@kora/core';
 import {
   answerBgSave, answerRewrite, BackgroundSyncDisk, believedBytes, refusalOfSave, saveRulesOf,
   ShardSnapshots, SnapshotDirector, SnapshotWish, SnapshotWords,
@@ -17,8 +17,6 @@ import type { StoreHost } from './local-store.ts';
 
 const PART_TOKEN = 8;
 const DIRECTOR_TOKEN = 9;
-
-const saveFailed = new ReplyError('ERR the snapshot failed');
 
 /** A disk of the program's thread. */
 class LocalDisk extends BackgroundSyncDisk implements SnapshotDisk {
@@ -165,10 +163,14 @@ export class LocalSnapshots implements SavingHost {
   }
 
   #failure(): Fault {
-    const why = this.#cause?.message ?? this.#director.reason;
-    return new Fault('DISK_FAILED', `the snapshot failed: ${why}; the one before it counts`, {
+    const message = `the snapshot failed: ${this.#why()}; the one before it counts`;
+    return new Fault('DISK_FAILED', message, {
       cause: this.#cause, isRetryable: true,
     });
+  }
+
+  #why(): string {
+    return this.#cause?.message ?? this.#director.reason;
   }
 
   /** Gives up what is under way. */
@@ -194,8 +196,8 @@ export class LocalSnapshots implements SavingHost {
     this.#part.cut();
   }
 
-  save(_frame: ArgFrame, out: ReplySink): void {
-    const refusal = refusalOfSave(this.words);
+  save(_frame: ArgFrame, out: ReplySink, asker: SaveAsker): void {
+    const refusal = asker.isPatient ? null : refusalOfSave(this.words);
     if (refusal !== null) {
       out.error(refusal);
       return;
@@ -205,7 +207,7 @@ export class LocalSnapshots implements SavingHost {
       out.ok();
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      out.error(saveFailed);
+      out.error(asker.failed(this.#why()));
     }
   }
 

@@ -28,7 +28,7 @@ export {
 export { ClientFlag, ClientState } from './command/client-state.ts';
 export { KORA_VERSION, REDIS_VERSION } from './command/engine-context.ts';
 export type { EngineContext } from './command/engine-context.ts';
-export type { SavingHost } from './command/saving-host.ts';
+export type { SaveAsker, SavingHost } from './command/saving-host.ts';
 export { arg, isWord } from './command/grammar.ts';
 export type { Leaf } from './command/grammar.ts';
 export {

@@ -25,8 +25,8 @@ const LATER = new Set([
   'hgetdel', 'hgetex', 'hpersist', 'hpexpire', 'hpexpireat', 'hpexpiretime', 'hpttl', 'hsetex',
   'httl', 'msetex', 'vadd', 'vcard', 'vdel', 'vdim', 'vecdel', 'vecget', 'vecquery',
   'vecset', 'vemb', 'vgetattr', 'vinfo', 'vismember',
-  'vlinks', 'vnew', 'vrandmember', 'vrange', 'vrem', 'vsearch', 'vsetattr', 'vsim', 'waitaof',
-  'xackdel', 'xdelex',
+  'vlinks', 'vnew', 'vrandmember', 'vrange', 'vrem', 'vsave', 'vsearch', 'vsetattr', 'vsim',
+  'waitaof', 'xackdel', 'xdelex',
 ]);
 
 /** Changes of later versions to commands that the reference has: their version. */

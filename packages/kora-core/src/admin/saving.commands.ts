@@ -4,11 +4,16 @@
  */
 import { arg } from '../command/grammar.ts';
 import { reply } from '../command/reply-schema.ts';
+import type { SaveAsker } from '../command/saving-host.ts';
 import type { Command } from '../command/spec.ts';
 import { defineCommand, Flag } from '../command/spec.ts';
 import { ReplyError } from '../errors/reply-error.ts';
 
 const notKept = new ReplyError('ERR nothing is kept on disk: this engine has no directory');
+const asSave = Object.freeze({
+  isPatient: false,
+  failed: (why: string): ReplyError => new ReplyError(`ERR the snapshot failed: ${why}`),
+} satisfies SaveAsker);
 const NOT_KEPT = '-"ERR nothing is kept on disk: this engine has no directory"';
 
 export const lastSave = defineCommand({
@@ -43,7 +48,7 @@ export const save = defineCommand({
   apply(shard, frame, out) {
     const { saving } = shard.engine;
     if (saving === null) out.error(notKept);
-    else saving.save(frame, out);
+    else saving.save(frame, out, asSave);
   },
 });
 

@@ -36,7 +36,7 @@ const LATER: Readonly<Record<string, string>> = {
   vemb: '8.0.0', vlinks: '8.0.0', vsetattr: '8.0.0', vgetattr: '8.0.0', vismember: '8.0.0',
   vrandmember: '8.0.0', vrange: '8.4.0',
   // Engram's, and Kora's own.
-  vnew: '0.1.0', vsearch: '0.1.0', vdel: '0.1.0',
+  vnew: '0.1.0', vsearch: '0.1.0', vdel: '0.1.0', vsave: '0.1.0',
   vecset: '0.1.0', vecget: '0.1.0', vecdel: '0.1.0', vecquery: '0.1.0',
 };
 

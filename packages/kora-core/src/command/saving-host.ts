@@ -2,15 +2,24 @@
  * What keeps the data of an engine on disk, as far as commands know of it: it answers SAVE and its
  * like (admin/saving.commands.ts) and takes this shard's part of a snapshot.
  */
+import type { ReplyError } from '../errors/reply-error.ts';
 import type { ReplySink } from './sink.ts';
 import type { ArgFrame } from './arg-frame.hot.ts';
+
+/** Who asks for a snapshot to wait for, SAVE or VSAVE. */
+export interface SaveAsker {
+  /** It waits for a snapshot of its own behind one of BGSAVE, where the other is refused. */
+  readonly isPatient: boolean;
+  /** What it is answered when the snapshot failed. @param why the cause, for people */
+  failed(why: string): ReplyError;
+}
 
 /** Keeper of snapshots; one for each shard of an engine. */
 export interface SavingHost {
   /** When a snapshot was made last, ms; 0 = not since the engine started. */
   readonly savedMs: number;
-  /** SAVE: answers now, or has the client wait for its answer. */
-  save(frame: ArgFrame, out: ReplySink): void;
+  /** SAVE and VSAVE: answers now, or has the client wait for its answer. */
+  save(frame: ArgFrame, out: ReplySink, asker: SaveAsker): void;
   /** BGSAVE. */
   saveSoon(frame: ArgFrame, out: ReplySink, isScheduled: boolean): void;
   /** BGREWRITEAOF. */

@@ -7,8 +7,8 @@
  * A part is written in slices between turns, through what the I/O engine has for files: entries of
  * an io_uring, the thread for files, libuv.
  */
-import type { ArgFrame, ReplySink, SavingHost, Shard } from '@kora/core';
-import { assert, ReplyError } from '@kora/core';
+import type { ArgFrame, ReplySink, SaveAsker, SavingHost, Shard } from '@kora/core';
+import { assert } from '@kora/core';
 import {
   answerBgSave, answerRewrite, BackgroundSyncDisk, NodeFiles, PortDisk, refusalOfSave, saveRulesOf,
   ShardSnapshots, SNAPSHOT_WRITE_BYTES, SnapshotDirector, SnapshotWords,
@@ -26,7 +26,8 @@ import { SaveWaits } from './save-waits.ts';
 const PART_TOKEN = 8;
 const DIRECTOR_TOKEN = 9;
 
-const saveFailed = new ReplyError('ERR the snapshot failed: the log of the server says why');
+/** Which part failed, and why, is known on the worker it failed on, and logged there. */
+const FAILURE = 'the log of the server says why';
 
 /** What the snapshots of a room are made of. */
 export interface RoomSnapshotsOptions {
@@ -193,8 +194,8 @@ export class RoomSnapshots implements SavingHost {
     this.#options.requestTurn();
   }
 
-  save(frame: ArgFrame, out: ReplySink): void {
-    const refusal = refusalOfSave(this.words);
+  save(frame: ArgFrame, out: ReplySink, asker: SaveAsker): void {
+    const refusal = asker.isPatient ? null : refusalOfSave(this.words);
     if (refusal !== null) {
       out.error(refusal);
       return;
@@ -203,7 +204,7 @@ export class RoomSnapshots implements SavingHost {
     this.saveThen(session, (isSaved) => {
       session.worker.waits.answer(session, (sink) => {
         if (isSaved) sink.ok();
-        else sink.error(saveFailed);
+        else sink.error(asker.failed(FAILURE));
       });
     });
   }

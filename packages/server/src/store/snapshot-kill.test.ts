@@ -161,6 +161,8 @@ describe('a disk that has no room for a snapshot', () => {
       const before = readdirSync(directory).filter((name) => name.startsWith('manifest'));
       running.limitFiles(100_000);
       expect(await client.call('SAVE')).toMatch(/^-ERR the snapshot failed/);
+      expect(await client.call('VSAVE'))
+        .toBe('-ERR save failed: the log of the server says why');
       expect(await client.call('INFO', 'persistence')).toContain('rdb_last_bgsave_status:err');
       expect(await client.call('SET', 'meanwhile', String(workers))).toBe('+OK');
       expect(running.log).toMatch(/snapshot \d+ failed: .*EFBIG/);

@@ -1,15 +1,16 @@
 /**
- * The commands of Engram: VNEW VSEARCH VDEL, and VADD and VINFO where they are Engram's, with its
+ * The commands of Engram: VNEW VSEARCH VDEL VSAVE, VADD and VINFO where they are Engram's, with its
  * replies and errors in its order of checks. An index is a vector set that stays when it is empty,
  * with f32 vectors and a metric of its own; vectors come as blobs, f32 little-endian.
  * Where it differs: an index is a key, so DEL, EXPIRE and WRONGTYPE apply; dimensions end at
- * 65,536, and a large EF is cut instead of ending the process.
+ * 65,536, and a large EF is cut instead of ending the process. VSAVE saves all keys.
  */
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { argumentText } from '../../command/argument-text.ts';
 import { arg, isWord } from '../../command/grammar.ts';
 import { keysAt } from '../../command/key-spec.ts';
 import { reply } from '../../command/reply-schema.ts';
+import type { SaveAsker } from '../../command/saving-host.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
 import { defineCommand, Flag } from '../../command/spec.ts';
@@ -22,7 +23,7 @@ import { entryKeyAt, entryKeyBytes } from '../../structs/entry.hot.ts';
 import { effectOfKey } from '../string/string-effects.ts';
 import { fitVector, hasLength, readBlob, wordOf } from './vector-arguments.ts';
 import { distanceText } from './vector-distance-text.ts';
-import { engramErrors, wrongDimension } from './vector-errors.ts';
+import { engramErrors, saveFailed, wrongDimension } from './vector-errors.ts';
 import { searchVectorSet } from './vector-search.ts';
 import type { VectorShape } from './vector-set-layout.ts';
 import {
@@ -239,5 +240,25 @@ export function writeIndexInfo(shard: Shard, ref: number, out: ReplySink): void 
   out.bulkText(String(collectionCount(shard, ref)));
 }
 
+const asVsave = Object.freeze({ isPatient: true, failed: saveFailed } satisfies SaveAsker);
+
+export const vsave = defineCommand({
+  name: 'VSAVE', group: 'vector', since: '0.1.0',
+  summary: 'Makes a snapshot of the data, indexes among it, and answers when it is durable.',
+  complexity: 'O(n); n = keys. Others are served meanwhile.',
+  arity: 1,
+  flags: Flag.Admin | Flag.NoScript | Flag.NoAsyncLoading | Flag.NoMulti,
+  acl: [],
+  keys: [],
+  args: {},
+  reply: reply.ok(),
+  examples: [['VSAVE', '-"ERR persistence not enabled; start with a data dir"']],
+  apply(shard, frame, out) {
+    const { saving } = shard.engine;
+    if (saving === null) out.error(engramErrors.notKept);
+    else saving.save(frame, out, asVsave);
+  },
+});
+
 /** Entries of Engram. */
-export const vectorEngramCommands: readonly Command[] = [vnew, vsearch, vdel];
+export const vectorEngramCommands: readonly Command[] = [vnew, vsearch, vdel, vsave];

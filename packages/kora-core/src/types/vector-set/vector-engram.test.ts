@@ -158,6 +158,13 @@ describe('texts of distances', () => {
   });
 });
 
+it('VSAVE without a directory says what to do, and takes no words', () => {
+  const driver = driverOf();
+  expect(driver.run('vsave')).toBe('-"ERR persistence not enabled; start with a data dir"');
+  expect(driver.run('VSAVE', 'm'))
+    .toBe('-"ERR wrong number of arguments for \'vsave\' command"');
+});
+
 it('an index is a key: other commands see it, and it is refused where another key is', () => {
   const driver = driverOf();
   expect(driver.run('TYPE', 'm')).toBe('+"vectorset"');

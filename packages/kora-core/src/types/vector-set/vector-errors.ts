@@ -50,7 +50,13 @@ export const engramErrors = Object.freeze({
   exists: err('index already exists'),
   noIndex: err('no such index'),
   encoding: err('invalid vector encoding'),
+  notKept: err('persistence not enabled; start with a data dir'),
 });
+
+/** A save of Engram's that failed. @param why the cause, for people */
+export function saveFailed(why: string): ReplyError {
+  return err(`save failed: ${why}`);
+}
 
 /** Errors of Kora's commands. */
 export const koraErrors = Object.freeze({
