@@ -21,6 +21,7 @@ import type { VectorIndexOptions } from './options.ts';
 import { searchSegment } from './segment-search.ts';
 import { Segment } from './segment.ts';
 import { assert, VectorError } from './vector-error.ts';
+import type { FilterStrategy } from './vector-types.ts';
 
 /** State of a slot whose vector waits to be linked. */
 const PENDING = 4;
@@ -153,11 +154,12 @@ export class SlotIndex {
   /** About the nearest that meet the filter, nearest first; null: no memory, or no such search. */
   search(
     query: Float32Array, count: number, ef: number, filter: { readonly text: string } | null,
+    strategy: FilterStrategy = 'auto',
   ): readonly number[] | null {
     this.segment.setQuery(query);
     try {
       const hits = searchSegment(this.segment, {
-        k: count, ef: Math.min(ef, EF_MAX), isExact: false, strategy: 'auto',
+        k: count, ef: Math.min(ef, EF_MAX), isExact: false, strategy,
         filter: filter === null ? undefined : this.selection(filter.text),
       });
       return hits.map(({ slot }) => slot);

@@ -23,8 +23,8 @@ const recorded = JSON.parse(readFileSync(file, 'utf8')) as Partial<Record<string
 const LATER = new Set([
   'client|no-touch', 'client|setinfo', 'delex', 'digest', 'hexpire', 'hexpireat', 'hexpiretime',
   'hgetdel', 'hgetex', 'hpersist', 'hpexpire', 'hpexpireat', 'hpexpiretime', 'hpttl', 'hsetex',
-  'httl', 'msetex', 'vadd', 'vcard', 'vdel', 'vdim', 'vecdel', 'vecget', 'vecquery',
-  'vecset', 'vemb', 'vgetattr', 'vinfo', 'vismember',
+  'httl', 'msetex', 'vadd', 'vcard', 'vdel', 'vdim', 'vecadd', 'vecdel', 'vecdrop', 'vecget',
+  'vecinfo', 'vecnew', 'vecquery', 'vecsearch', 'vecset', 'vemb', 'vgetattr', 'vinfo', 'vismember',
   'vlinks', 'vnew', 'vrandmember', 'vrange', 'vrem', 'vsave', 'vsearch', 'vsetattr', 'vsim',
   'waitaof', 'xackdel', 'xdelex',
 ]);

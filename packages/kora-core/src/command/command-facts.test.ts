@@ -37,6 +37,7 @@ const LATER: Readonly<Record<string, string>> = {
   vrandmember: '8.0.0', vrange: '8.4.0',
   // Engram's, and Kora's own.
   vnew: '0.1.0', vsearch: '0.1.0', vdel: '0.1.0', vsave: '0.1.0',
+  vecnew: '0.1.0', vecadd: '0.1.0', vecinfo: '0.1.0', vecdrop: '0.1.0', vecsearch: '0.1.0',
   vecset: '0.1.0', vecget: '0.1.0', vecdel: '0.1.0', vecquery: '0.1.0',
 };
 

@@ -57,6 +57,10 @@ import { stringNumberCommands } from '../types/string/string-number.commands.ts'
 import { stringRangeCommands } from '../types/string/string-range.commands.ts';
 import { stringHandler } from '../types/string/string-handler.ts';
 import { vectorEngramCommands } from '../types/vector-set/vector-engram.commands.ts';
+import {
+  vectorCollectionSearchCommands,
+} from '../types/vector-set/vector-collection-search.commands.ts';
+import { vectorCollectionCommands } from '../types/vector-set/vector-collection.commands.ts';
 import { vectorKoraCommands } from '../types/vector-set/vector-kora.commands.ts';
 import { vectorReadCommands } from '../types/vector-set/vector-read.commands.ts';
 import { vectorSearchCommands } from '../types/vector-set/vector-search.commands.ts';
@@ -123,6 +127,8 @@ export const coreCommands: readonly Command[] = [
   ...vectorReadCommands,
   ...vectorEngramCommands,
   ...vectorKoraCommands,
+  ...vectorCollectionCommands,
+  ...vectorCollectionSearchCommands,
   ...transactionCommands,
   ...connectionCommands,
   ...serverCommands,

@@ -4,7 +4,7 @@
  * when a test says so, and it moves together when most of it is free.
  */
 import type {
-  NearestIndex, NearestIndexOptions, VectorEngine, VectorFilter,
+  FilterStrategy, NearestIndex, NearestIndexOptions, VectorEngine, VectorFilter,
 } from '../types/vector-set/vector-engine.ts';
 import { PUT_NO_MEMORY } from '../types/vector-set/vector-engine.ts';
 
@@ -79,9 +79,12 @@ class NaiveIndex implements NearestIndex {
   }
 
   search(
-    query: Float32Array, count: number, _ef: number, filter: VectorFilter | null,
+    query: Float32Array, count: number, ef: number, filter: VectorFilter | null,
+    strategy: FilterStrategy,
   ): readonly number[] {
     this.#engine.searchCount++;
+    this.#engine.lastEf = ef;
+    this.#engine.lastStrategy = strategy;
     const found: { slot: number; distance: number }[] = [];
     for (const [slot, held] of this.slots.entries()) {
       if (held === undefined) continue;
@@ -142,6 +145,9 @@ export class NaiveNearest implements VectorEngine {
   /** Indexes that are open. */
   openCount = 0;
   searchCount = 0;
+  /** How the last search was asked for. */
+  lastEf = 0;
+  lastStrategy: FilterStrategy = 'auto';
   /** Puts and new indexes are refused. */
   isFull = false;
 

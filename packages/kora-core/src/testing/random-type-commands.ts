@@ -56,7 +56,8 @@ const TEMPLATES: Readonly<Record<TemplateType, readonly string[]>> = {
     'VADD K VALUES 2 S2 1 M SETATTR {"a":2}', 'VREM K M', 'VREM K M', 'VSETATTR K M {"b":3}',
     'VSETATTR K M ', 'VADD K REDUCE 2 VALUES 3 S2 S2 1 M M 8', 'VADD K VALUES 2 0 0 M EF 9',
     'VNEW K 1 METRIC l2', 'VADD K M M4', 'VDEL K M', 'VECSET K 2 S2 S2 ID M', 'VECSET K 2 S2 S2',
-    'VECDEL K M', 'VECDEL K',
+    'VECDEL K M', 'VECDEL K', 'VECNEW K 1 METRIC ip M 8 EF 9', 'VECNEW K 2 PRESET high_speed',
+    'VECADD K M M4 {"a":1}', 'VECADD K M M4 {} M M4 {"b":2}', 'VECDROP K',
   ],
   string: [
     'SET K M', 'APPEND K M', 'SETBIT K C 1', 'BITFIELD K SET u8 #C C', 'BITOP XOR K K K',

@@ -18,7 +18,8 @@ const BIG_COUNT = 160;
 const COMMANDS = [
   'VADD', 'VADD', 'VADD', 'VSIM', 'VSIM', 'VSIM', 'VREM', 'VEMB', 'VINFO', 'VLINKS', 'VSETATTR',
   'VGETATTR', 'VRANDMEMBER', 'VISMEMBER', 'VRANGE', 'VCARD', 'VDIM', 'VNEW', 'VSEARCH', 'VDEL',
-  'VECSET', 'VECGET', 'VECDEL', 'VECQUERY', 'COPY', 'DEL', 'PEXPIRE',
+  'VECSET', 'VECGET', 'VECDEL', 'VECQUERY', 'VECNEW', 'VECADD',
+  'VECADD', 'VECINFO', 'VECDROP', 'VECSEARCH', 'VECSEARCH', 'COPY', 'DEL', 'PEXPIRE',
 ] as const;
 const KEYS = ['v', 'v', 'w', 'big', 'v:a', 'w:b:c', 'text', ''] as const;
 const NUMBERS = [
@@ -28,7 +29,8 @@ const NUMBERS = [
 const OPTIONS = [
   'REDUCE', 'VALUES', 'FP32', 'ELE', 'CAS', 'NOQUANT', 'Q8', 'BIN', 'EF', 'M', 'SETATTR', 'COUNT',
   'WITHSCORES', 'WITHATTRIBS', 'EPSILON', 'FILTER', 'FILTER-EF', 'TRUTH', 'NOTHREAD', 'RAW', 'ID',
-  'METRIC', 'cosine', 'l2', 'ip',
+  'METRIC', 'cosine', 'l2', 'ip', 'PRESET', 'high_speed', 'F32', 'EF_CONSTRUCTION', 'EXACT',
+  'OFFSET', 'MAXDISTANCE', 'STRATEGY', 'pre', 'post', 'WITHSELF',
 ] as const;
 const FILTER_TOKENS = [
   '.a', '.b', '.', '.a.b', '1', '1.5', '.5', '"x"', "'y'", '"', "'", '\\', '==', '!=', '<', '<=',
@@ -80,6 +82,11 @@ function request(choices: Choices): string[] {
     case 'VSIM': return [name, key, 'ELE', element, 'FILTER', filter(choices), 'WITHATTRIBS'];
     case 'VSEARCH': return [name, key, blob(choices), choices.of(NUMBERS)];
     case 'VECSET': return [name, key, '2', x, '1'];
+    case 'VECNEW': return [name, key, '2', choices.of(['F32', 'Q8', 'BIN']), 'EF', '9'];
+    case 'VECADD':
+      return [name, key, element, '\0\0\x80?\0\0\0\0', '{"a":1}', 'e', blob(choices), ''];
+    case 'VECSEARCH':
+      return [name, key, choices.of(NUMBERS), 'ID', element, 'OFFSET', choices.of(NUMBERS)];
     case 'VECQUERY': return [name, key, choices.of(NUMBERS), x, '1'];
     default: return [name, key, element];
   }

@@ -18,6 +18,12 @@ export interface NearestIndexOptions {
   readonly seed: number;
 }
 
+/**
+ * When a filter is applied: `pre` scans what matches, `post` walks and keeps what matches, `auto`
+ * takes what is cheaper. None makes an answer short.
+ */
+export type FilterStrategy = 'auto' | 'pre' | 'post';
+
 /** Refusals of `put`. */
 export const PUT_NO_MEMORY = -1;
 export const PUT_NOT_FINITE = -2;
@@ -42,6 +48,7 @@ export interface NearestIndex {
    */
   search(
     query: Float32Array, count: number, ef: number, filter: VectorFilter | null,
+    strategy: FilterStrategy,
   ): readonly number[] | null;
   /** Highest level of a slot's node in the graph; -1 when it is not linked. */
   levelOf(slot: number): number;

@@ -100,7 +100,7 @@ export const vnew = defineCommand({
 function indexShape(dimension: number, metric: number): VectorShape {
   return {
     dimension, metric, form: VectorForm.F32, face: VectorFace.Engram, keepsEmpty: true,
-    m: M, ef: EF_CONSTRUCTION, inputDimension: 0, seed: SEED,
+    m: M, ef: EF_CONSTRUCTION, searchEf: 0, inputDimension: 0, seed: SEED,
   };
 }
 
@@ -194,7 +194,7 @@ function search(shard: Shard, ref: number, k: number, ef: number, out: ReplySink
   shard.vectors.ensureIndex(ref);
   const hits = searchVectorSet(shard, ref, {
     count: k, ef: Math.max(1, ef, Math.min(k, collectionCount(shard, ref))),
-    distanceMax: Infinity, filter: null, isExact: false,
+    distanceMax: Infinity, filter: null, strategy: 'auto', isExact: false,
   });
   const { i32 } = shard.memory;
   out.array(hits.count * 2);

@@ -64,6 +64,13 @@ export const koraErrors = Object.freeze({
   component: err('a component is not a finite number'),
   metric: err('METRIC is cosine, l2 or ip'),
   otherMetric: err('metric mismatch with existing index'),
+  preset: err('PRESET is high_speed, default or high_recall'),
+  strategy: err('STRATEGY is auto, pre or post'),
+  formMetric: err('Q8 and BIN are for the cosine metric'),
+  invalidEfConstruction: err('invalid EF_CONSTRUCTION'),
+  invalidOffset: err('invalid OFFSET'),
+  invalidMaxDistance: err('MAXDISTANCE is a number'),
+  elements: err('elements are given as an id, a vector and attributes each'),
 });
 
 /** Components other than the dimension says. */

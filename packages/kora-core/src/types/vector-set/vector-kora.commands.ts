@@ -175,7 +175,7 @@ function newShape(dimension: number): VectorShape {
   return {
     dimension, form: VectorForm.F32, face: VectorFace.Kora, keepsEmpty: false,
     metric: asked.metric < 0 ? VectorMetric.L2 : asked.metric,
-    m: M, ef: EF_CONSTRUCTION, inputDimension: 0, seed: SEED,
+    m: M, ef: EF_CONSTRUCTION, searchEf: 0, inputDimension: 0, seed: SEED,
   };
 }
 
@@ -337,15 +337,17 @@ function query(shard: Shard, frame: ArgFrame, k: number, out: ReplySink): void {
     return;
   }
   asked.metric = -1;
-  const refusal = refusalOf(shard, shapeOf(shard, ref));
+  const shape = shapeOf(shard, ref);
+  const refusal = refusalOf(shard, shape);
   if (refusal !== null) {
     out.error(refusal);
     return;
   }
+  const ef = shape.searchEf === 0 ? EF_MIN : shape.searchEf;
   shard.vectors.ensureIndex(ref);
   const hits = searchVectorSet(shard, ref, {
-    count: k, ef: Math.max(EF_MIN, Math.min(k, collectionCount(shard, ref))),
-    distanceMax: Infinity, filter: null, isExact: false,
+    count: k, ef: Math.max(ef, Math.min(k, collectionCount(shard, ref))),
+    distanceMax: Infinity, filter: null, strategy: 'auto', isExact: false,
   });
   const { i32 } = shard.memory;
   out.array(hits.count);

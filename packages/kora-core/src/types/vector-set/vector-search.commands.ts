@@ -86,7 +86,7 @@ export const vsim = defineCommand({
       out.error(error);
       return;
     }
-    const filter = asked.filter === 0 ? null : readFilter(shard, frame);
+    const filter = asked.filter === 0 ? null : filterAt(shard, frame, asked.filter);
     if (filter instanceof ReplyError) {
       out.error(filter);
       return;
@@ -154,12 +154,13 @@ function readOption(frame: ArgFrame, i: number): ReplyError | null {
   return null;
 }
 
-function readFilter(shard: Shard, frame: ArgFrame): VectorFilter | ReplyError {
+/** Reads argument i as a filter. */
+export function filterAt(shard: Shard, frame: ArgFrame, i: number): VectorFilter | ReplyError {
   const { engine } = shard.vectors;
   if (engine === null) return vectorErrors.noFilters;
-  const at = frame.at[asked.filter] ?? 0;
+  const at = frame.at[i] ?? 0;
   // A copy: what lies in shared memory cannot be decoded.
-  const text = shard.memory.low.slice(at, at + (frame.bytes[asked.filter] ?? 0));
+  const text = shard.memory.low.slice(at, at + (frame.bytes[i] ?? 0));
   const filter = engine.parseFilter(text);
   return typeof filter === 'string' ? filterSyntax(filter) : filter;
 }
@@ -182,7 +183,7 @@ function answer(
   if (!asked.isExact) shard.vectors.ensureIndex(ref);
   const hits = searchVectorSet(shard, ref, {
     count: asked.count, ef: Math.max(asked.ef, Math.min(asked.count, EF_NAMED_MAX)),
-    distanceMax: asked.epsilon * 2, filter, isExact: asked.isExact,
+    distanceMax: asked.epsilon * 2, filter, strategy: 'auto', isExact: asked.isExact,
   });
   write(shard, frame, ref, hits, out);
 }

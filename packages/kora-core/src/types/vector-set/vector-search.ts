@@ -11,7 +11,7 @@ import type { Shard } from '../../shard/shard.ts';
 import { CHAIN_SLOTS_MAX } from '../../structs/dict-layout.ts';
 import { entryKeyAt, entryKeyBytes } from '../../structs/entry.hot.ts';
 import { fieldValueAt } from '../../structs/member.hot.ts';
-import type { NearestIndex, VectorFilter } from './vector-engine.ts';
+import type { FilterStrategy, NearestIndex, VectorFilter } from './vector-engine.ts';
 import type { VectorShape } from './vector-set-layout.ts';
 import { PLACE_BYTES, shapeOf, VECTOR_EF_MAX } from './vector-set-layout.ts';
 import { vectorDict } from './vector-set.ts';
@@ -28,6 +28,7 @@ export interface VectorQuery {
   /** Elements further away are left out. */
   readonly distanceMax: number;
   readonly filter: VectorFilter | null;
+  readonly strategy: FilterStrategy;
   /** Every element is looked at. */
   readonly isExact: boolean;
 }
@@ -152,7 +153,7 @@ function searchIndex(
   const ranked = Math.max(RANKED_MIN, count * 2);
   const found = index.search(
     vectors.query.subarray(0, vectors.dimension), ranked, Math.min(query.ef, VECTOR_EF_MAX),
-    query.filter,
+    query.filter, query.strategy,
   );
   if (found === null) return false;
   for (const slot of found) {

@@ -3,7 +3,7 @@
  *
  *   root      block | dict header | dimension | traits | m | ef | input dimension | seed | handle |
  *                   | elements with attributes | -
- *   traits    form:4 | metric:4 | keeps empty:1 | face:2
+ *   traits    form:4 | metric:4 | keeps empty:1 | face:2 | search ef:13
  *   element   MEMBER_FIELD of the dict; its value:
  *             | place | norm f32 | range f32 | vector, padded to 4 | attributes, to the end |
  *
@@ -42,7 +42,8 @@ export const VectorFace = Object.freeze({ Redis: 0, Engram: 1, Kora: 2 } as cons
 const METRIC_SHIFT = 4;
 const KEEPS_EMPTY = 1 << 8;
 const FACE_SHIFT = 9;
-const TRAITS_END = 1 << 11;
+const SEARCH_EF_SHIFT = 11;
+const TRAITS_END = 1 << 24;
 
 /** Bytes of an element's value before the vector: place, norm, range. */
 export const ELEMENT_HEAD_BYTES = 12;
@@ -70,6 +71,8 @@ export interface VectorShape {
   readonly m: number;
   /** Width of the search when an element is linked. */
   readonly ef: number;
+  /** Width of searches that do not name one; 0: the command's own. */
+  readonly searchEf: number;
   /** Components that are given, where they are reduced; else 0. */
   readonly inputDimension: number;
   /** Of the projection and of the graph. */
@@ -78,7 +81,7 @@ export interface VectorShape {
 
 export function traitsOf(shape: VectorShape): number {
   return shape.form | (shape.metric << METRIC_SHIFT) | (shape.keepsEmpty ? KEEPS_EMPTY : 0)
-    | (shape.face << FACE_SHIFT);
+    | (shape.face << FACE_SHIFT) | (shape.searchEf << SEARCH_EF_SHIFT);
 }
 
 /** A shape from its numbers, in the order of the root block; undefined when they make none. */
@@ -88,16 +91,18 @@ export function shapeFrom(
   const form = traits & 0xf;
   const metric = (traits >>> METRIC_SHIFT) & 0xf;
   const face = (traits >>> FACE_SHIFT) & 3;
+  const searchEf = traits >>> SEARCH_EF_SHIFT;
   const isKnown = traits >= 0 && traits < TRAITS_END && form <= VectorForm.Bits
     && metric <= VectorMetric.Ip && face <= VectorFace.Kora
     && (form === VectorForm.F32 || metric === VectorMetric.Cosine);
   const isBounded = dimension >= 1 && dimension <= VECTOR_DIMENSION_MAX
     && m >= VECTOR_M_MIN && m <= VECTOR_M_MAX && ef >= 1 && ef <= VECTOR_EF_MAX
+    && searchEf <= VECTOR_EF_MAX
     && inputDimension >= 0 && inputDimension <= VECTOR_DIMENSION_MAX;
   if (!isKnown || !isBounded) return undefined;
   const keepsEmpty = (traits & KEEPS_EMPTY) !== 0;
   return {
-    dimension, form, metric, face, keepsEmpty, m, ef, inputDimension, seed: seed | 0,
+    dimension, form, metric, face, keepsEmpty, m, ef, searchEf, inputDimension, seed: seed | 0,
   };
 }
 

@@ -142,6 +142,18 @@ export function elementBytesFor(
   return memberBytesFor(MEMBER_FIELD, nameBytes, valueBytes + attributesBytes, false);
 }
 
+/** Bytes to ask of `reserveElements` for one element. */
+export function bytesToReserve(
+  shape: VectorShape, nameBytes: number, attributesBytes: number,
+): number {
+  return elementBytesFor(shape, nameBytes, attributesBytes) + LINE_BYTES;
+}
+
+/** Finds room for elements that are stored one after the other now; false: there is none. */
+export function reserveElements(shard: Shard, count: number, bytes: number): boolean {
+  return shard.memory.arenaAllocator.reserve(count * ELEMENT_BLOCKS, bytes);
+}
+
 /** Bytes of the block of an element that is there. */
 export function memberBlockBytes(shard: Shard, member: number): number {
   const { i32 } = shard.memory;

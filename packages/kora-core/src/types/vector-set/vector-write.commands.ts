@@ -165,7 +165,8 @@ function newShape(shard: Shard): VectorShape {
   return {
     dimension: asked.reduced === 0 ? dimension : asked.reduced,
     form: asked.form, metric: VectorMetric.Cosine, face: VectorFace.Redis, keepsEmpty: false,
-    m: asked.m, ef: asked.ef, inputDimension: asked.reduced === 0 ? 0 : dimension, seed: SEED,
+    m: asked.m, ef: asked.ef, searchEf: 0, seed: SEED,
+    inputDimension: asked.reduced === 0 ? 0 : dimension,
   };
 }
 
