@@ -19,6 +19,7 @@ import { readWorkers } from './open-options.ts';
 import { BulkForm } from './open-values.ts';
 import type { ReplyValue } from './open-values.ts';
 import { setWords } from './set-words.ts';
+import { AsyncVectors } from './vectors/async-vectors.ts';
 import { openWorkers } from './workers/open-workers.ts';
 
 /**
@@ -82,11 +83,14 @@ export class AsyncConnection {
 export class AsyncKora implements AsyncDisposable {
   readonly #engine: EnginePort;
   readonly #port: CallPort;
+  readonly #vectors: AsyncVectors;
 
   /** @internal Use `open`. */
   constructor(engine: EnginePort) {
     this.#engine = engine;
     this.#port = engine.newClient();
+    this.#vectors = new AsyncVectors(({ given, make }) =>
+      this.#typed(BulkForm.Text, given, make));
   }
 
   // ---------------------------------------------------------------- any command
@@ -154,6 +158,13 @@ export class AsyncKora implements AsyncDisposable {
   incr(key: Key, by: number | bigint = 1): Promise<number | bigint> {
     const given = by === 1 ? ['INCR', key] : ['INCRBY', key, by];
     return this.#typed(BulkForm.Text, given, integer);
+  }
+
+  // ---------------------------------------------------------------- vectors
+
+  /** Collections of vectors: `await db.vectors.create('texts', { dimension: 384 })`. */
+  get vectors(): AsyncVectors {
+    return this.#vectors;
   }
 
   // ---------------------------------------------------------------- channels

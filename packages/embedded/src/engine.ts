@@ -209,13 +209,23 @@ export class Engine {
    * @throws {Fault | KoraReplyError} ENGINE_BUSY when it would be queued, for want of a value then
    */
   run(client: ClientState, command: Command, out: ValueSink): void {
-    if ((client.flags & ClientFlag.InMulti) !== 0) this.#refuseInMulti();
+    this.refuseInMulti(client);
     const { frame } = this;
     this.arguments.bind(frame);
     frame.client = client;
     this.shard.refreshClock();
     const outcome = this.#executor.run(command, frame, out);
     this.#finish(outcome, out);
+  }
+
+  /** @throws {Fault} ENGINE_BUSY when the command of a typed method would be queued */
+  refuseInMulti(client: ClientState): void {
+    if ((client.flags & ClientFlag.InMulti) === 0) return;
+    this.arguments.discard();
+    throw new Fault(
+      'ENGINE_BUSY',
+      'between MULTI and EXEC commands are queued: use call(), or another connection',
+    );
   }
 
   /** Where the directory's snapshots are made.
@@ -299,14 +309,6 @@ export class Engine {
     this.#defect = null;
     if (defect !== null) this.#onError(defect.message, defect.cause);
     return defect?.cause;
-  }
-
-  #refuseInMulti(): never {
-    this.arguments.discard();
-    throw new Fault(
-      'ENGINE_BUSY',
-      'between MULTI and EXEC commands are queued: use call(), or another connection',
-    );
   }
 
   #refuse(): never {

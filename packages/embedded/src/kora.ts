@@ -19,6 +19,7 @@ import type { OpenOptions } from './open-options.ts';
 import { BulkForm } from './open-values.ts';
 import type { ReplyValue } from './open-values.ts';
 import { setWords } from './set-words.ts';
+import { Vectors } from './vectors/vectors.ts';
 
 /**
  * Options of `set`. At most one of ttlMs, expireAtMs and keepTtl, and of ifAbsent and ifPresent.
@@ -70,6 +71,7 @@ export class Kora implements Disposable {
   readonly #incr: Command;
   readonly #incrBy: Command;
   readonly #publish: Command;
+  readonly #vectors: Vectors;
 
   /** @internal Use `openSync`. */
   constructor(engine: Engine) {
@@ -84,6 +86,10 @@ export class Kora implements Disposable {
     this.#incr = engine.command('incr');
     this.#incrBy = engine.command('incrby');
     this.#publish = engine.command('publish');
+    this.#vectors = new Vectors(({ given, make }) => {
+      engine.refuseInMulti(this.#client);
+      return make(engine.call(this.#client, BulkForm.Text, given));
+    });
   }
 
   // ---------------------------------------------------------------- any command
@@ -234,6 +240,13 @@ export class Kora implements Disposable {
     engine.run(this.#client, by === 1 ? this.#incr : this.#incrBy, values);
     const value = values.take();
     return typeof value === 'bigint' ? value : Number(value);
+  }
+
+  // ---------------------------------------------------------------- vectors
+
+  /** Collections of vectors: `db.vectors.create('texts', { dimension: 384 })`. */
+  get vectors(): Vectors {
+    return this.#vectors;
   }
 
   // ---------------------------------------------------------------- channels

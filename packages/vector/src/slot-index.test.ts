@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { readSlotFilter, SlotIndex } from './slot-index.ts';
 import { makeFamily, trueDistance } from './testing/families.ts';
+import type { FilterStrategy } from './vector-types.ts';
 
 const DIMENSION = 64;
 
@@ -84,6 +85,32 @@ describe.each(FORMS)('%s', (storage, least) => {
 });
 
 describe('an index of slots', () => {
+  it('scans the matches, or walks to them, as it is told', () => {
+    const { vectors, queries } = makeFamily('gaussian', DIMENSION, 4000, 20, 5);
+    const index = indexOf();
+    for (const vector of vectors) {
+      const slot = index.put(vector);
+      index.setAttributes(slot, utf8(`{"isEven":${slot % 2 === 0}}`));
+    }
+    index.link(vectors.length);
+    const filter = filterOf('.isEven');
+    const recall = (strategy: FilterStrategy): number => {
+      let found = 0;
+      for (const query of queries) {
+        const distances = vectors.map((vector) => trueDistance('cosine', query, vector));
+        const wanted = [...vectors.keys()].filter((slot) => slot % 2 === 0)
+          .sort((x, y) => (distances[x] ?? 0) - (distances[y] ?? 0)).slice(0, 10);
+        const answer = index.search(query, 20, 20, filter, strategy) ?? [];
+        expect(answer.length).toBe(20);
+        found += wanted.filter((slot) => answer.includes(slot)).length;
+      }
+      return found / queries.length / 10;
+    };
+    expect(recall('pre')).toBeGreaterThan(0.99);
+    expect(recall('post')).toBeLessThan(0.98);
+    index.close();
+  });
+
   it('has levels and neighbours once it is linked', () => {
     const index = indexOf();
     const vectors = vectorsOf(2100, 5);

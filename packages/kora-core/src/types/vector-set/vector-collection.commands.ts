@@ -288,7 +288,7 @@ function writeInfo(shard: Shard, ref: number, out: ReplySink): void {
   out.map(9);
   out.bulkText('metric');
   out.bulkText(METRIC_NAMES[shape.metric] ?? '');
-  out.bulkText('form');
+  out.bulkText('storage');
   out.bulkText(FORM_NAMES[shape.form] ?? '');
   const figures: readonly (readonly [string, number])[] = [
     ['dimension', givenDimension(shape)], ['m', shape.m], ['ef_construction', shape.ef],

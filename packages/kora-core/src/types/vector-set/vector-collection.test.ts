@@ -44,7 +44,7 @@ describe('VECNEW', () => {
     const driver = new CommandDriver();
     driver.runLine(`VECNEW c 3 ${options}`);
     expect(infoOf(driver, 'c')).toMatchObject({
-      metric, form, dimension: '3', size: '0', attributes: '0', linked: '0',
+      metric, storage: form, dimension: '3', size: '0', attributes: '0', linked: '0',
     });
   });
 
