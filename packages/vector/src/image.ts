@@ -12,7 +12,11 @@ import { Engine, TAIL_BYTES } from './engine/engine.ts';
 import {
   HEADER_WORDS, READER_COUNT, READER_WORDS, READER_WORDS_FROM, METRIC_NUMBERS,
 } from './engine/layout.ts';
-import { hashText, joinImage, padded, readManifest, refuseImage, sectionOf } from './manifest.ts';
+import {
+  checkedSection, factsOf, joinImage, jsonBytes, jsonOf, padded, readManifest, refuseImage,
+  sectionOf,
+} from './manifest.ts';
+import type { SectionFacts } from './manifest.ts';
 import { checkOptions } from './options.ts';
 import type { VectorIndexOptions } from './options.ts';
 import { Segment, walkFor } from './segment.ts';
@@ -22,10 +26,6 @@ import type { VectorId } from './vector-types.ts';
 const MAGIC = 'KORAVEC1';
 const MANIFEST_BYTES_MAX = 1 << 20;
 
-interface SectionFacts {
-  readonly bytes: number;
-  readonly hash: string;
-}
 interface Manifest {
   readonly options: VectorIndexOptions;
   readonly size: number;
@@ -47,9 +47,6 @@ function hashMemory(engine: Engine, bytes: number): string {
   return hash;
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true });
-
 /** The index as bytes; the caller's. Searches may go on, writes must not run meanwhile. */
 export function dumpIndex(index: VectorIndex): Uint8Array<ArrayBuffer> {
   const sections: Uint8Array[] = [];
@@ -58,24 +55,15 @@ export function dumpIndex(index: VectorIndex): Uint8Array<ArrayBuffer> {
     engine.fit();
     const memoryBytes = padded(engine.bytesUsed);
     const memory = { bytes: memoryBytes, hash: hashMemory(engine, memoryBytes) };
-    const idBytes = encoder.encode(JSON.stringify(Array.from(ids, (id) => id ?? null)));
-    const attributeBytes = encoder.encode(JSON.stringify([...attributes.entries()]));
+    const idBytes = jsonBytes(Array.from(ids, (id) => id ?? null));
+    const attributeBytes = jsonBytes([...attributes.entries()]);
     sections.push(
       new Uint8Array(engine.memory.buffer, 0, memoryBytes), idBytes, attributeBytes,
     );
-    return {
-      memory, ids: { bytes: idBytes.length, hash: hashText(idBytes) },
-      attributes: { bytes: attributeBytes.length, hash: hashText(attributeBytes) },
-    };
+    return { memory, ids: factsOf(idBytes), attributes: factsOf(attributeBytes) };
   });
   const manifest: Manifest = { options: index.options, size: index.size, segments };
   return joinImage(MAGIC, manifest, sections);
-}
-
-function textSection(image: Uint8Array, at: number, facts: SectionFacts): unknown {
-  const bytes = sectionOf(image, at, facts.bytes);
-  if (hashText(bytes) !== facts.hash) throw refuseImage('has changed ids or attributes');
-  return JSON.parse(decoder.decode(bytes));
 }
 
 function loadMemory(
@@ -110,9 +98,10 @@ export function loadIndex(image: Uint8Array): VectorIndex {
     const segment = loadMemory(image, at, facts.memory, options);
     at += padded(facts.memory.bytes);
     // Written by dumpIndex: ids with null for free slots, then pairs of slot and attributes.
-    const ids = textSection(image, at, facts.ids) as (VectorId | null)[];
+    const ids = jsonOf(checkedSection(image, at, facts.ids)) as (VectorId | null)[];
     at += padded(facts.ids.bytes);
-    const carried = textSection(image, at, facts.attributes) as [number, object][];
+    const carried = jsonOf(checkedSection(image, at, facts.attributes)) as
+      [number, object][];
     at += padded(facts.attributes.bytes);
     const attributes = new AttributeIndex();
     for (const [slot, each] of carried) attributes.set(slot, checkAttributes(each));

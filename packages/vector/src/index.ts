@@ -13,13 +13,13 @@ export type {
 export type { Attributes, JsonValue } from './attributes/attribute-index.ts';
 export { VectorCollections } from './collections/vector-collections.ts';
 export { EntityIndex } from './collections/entity-index.ts';
-export { listIds } from './collections/id-page.ts';
+export { listIds, listMatching } from './collections/id-page.ts';
 export type { IdPage } from './collections/id-page.ts';
 export { SparseVectorIndex } from './sparse/sparse-vector-index.ts';
 export type { SparseHit } from './sparse/sparse-vector-index.ts';
 export { sparseOf } from './sparse/sparse-vector.ts';
 export type { SparseVector } from './sparse/sparse-vector.ts';
-export { distanceBetween, similarity } from './similarity.ts';
+export { distanceBetween, scoreOf, similarity } from './similarity.ts';
 export { RandomProjection } from './random-projection.ts';
 export { readSlotFilter, SlotIndex } from './slot-index.ts';
 export type { SlotFilter } from './slot-index.ts';

@@ -72,3 +72,31 @@ export function sectionOf(image: Uint8Array, from: number, bytes: number): Uint8
   if (from + bytes > image.length) throw refuseImage('is cut');
   return image.subarray(from, from + bytes);
 }
+
+/** What a manifest says of a section. */
+export interface SectionFacts {
+  readonly bytes: number;
+  readonly hash: string;
+}
+
+/** Facts of a small section. */
+export function factsOf(section: Uint8Array): SectionFacts {
+  return { bytes: section.length, hash: hashText(section) };
+}
+
+/** The section at `at`, as it was written. @throws VectorError IMAGE */
+export function checkedSection(
+  image: Uint8Array, at: number, { bytes, hash }: SectionFacts,
+): Uint8Array {
+  const section = sectionOf(image, at, bytes);
+  if (hashText(section) !== hash) throw refuseImage('has changed contents');
+  return section;
+}
+
+/** A value as JSON bytes, and back. */
+export function jsonBytes(value: unknown): Uint8Array {
+  return encoder.encode(JSON.stringify(value));
+}
+export function jsonOf(bytes: Uint8Array): unknown {
+  return JSON.parse(decoder.decode(bytes));
+}

@@ -88,7 +88,7 @@ export function checkOptions(given: VectorIndexOptions): CheckedOptions {
     throw new VectorError('OPTION', 'storage bits keeps signs only, which compare by cosine');
   }
   const bytesMax = given.bytesMax ?? Number.MAX_SAFE_INTEGER;
-  return {
+  const checked: CheckedOptions = {
     dimension: integer('dimension', given.dimension, 1, DIMENSION_MAX),
     metric,
     storage,
@@ -106,4 +106,8 @@ export function checkOptions(given: VectorIndexOptions): CheckedOptions {
     trainingCount: integer('trainingCount', given.trainingCount ?? trainingCount(given.dimension),
       TRAINING_VECTORS_MIN, 2 ** 20),
   };
+  const unknown = Object.keys(given).find((name) => name !== 'preset' && !(name in checked));
+  if (unknown === undefined) return checked;
+  const known = ['preset', ...Object.keys(checked)].join(', ');
+  throw new VectorError('OPTION', `unknown option ${unknown}; known: ${known}`);
 }

@@ -3,7 +3,7 @@
  * refusals.
  */
 import { describe, expect, it } from 'vitest';
-import { distanceBetween, similarity } from './similarity.ts';
+import { distanceBetween, scoreOf, similarity } from './similarity.ts';
 import { makeFamily } from './testing/families.ts';
 import { VectorIndex } from './vector-index.ts';
 
@@ -26,6 +26,14 @@ describe('two vectors', () => {
         }
       }
     }
+  });
+  it('have a score, greater when they are nearer', () => {
+    const scores = ([a, b]: readonly [number[], number[]]): number[] =>
+      (['cosine', 'l2', 'ip'] as const).map((metric) =>
+        scoreOf(metric, distanceBetween(metric, a, b)));
+    expect(scores([[2, 0], [2, 0]])).toEqual([1, 1, 4]);
+    expect(scores([[1, 0], [0, 0]])).toEqual([0, 0.5, 0]);
+    expect(scores([[1, 0], [-1, 0]])).toEqual([-1, 1 / 3, -1]);
   });
   it('are refused when they cannot be compared', () => {
     expect(() => similarity([], [])).toThrow('cannot be compared');

@@ -1,6 +1,6 @@
 /**
- * Distances and similarities of two vectors at hand, without an index: for re-ranking by hand, for
- * checks, for thresholds. In doubles, so the last bits differ from what an index answers.
+ * Distances, similarities and scores of two vectors at hand, without an index: for re-ranking by
+ * hand, for checks, for thresholds. In doubles, so the last bits differ from what an index answers.
  */
 import type { Metric } from './options.ts';
 import type { VectorLike } from './vector-types.ts';
@@ -54,4 +54,12 @@ export function distanceBetween(metric: Metric, a: VectorLike, b: VectorLike): n
   if (metric === 'cosine') return 1 - similarity(a, b);
   const { dot, squareApart } = sumsOf(a, b);
   return metric === 'l2' ? Math.sqrt(squareApart) : -dot;
+}
+
+/**
+ * A distance as a score, greater is nearer: cosine -1..1, l2 1 / (1 + distance), ip the dot product.
+ */
+export function scoreOf(metric: Metric, distance: number): number {
+  if (metric === 'cosine') return 1 - distance;
+  return metric === 'l2' ? 1 / (1 + distance) : -distance;
 }

@@ -81,6 +81,10 @@ describe('bad input', () => {
     ['none', 'DIMENSION', () => index.add('a', [])],
     ['too many', 'DIMENSION', () => index.search([1, 2, 3, 4], 1)],
     ['half a batch', 'DIMENSION', () => index.addMany(['a', 'b'], new Float32Array(5))],
+    ['attributes of nobody', 'ATTRIBUTES',
+      () => index.addMany(['a'], Float32Array.of(1, 2, 3), [{}, {}])],
+    ['a text as attributes in a batch', 'ATTRIBUTES',
+      () => index.addMany(['a'], Float32Array.of(1, 2, 3), ['x' as never])],
     ['half a query', 'DIMENSION', () => index.searchMany(new Float32Array(4), 1)],
     ['a short array to read into', 'DIMENSION', () => index.get('kept', new Float32Array(2))],
     ['k below 0', 'COUNT', () => index.search([1, 2, 3], -1)],
@@ -100,6 +104,9 @@ describe('bad input', () => {
     ['attributes that are huge', 'ATTRIBUTES',
       () => index.setAttributes('kept', { x: 'y'.repeat(2 ** 20) })],
     ['a filter', 'FILTER', () => index.search([1, 2, 3], 1, { filter: '.x ==' })],
+    ['a bound that is NaN', 'COUNT', () => index.search([1, 2, 3], 1, { distanceMax: NaN })],
+    ['an option nobody knows', 'OPTION',
+      () => new VectorIndex({ dimension: 3, dims: 4 } as never)],
     ['dimension 0', 'OPTION', () => new VectorIndex({ dimension: 0 })],
     ['dimension 65,537', 'OPTION', () => new VectorIndex({ dimension: 65_537 })],
     ['M 3', 'OPTION', () => new VectorIndex({ dimension: 3, m: 3 })],
@@ -122,6 +129,22 @@ describe('bad input', () => {
     expect(index.search([1, 2, 3], Number.MAX_SAFE_INTEGER, { ef: 2 ** 40 })).toHaveLength(1);
     expect(index.searchMany(new Float32Array(0), 1)).toEqual([]);
     expect(index.addMany([], new Float32Array(0))).toBe(0);
+  });
+});
+
+describe('a batch', () => {
+  it('brings attributes, which replace those that were there', () => {
+    const many = new VectorIndex({ dimension: 2, metric: 'l2', bytesMax: 2 ** 24 });
+    many.add('old', [9, 9], { x: 9 });
+    const ids = ['a', 'old', 'b', 'a'];
+    expect(many.addMany(ids, Float32Array.of(1, 1, 2, 2, 3, 3, 4, 4), [{ x: 1 }, undefined]))
+      .toBe(2);
+    expect(['a', 'old', 'b'].map((id) => many.getAttributes(id)))
+      .toEqual([undefined, undefined, undefined]);
+    many.addMany(ids, new Float32Array(8), [{ x: 1 }, { x: 2 }, {}, { x: 4 }]);
+    expect(['a', 'old', 'b'].map((id) => many.getAttributes(id)))
+      .toEqual([{ x: 4 }, { x: 2 }, {}]);
+    expect(many.search([0, 0], 9, { filter: '.x > 2' }).map(({ id }) => id)).toEqual(['a']);
   });
 });
 

@@ -6,7 +6,7 @@
  * done in small parts by later writes, or at once by `settle`.
  * Cost at 128 dimensions: store .7 us, link 80 us, search 10 us at 20 k (docs/internals/vector.md).
  */
-import { AttributeIndex, checkAttributes } from './attributes/attribute-index.ts';
+import { AttributeIndex, checkAttributes, checkMany } from './attributes/attribute-index.ts';
 import type { Attributes } from './attributes/attribute-index.ts';
 import type { Bitmap } from './attributes/bitmap.ts';
 import { E_MEMORY, E_NOT_FINITE, SLOTS_MAX } from './engine/layout.ts';
@@ -79,8 +79,7 @@ export class VectorIndex {
     this.checkVector(vector);
     const checked = attributes === undefined ? undefined : checkAttributes(attributes);
     const place = this.store(vector);
-    const isNew = this.settleId(id, place);
-    if (checked !== undefined) this.roomOf(place).attributes.set(slotOf(place), checked);
+    const isNew = this.settleId(id, place, checked);
     this.afterWrite(1);
     return isNew;
   }
@@ -88,20 +87,26 @@ export class VectorIndex {
   /**
    * Stores many vectors: component j of vector i is `vectors[i * dimension + j]`. The quickest way
    * in. Either all are stored or, when memory ends, those before the refused one.
+   * @param attributes of as many of the first as there are
    * @returns how many ids were new
+   * @throws VectorError as `add`
    */
-  addMany(ids: readonly VectorId[], vectors: Float32Array): number {
+  addMany(
+    ids: readonly VectorId[], vectors: Float32Array,
+    attributes: readonly (object | undefined)[] = [],
+  ): number {
     const { dimension } = this.options;
     if (vectors.length !== ids.length * dimension) {
       throw new VectorError('DIMENSION',
         `${vectors.length} components are not ${ids.length} vectors of ${dimension}`);
     }
     for (const id of ids) checkId(id);
+    const checked = checkMany(attributes, ids.length);
     this.checkFinite(vectors);
     let newCount = 0;
     for (let at = 0; at < ids.length;) {
       const count = Math.min(ids.length - at, Math.max(1, Math.floor(BATCH_BYTES / 4 / dimension)));
-      newCount += this.storeBatch(ids, vectors, at, count);
+      newCount += this.storeBatch(ids, vectors, checked, at, count);
       at += count;
       this.afterWrite(count);
     }
@@ -169,6 +174,8 @@ export class VectorIndex {
     const ef = options.ef ?? this.options.ef;
     checkCount('ef', ef);
     const filter = options.filter === undefined ? undefined : parseFilter(options.filter);
+    const distanceMax = options.distanceMax ?? Infinity;
+    if (Number.isNaN(distanceMax)) throw new VectorError('COUNT', 'distanceMax is NaN');
     const wanted = Math.min(k + offset, this.size);
     const hits: SearchHit[] = [];
     for (const [number, room] of this.rooms.entries()) {
@@ -181,7 +188,7 @@ export class VectorIndex {
         strategy: checkStrategy(options.filterStrategy),
       });
       for (const { slot, distance } of found) {
-        if (distance > (options.distanceMax ?? Infinity)) break;
+        if (distance > distanceMax) break;
         hits.push(hitOf(room, slot, distance, options.withAttributes === true));
       }
     }
@@ -362,9 +369,11 @@ export class VectorIndex {
   }
 
   /** The id now lives at `place`; what it had before goes. @returns true when it is new */
-  private settleId(id: VectorId, place: number): boolean {
+  private settleId(id: VectorId, place: number, attributes: Attributes | undefined): boolean {
     const old = this.places.get(id);
-    this.roomOf(place).ids[slotOf(place)] = id;
+    const room = this.roomOf(place);
+    room.ids[slotOf(place)] = id;
+    if (attributes !== undefined) room.attributes.set(slotOf(place), attributes);
     this.places.set(id, place);
     if (old === undefined) return true;
     this.dropPlace(old);
@@ -380,7 +389,8 @@ export class VectorIndex {
   }
 
   private storeBatch(
-    ids: readonly VectorId[], vectors: Float32Array, from: number, count: number,
+    ids: readonly VectorId[], vectors: Float32Array,
+    attributes: readonly (Attributes | undefined)[], from: number, count: number,
   ): number {
     const { dimension } = this.options;
     const number = this.rooms.length - 1;
@@ -403,14 +413,15 @@ export class VectorIndex {
         const slot = slots[i];
         const id = ids[from + i];
         if (slot === undefined || id === undefined) continue;
-        if (this.settleId(id, number * SLOTS_MAX + slot)) newCount++;
+        const place = number * SLOTS_MAX + slot;
+        if (this.settleId(id, place, attributes[from + i])) newCount++;
       }
     }
     for (let i = from + stored; i < from + count; i++) {
       const id = ids[i];
       if (id === undefined) continue;
       const place = this.store(vectors.subarray(i * dimension, (i + 1) * dimension));
-      if (this.settleId(id, place)) newCount++;
+      if (this.settleId(id, place, attributes[i])) newCount++;
     }
     return newCount;
   }

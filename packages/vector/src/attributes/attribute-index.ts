@@ -127,6 +127,16 @@ export function checkAttributes(value: unknown): Attributes {
   return JSON.parse(text) as Attributes;
 }
 
+/** The attributes of a batch of `count`. @throws VectorError ATTRIBUTES */
+export function checkMany(
+  values: readonly (object | undefined)[], count: number,
+): (Attributes | undefined)[] {
+  if (values.length <= count) {
+    return values.map((value) => (value === undefined ? undefined : checkAttributes(value)));
+  }
+  throw new VectorError('ATTRIBUTES', `${values.length} attributes do not go with ${count} ids`);
+}
+
 /** Attributes by slot. */
 export class AttributeIndex {
   private readonly bySlot = new Map<number, Attributes>();

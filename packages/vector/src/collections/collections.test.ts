@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { makeFamily } from '../testing/families.ts';
 import { VectorIndex } from '../vector-index.ts';
 import { EntityIndex } from './entity-index.ts';
-import { listIds } from './id-page.ts';
+import { listIds, listMatching } from './id-page.ts';
 import { VectorCollections } from './vector-collections.ts';
 
 describe('VectorCollections', () => {
@@ -85,6 +85,27 @@ describe('EntityIndex', () => {
       .toEqual([true, true, false]);
     expect([entities.size, entities.getFields('ada')]).toEqual([1, undefined]);
   });
+  it('comes back from its image, bare entities and embedded ones', () => {
+    const entities = new EntityIndex({ dimension: 2, metric: 'l2', preset: 'high_speed' });
+    for (let id = 0; id < 40; id++) entities.setFields(id % 2 === 0 ? id : `${id}`, { n: id });
+    for (let id = 0; id < 40; id += 4) entities.setEmbedding(id, [id, 1]);
+    const image = entities.dump();
+    const again = EntityIndex.load(image);
+    expect([again.size, again.embeddedCount]).toEqual([40, 10]);
+    expect(again.index.options).toEqual(entities.index.options);
+    expect(again.getFields('7')).toEqual({ n: 7 });
+    expect(again.getFields(7)).toBeUndefined();
+    expect(again.search([9, 1], 3, { withAttributes: true }))
+      .toEqual(entities.search([9, 1], 3, { withAttributes: true }));
+    again.setEmbedding('7', [0, 0]);
+    expect(again.getFields('7')).toEqual({ n: 7 });
+    expect(() => EntityIndex.load(image.subarray(0, image.length - 64))).toThrow('is cut');
+    for (const at of [9, 20, 130, image.length - 2000]) {
+      const changed = image.slice();
+      changed[at]! ^= 1;
+      expect(() => EntityIndex.load(changed), `byte ${at}`).toThrow('the image ');
+    }
+  });
   it('changes nothing when it refuses', () => {
     const entities = new EntityIndex({ dimension: 2 });
     entities.setFields('a', { x: 1 });
@@ -107,5 +128,23 @@ describe('listIds', () => {
     expect(listIds(index).ids).toHaveLength(25);
     expect(listIds(index, { limit: 0 })).toEqual({ ids: [], total: 25, hasMore: true });
     expect(() => listIds(index, { offset: -1 })).toThrow('offset is -1');
+  });
+});
+
+describe('listMatching', () => {
+  it('gives pages of what matches, and how many do', () => {
+    const index = new VectorIndex({ dimension: 1, metric: 'l2' });
+    for (let id = 0; id < 25; id++) index.add(id, [id], id < 20 ? { n: id } : undefined);
+    index.delete(3);
+    const wanted = [...index.ids()].filter((id) => Number(id) < 20 && Number(id) > 1);
+    const pages = [0, 10, 20].map((offset) => (
+      listMatching(index, '.n > 1', { offset, limit: 10 })
+    ));
+    expect(pages.flatMap(({ ids }) => ids).sort()).toEqual(wanted.sort());
+    expect(pages.map(({ hasMore, total }) => [hasMore, total]))
+      .toEqual([[true, 17], [false, 17], [false, 17]]);
+    expect(listMatching(index, '.n > 99')).toEqual({ ids: [], total: 0, hasMore: false });
+    expect(() => listMatching(index, '.n >')).toThrow();
+    expect(() => listMatching(index, '.n', { limit: -1 })).toThrow('limit is -1');
   });
 });

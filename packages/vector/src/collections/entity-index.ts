@@ -3,9 +3,15 @@
  * or goes, and is found by both. Fields of embedded entities lie in the vector index, so filters
  * see them; those of the others lie here.
  * Invariant: an id is in the index or in `bare`, never in both.
+ *   'KORAENT1' and the manifest (manifest.ts), then fields of the others, JSON | image of the index
  */
 import { checkAttributes } from '../attributes/attribute-index.ts';
 import type { Attributes } from '../attributes/attribute-index.ts';
+import { dumpIndex, loadIndex } from '../image.ts';
+import {
+  checkedSection, factsOf, joinImage, jsonBytes, jsonOf, padded, readManifest, sectionOf,
+} from '../manifest.ts';
+import type { SectionFacts } from '../manifest.ts';
 import type { VectorIndexOptions } from '../options.ts';
 import { checkId } from '../vector-types.ts';
 import type { SearchHit, SearchOptions, VectorId, VectorLike } from '../vector-types.ts';
@@ -14,6 +20,13 @@ import { listIds } from './id-page.ts';
 import type { IdPage } from './id-page.ts';
 
 const NO_FIELDS: Attributes = Object.freeze({});
+const MAGIC = 'KORAENT1';
+const MANIFEST_BYTES_MAX = 1 << 16;
+
+interface Manifest {
+  readonly bare: SectionFacts;
+  readonly indexBytes: number;
+}
 
 /** Entities, some of them with an embedding. */
 export class EntityIndex {
@@ -21,7 +34,10 @@ export class EntityIndex {
   readonly index: VectorIndex;
   private readonly bare = new Map<VectorId, Attributes>();
 
-  constructor(options: VectorIndexOptions) { this.index = new VectorIndex(options); }
+  /** @param options of the index of embeddings, or one that is full already */
+  constructor(options: VectorIndexOptions | VectorIndex) {
+    this.index = options instanceof VectorIndex ? options : new VectorIndex(options);
+  }
 
   get size(): number { return this.index.size + this.bare.size; }
   get embeddedCount(): number { return this.index.size; }
@@ -76,5 +92,26 @@ export class EntityIndex {
   /** Ids of entities with an embedding, page by page. */
   listEmbedded(page: { readonly offset?: number; readonly limit?: number } = {}): IdPage {
     return listIds(this.index, page);
+  }
+
+  /** All of it as bytes; the caller's. */
+  dump(): Uint8Array<ArrayBuffer> {
+    const bare = jsonBytes([...this.bare]);
+    const index = dumpIndex(this.index);
+    const manifest: Manifest = { bare: factsOf(bare), indexBytes: index.length };
+    return joinImage(MAGIC, manifest, [bare, index]);
+  }
+
+  /** What `dump` gave. @throws VectorError IMAGE */
+  static load(image: Uint8Array): EntityIndex {
+    const { manifest, end } = readManifest(image, MAGIC, MANIFEST_BYTES_MAX);
+    // Its hash says it is what dump wrote, and so do those of the sections.
+    const { bare, indexBytes } = manifest as Manifest;
+    const fields = jsonOf(checkedSection(image, end, bare)) as [VectorId, Attributes][];
+    const loaded = new EntityIndex(
+      loadIndex(sectionOf(image, end + padded(bare.bytes), indexBytes)),
+    );
+    for (const [id, each] of fields) loaded.bare.set(id, each);
+    return loaded;
   }
 }

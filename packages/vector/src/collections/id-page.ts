@@ -1,6 +1,10 @@
 /**
- * A page of ids, in the order an index holds them. Cost: the ids passed over and those given.
+ * A page of ids, in the order an index holds them: of all, or of those whose attributes match a
+ * filter. Cost: the ids passed over and those given; with a filter all ids, and one selection.
  */
+import { parseFilter } from '../filter/expression.ts';
+import { selectSlots } from '../filter/selection.ts';
+import type { VectorIndex } from '../vector-index.ts';
 import { checkCount } from '../vector-types.ts';
 import type { VectorId } from '../vector-types.ts';
 
@@ -30,4 +34,23 @@ export function listIds(
     if (at++ >= offset) ids.push(id);
   }
   return { ids, total: source.size, hasMore: offset + ids.length < source.size };
+}
+
+/**
+ * As listIds, of those that match a filter; `total` is how many do.
+ * @throws VectorError COUNT, FILTER
+ */
+export function listMatching(
+  index: VectorIndex, filter: string,
+  page: { readonly offset?: number; readonly limit?: number } = {},
+): IdPage {
+  const expression = parseFilter(filter);
+  const matching: VectorId[] = [];
+  for (const { ids, attributes } of index.parts()) {
+    const selected = selectSlots(expression, attributes);
+    for (const [slot, id] of ids.entries()) {
+      if (id !== undefined && selected.has(slot)) matching.push(id);
+    }
+  }
+  return listIds({ ids: () => matching, size: matching.length }, page);
 }

@@ -75,6 +75,30 @@ describe('SparseVectorIndex', () => {
     expect(sparseOf([0, 2, 0.1, -3], 0.5)).toEqual({ components: [1, 3], values: [2, -3] });
   });
 
+  it.each(['ip', 'cosine'] as const)('comes back from its image, by %s', (metric) => {
+    const chance = new Chance(9);
+    const index = new SparseVectorIndex({ metric });
+    for (let i = 0; i < 300; i++) index.add(i % 2 === 0 ? i : `${i}`, randomSparse(chance));
+    for (let i = 0; i < 100; i += 2) index.delete(i);
+    const image = index.dump();
+    const shifted = new Uint8Array(image.length + 3);
+    shifted.set(image, 3);
+    const again = SparseVectorIndex.load(shifted.subarray(3));
+    expect([...again.ids()]).toEqual([...index.ids()]);
+    expect(again.get('7')).toEqual(index.get('7'));
+    for (let i = 0; i < 20; i++) {
+      const query = randomSparse(chance);
+      expect(again.search(query, 20)).toEqual(index.search(query, 20));
+    }
+    expect(SparseVectorIndex.load(new SparseVectorIndex({ metric }).dump()).size).toBe(0);
+    expect(() => SparseVectorIndex.load(image.subarray(0, image.length - 64))).toThrow('is cut');
+    for (const at of [3, 12, 40, 700, image.length - 500]) {
+      const changed = image.slice();
+      changed[at]! ^= 1;
+      expect(() => SparseVectorIndex.load(changed), `byte ${at}`).toThrow('the image ');
+    }
+  });
+
   it('refuses what is no sparse vector, and nothing has changed', () => {
     const index = new SparseVectorIndex();
     index.add('a', { components: [1], values: [1] });

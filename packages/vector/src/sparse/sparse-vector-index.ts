@@ -4,10 +4,16 @@
  * the dot product) and `cosine`; an element that shares no component with the query is no answer.
  * Removing marks a slot; when as many are dead as live, the lists are written anew, so a slot's
  * number never comes back while a list names it.
+ *   'KORASPA1' and the manifest (manifest.ts), then ids, JSON | components of each, u32 | all
+ *   components, u32 | all values, f32
  * Cost: adding, one append a component; a search, the lengths of the query's lists.
  */
 import { checkCount, checkId } from '../vector-types.ts';
 import type { VectorId } from '../vector-types.ts';
+import {
+  checkedSection, factsOf, joinImage, jsonBytes, jsonOf, padded, readManifest,
+} from '../manifest.ts';
+import type { SectionFacts } from '../manifest.ts';
 import { VectorError } from '../vector-error.ts';
 import { checkSparse } from './sparse-vector.ts';
 import type { CheckedSparse, SparseVector } from './sparse-vector.ts';
@@ -21,6 +27,29 @@ export interface SparseHit {
 interface Entry {
   readonly id: VectorId;
   readonly vector: CheckedSparse;
+}
+
+const MAGIC = 'KORASPA1';
+const MANIFEST_BYTES_MAX = 1 << 16;
+
+interface Manifest {
+  readonly metric: 'ip' | 'cosine';
+  readonly sections: readonly SectionFacts[];
+}
+
+function bytesOf(words: Uint32Array | Float32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}
+
+/** Arrays one behind the other. */
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** Dead slots below which nothing is written anew. */
@@ -118,6 +147,46 @@ export class SparseVectorIndex {
     }
     hits.sort((a, b) => a.distance - b.distance || a.slot - b.slot);
     return hits.slice(0, k).map(({ id, distance }) => ({ id, distance }));
+  }
+
+  /** All of it as bytes; the caller's. */
+  dump(): Uint8Array<ArrayBuffer> {
+    const live = this.entries.filter((entry) => entry !== undefined);
+    const sections = [
+      jsonBytes(live.map(({ id }) => id)),
+      bytesOf(Uint32Array.from(live, ({ vector }) => vector.components.length)),
+      joined(live.map(({ vector }) => bytesOf(vector.components))),
+      joined(live.map(({ vector }) => bytesOf(vector.values))),
+    ];
+    const manifest: Manifest = { metric: this.metric, sections: sections.map(factsOf) };
+    return joinImage(MAGIC, manifest, sections);
+  }
+
+  /** What `dump` gave. @throws VectorError IMAGE */
+  static load(image: Uint8Array): SparseVectorIndex {
+    const { manifest, end } = readManifest(image, MAGIC, MANIFEST_BYTES_MAX);
+    // Its hash says it is what dump wrote, and so do those of the sections.
+    const { metric, sections } = manifest as Manifest;
+    let from = end;
+    const [ids, counts, components, values] = sections.map((facts) => {
+      // A copy: an image may begin anywhere.
+      const section = checkedSection(image, from, facts).slice();
+      from += padded(facts.bytes);
+      return section;
+    });
+    const loaded = new SparseVectorIndex({ metric });
+    const allComponents = new Uint32Array(components?.buffer ?? []);
+    const allValues = new Float32Array(values?.buffer ?? []);
+    const counted = new Uint32Array(counts?.buffer ?? []);
+    let at = 0;
+    for (const [i, id] of (jsonOf(ids ?? jsonBytes([])) as VectorId[]).entries()) {
+      const next = at + (counted[i] ?? 0);
+      loaded.add(id, {
+        components: allComponents.subarray(at, next), values: allValues.subarray(at, next),
+      });
+      at = next;
+    }
+    return loaded;
   }
 
   /** Adds up dot products in `scores`; returns the slots that were met, each once. */

@@ -31,7 +31,6 @@ export function checkSparse(vector: SparseVector): CheckedSparse {
       + `values; wanted: as many of both, at most ${SPARSE_COMPONENTS_MAX}`);
   }
   const pairs: { component: number; value: number }[] = [];
-  let square = 0;
   for (let i = 0; i < components.length; i++) {
     const component = components[i] ?? -1;
     const value = Math.fround(values[i] ?? NaN);
@@ -41,7 +40,6 @@ export function checkSparse(vector: SparseVector): CheckedSparse {
     if (!Number.isFinite(value)) {
       throw new VectorError('NOT_FINITE', `the value of component ${component} is not finite`);
     }
-    square += value * value;
     if (value !== 0) pairs.push({ component, value });
   }
   pairs.sort((a, b) => a.component - b.component);
@@ -53,7 +51,8 @@ export function checkSparse(vector: SparseVector): CheckedSparse {
   return {
     components: Uint32Array.from(pairs, (pair) => pair.component),
     values: Float32Array.from(pairs, (pair) => pair.value),
-    norm: Math.sqrt(square),
+    // Of the ascending ones: the order that was given does not show.
+    norm: Math.sqrt(pairs.reduce((sum, { value }) => sum + value * value, 0)),
   };
 }
 
