@@ -57,7 +57,8 @@ export function distanceBetween(metric: Metric, a: VectorLike, b: VectorLike): n
 }
 
 /**
- * A distance as a score, greater is nearer: cosine -1..1, l2 1 / (1 + distance), ip the dot product.
+ * A distance as a score, greater is nearer: cosine -1..1, l2 1 / (1 + distance), ip the dot
+ * product.
  */
 export function scoreOf(metric: Metric, distance: number): number {
   if (metric === 'cosine') return 1 - distance;

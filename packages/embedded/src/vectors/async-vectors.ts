@@ -111,7 +111,8 @@ export class AsyncVectorCollection {
   /**
    * Stores a vector under an id, in the place of what was there, attributes included.
    * @returns true when the id is new
-   * @throws {KoraReplyError} rejects with `ERR wrong vector dimension ...`, OOM: nothing has changed
+   * @throws {KoraReplyError} rejects with `ERR wrong vector dimension ...`, OOM; nothing has
+   *   changed then
    * @throws {Fault} rejects with INVALID_ARGUMENT for what is no vector, id or attributes
    */
   async add(id: string, vector: VectorLike, attributes?: object): Promise<boolean> {

@@ -69,6 +69,10 @@ function listOf(value: ReplyValue): readonly ReplyValue[] {
   return Array.isArray(value) ? value : [];
 }
 
+function textOf(value: ReplyValue | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
+
 function isOne(value: ReplyValue): boolean {
   return value === 1 || value === true;
 }
@@ -88,7 +92,7 @@ function attributesOf(value: ReplyValue | undefined): Attributes | null {
 
 function hitOf(value: ReplyValue): VectorHit {
   const [id, distance, json] = listOf(value);
-  const hit = { id: String(id), distance: Math.fround(Number(distance)) };
+  const hit = { id: textOf(id), distance: Math.fround(Number(distance)) };
   const attributes = attributesOf(json);
   return attributes === null ? hit : { ...hit, attributes };
 }
@@ -124,7 +128,7 @@ export const collectionAsks = Object.freeze({
     given: ['SCAN', cursor, 'TYPE', 'vectorset', 'COUNT', SCANNED_KEYS],
     make: (value) => {
       const [next, names] = listOf(value);
-      return { next: String(next), names: listOf(names ?? null).map(String) };
+      return { next: textOf(next), names: listOf(names ?? null).map(textOf) };
     },
   }),
 });
@@ -208,7 +212,7 @@ export class CollectionAsks {
     return {
       given: ['VRANGE', this.#name, start, '+', wanted + 1],
       make: (value) => {
-        const ids = listOf(value).map(String);
+        const ids = listOf(value).map(textOf);
         return { ids: ids.slice(0, wanted), hasMore: ids.length > wanted };
       },
     };

@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { SeededChance } from '@kora/core';
 import type {
-  AsyncKora, AsyncVectorCollection, AsyncVectors, Kora, Metric, VectorCollection, Vectors,
+  AsyncKora, AsyncVectorCollection, AsyncVectors, Kora, Metric, Vectors,
 } from '../index.ts';
-import { open, openSync } from '../index.ts';
+import { open, openSync, VectorCollection } from '../index.ts';
 
 type Database = Kora | AsyncKora;
 type Collection = VectorCollection | AsyncVectorCollection;
@@ -26,7 +26,8 @@ afterAll(() => { rmSync(root, { recursive: true }); });
 interface PlaceOptions {
   readonly dir?: string;
 }
-const PLACES: readonly (readonly [string, (options: PlaceOptions) => Database | Promise<Database>])[] = [
+type Opener = (options: PlaceOptions) => Database | Promise<Database>;
+const PLACES: readonly (readonly [string, Opener])[] = [
   ['without promises', (options) => openSync(options)],
   ['with promises', (options) => open(options)],
   ['on three workers', (options) => open({ ...options, workers: 3 })],
@@ -35,7 +36,7 @@ const PLACES: readonly (readonly [string, (options: PlaceOptions) => Database | 
 const STORAGES = ['f32', 'q8', 'bin'] as const;
 
 async function sizeOf(collection: Collection): Promise<number> {
-  return typeof collection.size === 'function' ? collection.size() : collection.size;
+  return collection instanceof VectorCollection ? collection.size : collection.size();
 }
 
 /** What a call throws or rejects with: its code and message. */

@@ -177,7 +177,8 @@ describe('VECSEARCH', () => {
       model.set(id, { vector, kind });
       driver.run('VECADD', 'c', id, blob(...vector), `{"kind":${kind}}`);
     }
-    const apart = ([a = 0, b = 0]: readonly number[], [x = 0, y = 0]: readonly number[]): number => {
+    type Point = readonly number[];
+    const apart = ([a = 0, b = 0]: Point, [x = 0, y = 0]: Point): number => {
       if (metric === 'l2') return Math.hypot(a - x, b - y);
       const dot = a * x + b * y;
       if (metric === 'ip') return -dot;
@@ -263,7 +264,8 @@ describe('VECSEARCH', () => {
     ['VECSEARCH c 1 ID a STRATEGY never', 'ERR STRATEGY is auto, pre or post'],
     ['VECSEARCH c 1 ID a FILTER', 'ERR syntax error'],
     ['VECSEARCH c 1 ID a FAST 1', 'ERR syntax error'],
-    ['VECSEARCH c 1 ID a FILTER (', 'ERR syntax error in FILTER expression near: what is no filter'],
+    ['VECSEARCH c 1 ID a FILTER (',
+      'ERR syntax error in FILTER expression near: what is no filter'],
   ])('%s is refused', (line, error) => {
     const driver = new CommandDriver({ vectorEngine: new NaiveNearest() });
     driver.run('VECNEW', 'c', 2);
