@@ -146,7 +146,10 @@ export class Worker implements EngineHandler {
   /** True when nothing that the connection has asked for is under way. */
   isIdle(slot: number): boolean {
     const session = this.sessions.atSlot(slot);
-    return session === undefined || (session.window === null && session.wait === null);
+    if (session === undefined) return true;
+    const isOwed = session.window !== null || session.wait !== null;
+    // What ends a wait leaves with the pushes of the turn.
+    return !isOwed && !session.isPushListed && session.lateCount === 0;
   }
 
   /** True while events of the key space are published, and somebody may hear them. */

@@ -65,6 +65,11 @@ export class Notes implements ReplyTarget {
     return this.#port.peer(worker).outbox.bytes > NOTES_BYTES_MAX;
   }
 
+  /** True when something that was sent to the worker still waits. */
+  isBehind(worker: number): boolean {
+    return !this.#port.peer(worker).outbox.isEmpty;
+  }
+
   /** True when `isCrowded` is of some worker. */
   get isAnyCrowded(): boolean {
     for (const peer of this.#port.peers) if (peer.outbox.bytes > NOTES_BYTES_MAX) return true;

@@ -7,7 +7,7 @@ import { LogWords } from '@kora/storage/engine';
 import { describe, expect, it } from 'vitest';
 import type { EngineHandler, Peer } from '../io/engine.ts';
 import { MemoryEngine } from '../testing/worker-rig.ts';
-import { HeldReplies } from './held-replies.ts';
+import { HeldReplies, LOG_TROUBLE_MS_MAX } from './held-replies.ts';
 
 const PEER: Peer = {
   address: '', localAddress: '', isLoopback: true, isUnixSocket: false, descriptor: -1,
@@ -28,6 +28,10 @@ class Rig {
   readonly host = {
     drain: (): void => undefined, onFile: (): void => undefined, isRefusing: false,
     isIdle: (slot: number): boolean => !this.busy.has(slot),
+    monotonicMs: 1000,
+    cut: (slots: readonly number[]): void => {
+      for (const slot of slots) this.held.close(slot, false);
+    },
   };
   onAccept: () => boolean = () => true;
   #appended: number[];
@@ -264,5 +268,68 @@ describe('while a log fails', () => {
     rig.turn();
     expect(rig.left.slice(3)).toEqual(['1:10', '3:30', '1:11']);
     expect(rig.held.isEmpty).toBe(true);
+  });
+
+  it('what others change once it works again waits, although changes are refused here yet', () => {
+    const rig = new Rig(2);
+    rig.fail(true);
+    rig.words.setErrno(0, 0);
+    rig.change(1);
+    expect(rig.send(1, 10)).toBe(false);
+    rig.settle(1);
+    rig.turn();
+    expect(rig.left).toEqual(['1:10']);
+  });
+
+  it.each([1, 2])('who waits too long for it is cut, and nobody else: %i shards', (shards) => {
+    const rig = new Rig(shards);
+    rig.change();
+    rig.send(1, 10);
+    rig.send(2, 20);
+    rig.held.noteAsked(3);
+    rig.send(3, 30);
+    rig.held.close(3, true);
+    rig.fail(true);
+    rig.turn();
+    rig.host.monotonicMs += LOG_TROUBLE_MS_MAX - 1;
+    rig.turn();
+    expect(rig.left).toEqual(['2:20']);
+    rig.host.monotonicMs += 1;
+    rig.turn();
+    expect([rig.left, rig.held.isEmpty]).toEqual([['2:20', '1 is cut', '3 is cut'], true]);
+    // What was changed is made durable all the same, and nobody is told of it.
+    rig.settle();
+    rig.words.setErrno(0, 0);
+    rig.turn();
+    expect([rig.left.length, rig.named]).toEqual([3, [2]]);
+    // The slots are others' now.
+    rig.held.onClosed(1);
+    expect(rig.send(1, 11)).toBe(true);
+  });
+
+  it('is given all of the time again when it has worked meanwhile, or nobody waited', () => {
+    const rig = new Rig();
+    rig.change();
+    rig.send(1, 10);
+    rig.fail(false);
+    rig.turn();
+    rig.host.monotonicMs += LOG_TROUBLE_MS_MAX - 1;
+    rig.words.setErrno(0, 0);
+    rig.turn();
+    rig.words.setErrno(0, EIO);
+    rig.turn();
+    rig.host.monotonicMs += LOG_TROUBLE_MS_MAX - 1;
+    rig.turn();
+    expect(rig.left).toEqual([]);
+    rig.settle();
+    rig.turn();
+    rig.host.monotonicMs += LOG_TROUBLE_MS_MAX;
+    rig.change();
+    rig.send(2, 20);
+    rig.turn();
+    expect(rig.left).toEqual(['1:10']);
+    rig.host.monotonicMs += LOG_TROUBLE_MS_MAX;
+    rig.turn();
+    expect(rig.left).toEqual(['1:10', '2 is cut']);
   });
 });

@@ -11,7 +11,7 @@
  *   this worker refuses changes, what is sent tells of nothing new: it leaves, unless the
  *   connection waits, or asked others for a change before; so do replies that wait and told of no
  *   change of their own. Where the reader can be told that what it reads is not durable, nothing
- *   waits then.
+ *   waits then; elsewhere who still waits when the log has failed for LOG_TROUBLE_MS_MAX is cut.
  * Cost: with other policies one comparison a send; else O(1) a send and O(shards) a batch.
  */
 import { assert } from '@kora/core';
@@ -23,6 +23,11 @@ import type {
 
 /** What a held entry does instead of sending. */
 const CLOSE_GRACEFUL = -1;
+/**
+ * How long a reply waits for a log that fails, ms. Ten attempts to write it: a volume that is being
+ * extended or a disk that is reset is back by then, and most clients have given up themselves.
+ */
+export const LOG_TROUBLE_MS_MAX = 5000;
 
 /** One range, or the end of a connection. */
 interface Held {
@@ -45,8 +50,15 @@ interface Batch {
 export interface HoldingHost {
   /** True while the worker refuses changes because a log cannot be written. */
   readonly isRefusing: boolean;
+  /** Of a clock that never goes back. */
+  readonly monotonicMs: number;
   /** True when nothing that the connection has asked for is under way. */
   isIdle(slot: number): boolean;
+  /**
+   * The connections have made changes that cannot be made durable: they end at once, unanswered, as
+   * if the process had ended. Nothing of them waits here any more.
+   */
+  cut(slots: readonly number[]): void;
   /** Takes what the disk has done. */
   drain(): void;
   onFile(token: number, result: number): void;
@@ -67,6 +79,8 @@ export class HeldReplies implements IoEngine, EngineHandler {
   /** Connections that asked for a change whose reply comes later, and have not been idle since. */
   readonly #askers = new Set<number>();
   #isAccepting = false;
+  /** Since when something waits for a log that fails, ms; 0 = nothing does. */
+  #troubleSinceMs = 0;
   /** Place of the own shard at the last send: without a change since, the next one is a read. */
   #sentPlace: LogPlace = 0;
 
@@ -120,7 +134,16 @@ export class HeldReplies implements IoEngine, EngineHandler {
     if (!this.isHolding) return this.#batches.length > 0 && this.#heldCounts.has(slot);
     if (this.#isAccepting) return false;
     if (this.#heldCounts.has(slot)) return true;
-    return !this.#isSettled() && (this.#host?.isRefusing !== true || this.#askers.has(slot));
+    return !this.#isSettled() && (!this.#isRefusing || this.#askers.has(slot));
+  }
+
+  /**
+   * True while every change of this worker's clients is refused. What another shard has changed
+   * since its log works again may be read here before this worker knows of that, hence the look at
+   * the words: whoever could see such a change has seen the error go before it.
+   */
+  get #isRefusing(): boolean {
+    return this.#host?.isRefusing === true && this.#words.errno !== 0;
   }
 
   #isSettled(): boolean {
@@ -141,6 +164,7 @@ export class HeldReplies implements IoEngine, EngineHandler {
       last.held.push(held);
       return;
     }
+    if (last === undefined) this.#troubleSinceMs = 0;
     this.#batches.push({ places: words.places(), held: [held] });
   }
 
@@ -172,14 +196,27 @@ export class HeldReplies implements IoEngine, EngineHandler {
   release(): void {
     for (let first = this.#batches[0]; first !== undefined; first = this.#batches[0]) {
       if (!this.#words.hasCome(first.places, this.#me)) {
-        if (this.#words.errno === 0) return;
-        if (this.#engine.setDoubt === undefined) this.#letReadsGo();
-        else this.#letAllGo(this.#words.errno);
+        const { errno } = this.#words;
+        if (errno === 0) this.#troubleSinceMs = 0;
+        else if (this.#engine.setDoubt === undefined) this.#bearTrouble();
+        else this.#letAllGo(errno);
         return;
       }
       this.#batches.shift();
       for (const held of first.held) this.#let(held);
     }
+  }
+
+  /** The log cannot be written: only changes wait for it, and not for ever. */
+  #bearTrouble(): void {
+    this.#letReadsGo();
+    const nowMs = this.#host?.monotonicMs ?? 0;
+    if (this.#troubleSinceMs === 0) this.#troubleSinceMs = nowMs;
+    if (nowMs - this.#troubleSinceMs < LOG_TROUBLE_MS_MAX || this.#heldCounts.size === 0) return;
+    const slots = [...this.#heldCounts.keys()];
+    this.#batches.length = 0;
+    this.#heldCounts.clear();
+    this.#host?.cut(slots);
   }
 
   /** The log cannot be written: who waits for nothing of its own does not wait for that. */

@@ -5,7 +5,9 @@
  *   may fail, or runs in steps      kept aside, written when it is known to have happened
  *   only lent something             written without records, when the coordinator lets its locks go
  *   aborted                         nothing
- * When a part is durable the other shards are told, by a note to each.
+ * When a part is durable the other shards are told, by a note to each. Where memory is short for
+ * that, the shard's changes wait until they have been told (ShardPersistence): meanwhile others
+ * take parts of this one for not durable, which makes replies late and nothing wrong.
  */
 import { assert } from '@kora/core';
 import type { Shard } from '@kora/core';
@@ -34,16 +36,21 @@ const PART_MAY_FAIL =
   PART_LEADS | PART_LENDS | PART_MOVES | PART_SCRIPT | PART_WAITS;
 /** Bytes of a part in a note. */
 const PART_BYTES = 20;
+/** Parts in a note: it fits into a chunk of replies, so it needs no second one. */
+const NOTE_PARTS_MAX = 1024;
 
 export class PartLog {
   readonly #store: RoomStore;
   readonly #shard: Shard;
   readonly #notes: Notes;
+  /** By shard: bodies of notes that it has not been sent, oldest first. */
+  readonly #untold: Uint8Array[][];
 
   constructor(store: RoomStore, shard: Shard, notes: Notes) {
     this.#store = store;
     this.#shard = shard;
     this.#notes = notes;
+    this.#untold = Array.from({ length: shard.count }, () => []);
     notes.on(NoteTopic.LogParts, (from, _number, body) => {
       this.#takeParts(from, body);
     });
@@ -102,21 +109,33 @@ export class PartLog {
     part.aside = null;
   }
 
-  /** Tells the other shards of parts that are durable here. */
-  announce(parts: readonly DurablePart[]): void {
-    const body = new NoteBody(parts.length * PART_BYTES);
-    for (const { transaction, shards, sequenceBefore } of parts) {
-      body.double(transaction);
-      body.word(shards);
-      body.double(sequenceBefore);
-    }
-    const { index, count } = this.#shard;
-    for (let shard = 0; shard < count; shard++) {
+  /**
+   * Tells the other shards of parts that are durable here, each in the log's order.
+   * @returns false: memory is short, so some have not been told. Ask again in a turn to come.
+   */
+  announce(parts: readonly DurablePart[]): boolean {
+    const { index } = this.#shard;
+    const bodies = bodiesOf(parts);
+    let isTold = true;
+    for (const [shard, untold] of this.#untold.entries()) {
       if (shard === index) continue;
-      const isSent = this.#notes.send(shard, NoteTopic.LogParts, parts.length, (sink) => {
-        sink.raw(body.bytes());
-      });
-      assert(isSent, 'low memory holds what logs tell each other');
+      const isLate = untold.length > 0;
+      untold.push(...bodies);
+      // What has not found memory finds it when the shard has taken what it was sent before.
+      if (!isLate || !this.#notes.isBehind(shard)) this.#tell(shard, untold);
+      if (untold.length > 0) isTold = false;
+    }
+    return isTold;
+  }
+
+  #tell(shard: number, untold: Uint8Array[]): void {
+    for (let body = untold[0]; body !== undefined; body = untold[0]) {
+      const bytes = body;
+      const isSent = this.#notes.send(
+        shard, NoteTopic.LogParts, bytes.length / PART_BYTES, (sink) => { sink.raw(bytes); },
+      );
+      if (!isSent) return;
+      untold.shift();
     }
   }
 
@@ -130,4 +149,20 @@ export class PartLog {
     }
     this.#persistence.takeParts(from, parts);
   }
+}
+
+/** Parts as notes carry them. */
+function bodiesOf(parts: readonly DurablePart[]): Uint8Array[] {
+  const bodies: Uint8Array[] = [];
+  for (let from = 0; from < parts.length; from += NOTE_PARTS_MAX) {
+    const some = parts.slice(from, from + NOTE_PARTS_MAX);
+    const body = new NoteBody(some.length * PART_BYTES);
+    for (const { transaction, shards, sequenceBefore } of some) {
+      body.double(transaction);
+      body.word(shards);
+      body.double(sequenceBefore);
+    }
+    bodies.push(body.bytes());
+  }
+  return bodies;
 }

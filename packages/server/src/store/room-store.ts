@@ -21,6 +21,7 @@ import type { IoEngine, LoopEngine } from '../io/engine.ts';
 import type { Log } from '../log.ts';
 import { FileThread } from './file-thread.ts';
 import type { FileWake } from './file-thread.ts';
+import { LOG_TROUBLE_MS_MAX } from './held-replies.ts';
 import type { HeldReplies, HoldingHost } from './held-replies.ts';
 import { LogWaits } from './log-waits.ts';
 import { RoomSnapshots } from './room-snapshots.ts';
@@ -42,12 +43,14 @@ export interface RoomStoreHost {
   onFailure(error: Error): void;
   /** Wakes the threads of shards, a bit each. */
   wake(shards: number): void;
-  /** Tells the other shards of parts of transactions. */
-  announce(parts: readonly DurablePart[]): void;
+  /** As ShardPersistenceOptions.announce. */
+  announce(parts: readonly DurablePart[]): boolean;
   /** Several workers: has all of them make the cut of a snapshot. @returns false: not now */
   beginCut(done: () => void): boolean;
   /** True when nothing that the connection has asked for is under way. */
   isIdle(slot: number): boolean;
+  /** Ends a connection at once. */
+  cut(slot: number): void;
 }
 
 /** Milliseconds of loading between two looks at the sockets. */
@@ -145,6 +148,15 @@ export class RoomStore implements HoldingHost, StoreFacts {
   isIdle(slot: number): boolean {
     return this.#host.isIdle(slot);
   }
+  get monotonicMs(): number {
+    return this.shard.platform.clock.monotonicUs() / 1000;
+  }
+  cut(slots: readonly number[]): void {
+    const clients = slots.length === 1 ? '1 client' : `${slots.length} clients`;
+    this.#host.log('warning', `the log could not be written for ${LOG_TROUBLE_MS_MAX / 1000} s: ` +
+      `${clients} whose changes are not durable ${slots.length === 1 ? 'is' : 'are'} disconnected`);
+    for (const slot of slots) this.#host.cut(slot);
+  }
   /** As HeldReplies.noteAsked. */
   noteAsked(slot: number): void {
     this.#engine.noteAsked(slot);
@@ -241,7 +253,7 @@ export class RoomStore implements HoldingHost, StoreFacts {
       shard, disk: this.#openDisk(shard), directory: this.#plan.directory, next: this.#own.next,
       policy: syncPolicyOf(settings.text('appendfsync')), words: this.words,
       tag: shard.platform.chance.next32() >>> 0, ...segmentsOf(this.#host),
-      announce: (parts) => { this.#host.announce(parts); },
+      announce: (parts) => this.#host.announce(parts),
       wake: (shards) => { this.#host.wake(shards); },
     });
     this.#beginSnapshots(this.persistence);

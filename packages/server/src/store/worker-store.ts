@@ -49,11 +49,13 @@ export function openWorkerStore(
     wake: (shards) => {
       mesh?.ringShards(shards);
     },
-    announce: (parts) => {
-      mesh?.participation.log?.announce(parts);
-    },
+    announce: (parts) => mesh?.participation.log?.announce(parts) ?? true,
     beginCut: (done) => cut?.begin(done) === true,
     isIdle: (slot) => worker.isIdle(slot),
+    cut: (slot) => {
+      const session = worker.sessions.atSlot(slot);
+      if (session !== undefined) worker.cut(session);
+    },
   });
   if (mesh !== null) mesh.participation.log = new PartLog(store, shard, mesh.notes);
   worker.store = store;

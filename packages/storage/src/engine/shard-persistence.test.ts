@@ -32,7 +32,7 @@ class Rig {
       shard: this.driver.shard, disk: new DirectDisk(this.files), directory: 'data',
       next: { logSet: 1, shard: 0, nextSequence: 1, nextSegment: 1 }, policy, words: this.words,
       tag: 5,
-      announce: (parts) => { this.announced.push(...parts); },
+      announce: (parts) => this.announced.push(...parts) >= 0,
       wake: (shards) => { this.woken |= shards; },
     });
   }

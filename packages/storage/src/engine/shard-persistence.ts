@@ -40,8 +40,12 @@ export interface ShardPersistenceOptions {
   /** Tokens `tokenBase` to `tokenBase + 2` of the disk are the log's. */
   readonly tokenBase?: number;
   readonly segmentBytes?: number;
-  /** Tells all other shards of parts of this one that are durable now. */
-  readonly announce?: (parts: readonly DurablePart[]) => void;
+  /**
+   * Tells all other shards of parts of this one that are durable now.
+   * @returns false: some have not been told yet, for memory is short. It is asked again soon, with
+   *   what there is by then, perhaps nothing.
+   */
+  readonly announce?: (parts: readonly DurablePart[]) => boolean;
   /** Wakes the threads of shards, a bit each: what they wait for may have come. */
   readonly wake?: (shards: number) => void;
 }
@@ -58,7 +62,7 @@ export class ShardPersistence implements Barrier {
   readonly #shard: Shard;
   readonly #disk: Disk;
   readonly #tracker: SettledTracker;
-  readonly #announce: (parts: readonly DurablePart[]) => void;
+  readonly #announce: (parts: readonly DurablePart[]) => boolean;
   readonly #wake: (shards: number) => void;
   /** Parts of this shard that are not durable, oldest first. */
   #pending: PendingPart[] = [];
@@ -67,13 +71,15 @@ export class ShardPersistence implements Barrier {
   #pumpedChunk: object | null = null;
   #errno = 0;
   #isLate = false;
+  /** The other shards know of all parts that are durable. */
+  #isTold = true;
 
   constructor(options: ShardPersistenceOptions) {
     const { shard, disk, next, words } = options;
     this.#shard = shard;
     this.#disk = disk;
     this.words = words;
-    this.#announce = options.announce ?? ((): void => undefined);
+    this.#announce = options.announce ?? ((): boolean => true);
     this.#wake = options.wake ?? ((): void => undefined);
     this.#tracker = new SettledTracker(words.shardCount);
     this.log = new ShardLog({
@@ -102,7 +108,8 @@ export class ShardPersistence implements Barrier {
   }
   /** True when nothing is left to be done but to wait for changes. */
   get isQuiet(): boolean {
-    return this.log.durableSequence === this.appended && this.log.failure === undefined;
+    const { log } = this;
+    return log.durableSequence === this.appended && log.failure === undefined && this.#isTold;
   }
 
   /** A part of a transaction over several shards was written. */
@@ -148,13 +155,17 @@ export class ShardPersistence implements Barrier {
     const durable = this.log.durableSequence;
     let count = 0;
     while ((this.#pending[count]?.lastSequence ?? Infinity) <= durable) count++;
-    if (count === 0) return;
+    if (count === 0 && this.#isTold) return;
     const parts = this.#pending.splice(0, count);
     for (const part of parts) this.#tracker.partDurable(this.#shard.index, part);
-    this.#announce(parts);
+    this.#isTold = this.#announce(parts);
   }
 
-  /** Raises or takes away the barrier. */
+  /**
+   * Raises or takes away the barrier. Another shard's log may begin to fail after this look, in the
+   * middle of a turn: what is accepted until the next one is made and logged like any change, and
+   * whoever holds replies still holds them (HeldReplies), so nobody is told of it early.
+   */
   #look(): void {
     const shard = this.#shard;
     const own = this.log.failure?.errno ?? 0;
@@ -166,8 +177,12 @@ export class ShardPersistence implements Barrier {
     else if (!isNeeded && shard.barrier === this) shard.barrier = null;
   }
 
-  /** Parts of others are due soon, but for a policy that makes nothing durable by itself. */
+  /**
+   * What others are to be told comes first, or it would have no bound. Parts of theirs are due
+   * soon, but for a policy that makes nothing durable by itself.
+   */
   #waitsForParts(): boolean {
+    if (!this.#isTold) return true;
     return this.#tracker.isFull && this.log.policy !== 'os_managed';
   }
 
