@@ -34,7 +34,7 @@ function runRounds(fsync: Fsync): number {
   const startMs = Date.now();
   const sums = {
     broken: 0, lives: 0, replies: 0, records: 0, lost: 0, lostMsMax: 0, parts: 0, openings: 0,
-    dealtOut: 0,
+    dealtOut: 0, snapshots: 0, endsInSnapshot: 0,
   };
   for (let seed = first; seed < first + count; seed++) {
     const outcome = new CrashRound(seed, { fsync, isTraced }).run();
@@ -46,6 +46,8 @@ function runRounds(fsync: Fsync): number {
     sums.parts += outcome.partCount;
     sums.openings += outcome.openingCrashCount;
     sums.dealtOut += outcome.dealtOutCount;
+    sums.snapshots += outcome.snapshotCount;
+    sums.endsInSnapshot += outcome.endsInSnapshot;
     if (isTraced) process.stdout.write(`${outcome.trace.join('\n')}\n`);
     if (outcome.failure === null) continue;
     sums.broken++;
@@ -58,6 +60,7 @@ function runRounds(fsync: Fsync): number {
   process.stdout.write(
     `${fsync}: ${count} rounds in ${seconds} s: ${sums.broken} broken; ${sums.lives} lives, ` +
     `${sums.replies} replies, ${sums.records} changes, ${sums.parts} parts of transactions; ` +
+    `${sums.snapshots} snapshots, ${sums.endsInSnapshot} lives that ended in one; ` +
     `${sums.lost} changes lost that nobody was told of or everysec may lose, the oldest ` +
     `${sums.lostMsMax} ms; ${sums.openings} ends while opening, ${sums.dealtOut} times dealt ` +
     'out\n',

@@ -9,6 +9,9 @@ import { assert } from '../assert.ts';
 import type { LockListener } from '../transaction/slot-locks.ts';
 import { SlotLocks, WholeLock } from '../transaction/slot-locks.ts';
 
+/** Read by those who are only present. */
+const NOBODYS_SLOT = -1;
+
 interface NaiveOwner {
   readonly id: number;
   readonly listener: number;
@@ -48,6 +51,11 @@ export class NaiveLocks extends SlotLocks {
 
   override addWhole(owner: number, whole: number): void {
     this.#ownerOf(owner).whole = whole;
+  }
+
+  override addPresence(owner: number): void {
+    const { locks, whole } = this.#ownerOf(owner);
+    if (locks.size === 0 && whole === WholeLock.None) locks.set(NOBODYS_SLOT, false);
   }
 
   override enter(owner: number): void {

@@ -148,6 +148,14 @@ export class IntentQueue<Payload> implements LockListener {
   }
 
   /**
+   * An intent that has named no lock conflicts with those who change the whole shard then, as one
+   * does that has: it is before them on all shards, or behind them on all.
+   */
+  lockPresence(intent: Intent<Payload>): void {
+    this.locks.addPresence(intent.owner);
+  }
+
+  /**
    * Puts an opened intent behind all that were admitted before. The host may be called before this
    * returns; then the intent may be released already.
    */

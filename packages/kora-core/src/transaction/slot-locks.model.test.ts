@@ -27,12 +27,15 @@ class Driven {
     this.listener = locks.listen(this);
   }
 
-  enter(name: number, whole: number, slots: readonly (readonly [number, boolean])[]): void {
+  enter(
+    name: number, whole: number, slots: readonly (readonly [number, boolean])[], isPresent = false,
+  ): void {
     const id = this.locks.open(this.listener);
     this.ids.set(name, id);
     this.#names.set(id, name);
     if (whole !== WholeLock.None) this.locks.addWhole(id, whole);
     else for (const [slot, isWrite] of slots) this.locks.addSlot(id, lockOf(slot, isWrite));
+    if (isPresent) this.locks.addPresence(id);
     this.locks.enter(id);
   }
 
@@ -84,14 +87,15 @@ describe('SlotLocks against a list in order', () => {
         const context = `seed ${seed} step ${step}`;
         const names = [...model.ids.keys()];
         if (random.below(crowd + names.length) < crowd) {
-          const slots = randomSlots(random);
+          const slots = random.chance(0.2) ? [] : randomSlots(random);
+          const isPresent = random.chance(0.5);
           const isWhole = random.chance(wholes);
           const whole = !isWhole ? WholeLock.None
             : random.chance(0.5) ? WholeLock.Exclusive : WholeLock.Shared;
           const leavesAtOnce = random.chance(0.2);
           for (const driven of [table, model]) {
             if (leavesAtOnce) driven.leavers.add(step);
-            driven.enter(step, whole, slots);
+            driven.enter(step, whole, slots, isPresent);
           }
         } else {
           // Now the oldest, now anybody, also one that waits.
@@ -130,6 +134,25 @@ function byNumber(a: number, b: number): number {
 }
 
 describe('SlotLocks, rules', () => {
+  it('has who is only present before or behind who changes everything, and nobody else', () => {
+    const table = new Driven(new SlotLocks());
+    table.enter(1, WholeLock.None, [], true);
+    table.enter(2, WholeLock.Shared, []);
+    table.leave(2);
+    table.enter(3, WholeLock.None, [[5, true]]);
+    table.leave(3);
+    expect([...table.granted]).toEqual([1]);
+    table.enter(4, WholeLock.Exclusive, []);
+    table.enter(5, WholeLock.None, [], true);
+    // Without a mark it passes.
+    table.enter(6, WholeLock.None, []);
+    expect([...table.granted]).toEqual([1, 6]);
+    table.leave(1);
+    expect([...table.granted]).toEqual([6, 4]);
+    table.leave(4);
+    expect([...table.granted]).toEqual([6, 5]);
+  });
+
   it('does not let readers overtake a writer that waits', () => {
     const table = new Driven(new SlotLocks());
     table.enter(1, WholeLock.None, [[5, false]]);

@@ -8,7 +8,7 @@
  *   root   the whole shard: shared, exclusive, and a mark "reads slots" or "writes slots" which
  *          every owner of slots leaves there, so that both kinds of locks see each other
  *   node   six words: owner | lock | next of the owner | previous, next of the queue | state
- *   owner  eight words: missing | first node | next | listener | state | last slot | writes | whole
+ *   owner  eight words: missing | first node | next | listener | state | last slot | writes | -
  * Counts are kept of all that hold or wait (`present`) and of holders alone (`held`).
  * Cost: an owner O(its locks), a question O(1), nothing allocated but by doubling; 256 KiB a shard.
  * Source: hierarchical locks as in Gray, Lorie, Putzolu and Traiger 1976; granted first come.
@@ -64,7 +64,6 @@ const OWNER_LISTENER = 3;
 const OWNER_STATE = 4;
 const OWNER_HIGHEST_SLOT = 5;
 const OWNER_WRITES = 6;
-const OWNER_WHOLE = 7;
 const OWNER_OPEN = 1;
 const OWNER_ENTERED = 2;
 /** Has everything and stands in the list of those to be told. */
@@ -182,8 +181,17 @@ export class SlotLocks {
     const at = owner * OWNER_WORDS;
     assert(this.#owners[at + OWNER_FIRST_NODE] === 0, 'an owner wants slots or the whole shard');
     if (whole === WholeLock.None) return;
-    this.#owners[at + OWNER_WHOLE] = whole;
     this.#addNode(owner, whole === WholeLock.Exclusive ? ROOT_EXCLUSIVE : ROOT_SHARED);
+  }
+
+  /**
+   * An owner that has named nothing conflicts with who changes the whole shard, and nobody else: it
+   * is before or behind such a change. Last, before `enter`.
+   */
+  addPresence(owner: number): void {
+    // The mark that readers of slots leave, and without a slot nothing else.
+    const hasNone = this.#owners[owner * OWNER_WORDS + OWNER_FIRST_NODE] === 0;
+    if (hasNone) this.#addNode(owner, ROOT_READS_SLOTS);
   }
 
   /**
@@ -194,8 +202,7 @@ export class SlotLocks {
   enter(owner: number): void {
     const at = owner * OWNER_WORDS;
     assert(this.#owners[at + OWNER_STATE] === OWNER_OPEN, 'an owner enters once');
-    const hasSlots = this.#owners[at + OWNER_FIRST_NODE] !== 0;
-    if (hasSlots && this.#owners[at + OWNER_WHOLE] === 0) {
+    if ((this.#owners[at + OWNER_HIGHEST_SLOT] ?? 0) >= 0) {
       const isWriter = this.#owners[at + OWNER_WRITES] === 1;
       this.#addNode(owner, isWriter ? ROOT_WRITES_SLOTS : ROOT_READS_SLOTS);
     }

@@ -189,11 +189,11 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
     const number = blocks.transactionOf(ref);
     const intent = this.intents.open(coordinator, handle, number, blocks.formOf(ref));
     intent.payload = this.#payloadOf(ref, false);
-    const whole = blocks.wholeOf(ref);
-    const locks = blocks.locksOf(ref);
+    const [whole, locks] = [blocks.wholeOf(ref), blocks.locksOf(ref)];
     if (whole !== WholeLock.None) this.intents.lockWhole(intent, whole);
     else if ((blocks.flagsOf(ref) & PART_WATCHES) !== 0) this.#lockWatched(intent, ref, locks);
     else this.intents.lockSlots(intent, locks, 0, locks.length);
+    if (blocks.loggedOf(ref) !== 0) this.intents.lockPresence(intent); // PartLog says why.
     this.intents.admit(intent);
   }
 

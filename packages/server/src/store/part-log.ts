@@ -5,6 +5,8 @@
  *   may fail, or runs in steps      kept aside, written when it is known to have happened
  *   only lent something             written without records, when the coordinator lets its locks go
  *   aborted                         nothing
+ * Each has a lock, if need be one for this alone (SlotLocks.addPresence): so the cut of a snapshot,
+ * which locks everything, has all parts of a transaction before it or all behind it.
  * When a part is durable the other shards are told, by a note to each. Where memory is short for
  * that, the shard's changes wait until they have been told (ShardPersistence): meanwhile others
  * take parts of this one for not durable, which makes replies late and nothing wrong.

@@ -10,12 +10,12 @@
 import type { ArgFrame, ReplySink, SaveAsker, SavingHost, Shard } from '@kora/core';
 import { assert } from '@kora/core';
 import {
-  answerBgSave, answerRewrite, BackgroundSyncDisk, NodeFiles, PortDisk, refusalOfSave, saveRulesOf,
+  answerBgSave, answerRewrite, BackgroundSyncDisk, PortDisk, refusalOfSave, saveRulesOf,
   ShardSnapshots, SNAPSHOT_WRITE_BYTES, SnapshotDirector, SnapshotWords,
 } from '@kora/storage/engine';
 import type {
-  CompletionListener, DiskOperation, FilePort, LogWords, Manifest, ShardPersistence, SnapshotDisk,
-  SnapshotRules,
+  BeginSync, CompletionListener, DiskOperation, FilePort, Files, LogWords, Manifest,
+  ShardPersistence, SnapshotDisk, SnapshotRules,
 } from '@kora/storage/engine';
 import type { Log } from '../log.ts';
 import type { Session } from '../session.ts';
@@ -41,8 +41,11 @@ export interface RoomSnapshotsOptions {
   readonly logs: LogWords;
   /** Bytes of the shard's log behind the snapshot, as they were found. */
   readonly logBytes: number;
-  /** Where files are written; null: by libuv. */
+  /** The disk, and who writes to it; null: libuv. */
+  readonly files: Files;
   readonly port: FilePort | null;
+  /** How libuv syncs, for tests. */
+  readonly beginSync: BeginSync | undefined;
   readonly log: Log;
   readonly requestTurn: () => void;
   /** Wakes the threads of shards, a bit each. */
@@ -107,7 +110,7 @@ export class RoomSnapshots implements SavingHost {
       wakeDirector: () => { this.#wakeDirector(); },
     });
     this.#director = shard.index !== 0 ? null : new SnapshotDirector({
-      files: new NodeFiles(), directory, manifest, words, logs, token: DIRECTOR_TOKEN,
+      files: options.files, directory, manifest, words, logs, token: DIRECTOR_TOKEN,
       startMs: shard.engine.startMs,
       openDisk: () => this.#openDisk(),
       startCut: () => this.#startCut(),
@@ -147,13 +150,13 @@ export class RoomSnapshots implements SavingHost {
   }
 
   #openDisk(): SnapshotDisk | null {
-    const { port, shard, requestTurn } = this.#options;
-    if (port === null) return new LibuvDisk(new NodeFiles(), requestTurn);
+    const { files, port, beginSync, shard, requestTurn } = this.#options;
+    if (port === null) return new LibuvDisk(files, requestTurn, beginSync);
     const { low, lowAllocator } = shard.memory;
     const block = lowAllocator.alloc(SNAPSHOT_WRITE_BYTES);
     if (block === 0) return null;
     const staging = { low, stagingAt: block * 8, stagingBytes: SNAPSHOT_WRITE_BYTES };
-    const disk = new PortDisk(new NodeFiles(), port, staging);
+    const disk = new PortDisk(files, port, staging);
     this.#disks.add(disk);
     return new StagedDisk(disk, () => {
       this.#disks.delete(disk);

@@ -269,7 +269,8 @@ export class RoomStore implements HoldingHost, StoreFacts {
     const { directory, manifest, snapshots } = this.#plan;
     const { segments } = this.#own.data.log;
     this.snapshots = new RoomSnapshots({
-      shard, persistence, directory, manifest, words: snapshots, logs: words, port: this.#filePort,
+      shard, persistence, directory, manifest, words: snapshots, logs: words,
+      files: this.#files, port: this.#filePort, beginSync: this.#host.disk?.beginSync,
       logBytes: believedBytes(segments),
       log: this.#host.log,
       requestTurn: () => { this.#engine.requestTurn(); },

@@ -4,7 +4,7 @@
  * they are asked for and told in a later turn, as an engine of io_uring tells them.
  */
 import { SeededChance, slotOfKey, slotOwners } from '@kora/core';
-import { dealOut, DiskFault, openStore, storePlanOf } from '@kora/storage/engine';
+import { dealOut, DiskFault, openStore, reportText, storePlanOf } from '@kora/storage/engine';
 import { SimulatedFiles } from '@kora/storage/testing';
 import type { FileOperations } from '../io/engine.ts';
 import { encodeRequest } from './mesh-clients.ts';
@@ -67,6 +67,8 @@ class Port implements FileOperations {
 export class StoredMesh {
   readonly files: SimulatedFiles;
   readonly mesh: MeshRig;
+  /** What the operator is told of the opening. */
+  readonly reports: readonly string[];
   readonly #ports: readonly Port[];
 
   /** Opens what the disk has, or a new directory. */
@@ -77,6 +79,7 @@ export class StoredMesh {
       directory: DIRECTORY, shardCount: workerCount, nowMs: START_MS,
       processes: { pid: 1, identityOf: () => undefined },
     }, dealOut);
+    this.reports = opened.reports.map(reportText);
     this.#ports = Array.from({ length: workerCount }, () => new Port(disk));
     const plan = storePlanOf(opened);
     this.mesh = new MeshRig(workerCount, {

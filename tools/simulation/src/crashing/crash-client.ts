@@ -127,7 +127,8 @@ export class CrashClient implements Actor {
       const there = job.tokens.find((token) => model.tokens.has(token));
       return there === undefined ? null : `it was refused, and ${there} is there`;
     }
-    const hasWaited = job.isWait && isAlone && Array.isArray(reply) && reply[0] === ':1';
+    const isKept = reply === '+OK' || (Array.isArray(reply) && reply[0] === ':1');
+    const hasWaited = job.isWait && isAlone && isKept;
     const isSafe = isPromised || hasWaited;
     for (const token of job.tokens) {
       // With everysec the parts of some transactions are logged behind their reply.

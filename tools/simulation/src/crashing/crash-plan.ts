@@ -34,6 +34,13 @@ export interface LifePlan {
   readonly openingCrashChance: number;
   /** Of requests: that they are on keys of all clients. */
   readonly sharedChance: number;
+  /** Of requests: that they ask for a snapshot. */
+  readonly saveChance: number;
+  /** Snapshots that are kept, and bytes from which a log that has doubled asks for one. */
+  readonly keptCount: number;
+  readonly growthBytesMin: number;
+  /** Operation of the disk at which the power goes, from the beginning of a snapshot; 0: none. */
+  readonly crashInSnapshot: number;
 }
 
 export interface RoundPlan {
@@ -77,6 +84,9 @@ function lifeOf(
     errno: random.chance(0.5) ? Errno.NoSpace : Errno.InputOutput,
     openingCrashChance: random.chance(0.5) ? 0.5 : 0,
     sharedChance: oneOf(random, 0, 0.2, 0.6),
+    saveChance: oneOf(random, 0, 0.02, 0.1), keptCount: oneOf(random, 1, 1, 2, 3),
+    growthBytesMin: oneOf(random, 0, 1000, 20_000),
+    crashInSnapshot: random.chance(0.4) ? 1 + random.below(60) : 0,
   };
 }
 

@@ -51,6 +51,9 @@ export interface RoundOutcome {
   /** Times that the power went while a directory was opened. */
   readonly openingCrashCount: number;
   readonly dealtOutCount: number;
+  /** Snapshots that counted, and lives that ended in the middle of one. */
+  readonly snapshotCount: number;
+  readonly endsInSnapshot: number;
 }
 
 export interface RoundOptions {
@@ -88,7 +91,7 @@ export class CrashRound {
   #mayFail = false;
   readonly #sums = {
     lifeCount: 0, answeredCount: 0, recordCount: 0, lostCount: 0, lostMsMax: 0, partCount: 0,
-    openingCrashCount: 0, dealtOutCount: 0,
+    openingCrashCount: 0, dealtOutCount: 0, snapshotCount: 0, endsInSnapshot: 0,
   };
 
   constructor(seed: number, options: RoundOptions) {
@@ -123,6 +126,7 @@ export class CrashRound {
     const world = { ...last.world, eventCount: 0, clientCount: 0 };
     this.#live({
       ...last, world, end: 'closed', crashAtOperation: 0, openingCrashChance: 0, failsFrom: 0,
+      crashInSnapshot: 0,
     });
   }
 
@@ -149,7 +153,7 @@ export class CrashRound {
         spoil: (rigs) => spoil?.workers?.(rigs),
       });
     }, {
-      startMs: this.#nowMs, settings: [['appendfsync', fsync], ['appendonly', 'yes']],
+      startMs: this.#nowMs, settings: settingsOf(plan, fsync),
       stores: storesOf(opened, plan, files, ports),
     });
     const scene = world.scene as CrashScene; // Made above.
@@ -164,6 +168,8 @@ export class CrashRound {
     this.#nowMs = world.mesh.clock.nowMs() + random.below(PAUSE_MS_MAX);
     this.#sums.lifeCount++;
     this.#sums.answeredCount += scene.operationCount;
+    this.#sums.snapshotCount += scene.snapshotCount;
+    if (scene.hasEndedInSnapshot) this.#sums.endsInSnapshot++;
     if (scene.model !== null) this.#take(scene.model);
     this.#endOf(plan);
   }
@@ -258,6 +264,15 @@ export class CrashRound {
   #say(line: string): void {
     if (this.#options.isTraced === true) this.#trace.push(`--- ${line}`);
   }
+}
+
+function settingsOf(plan: LifePlan, fsync: Fsync): (readonly [string, string])[] {
+  const { keptCount, growthBytesMin } = plan;
+  return [
+    ['appendfsync', fsync], ['appendonly', 'yes'], ['snapshot-retain', String(keptCount)],
+    ['auto-aof-rewrite-percentage', growthBytesMin === 0 ? '0' : '100'],
+    ['auto-aof-rewrite-min-size', String(growthBytesMin)],
+  ];
 }
 
 function storesOf(

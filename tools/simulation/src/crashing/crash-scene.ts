@@ -7,6 +7,7 @@
 import type { MemoryPool } from '@kora/core';
 import type { ShardContents } from '@kora/core/testing';
 import type { WorkerRig } from '@kora/server/testing';
+import { SnapshotKind } from '@kora/storage/engine';
 import { SimulatedCrash } from '@kora/storage/testing';
 import type { SimulatedFiles } from '@kora/storage/testing';
 import type { Actor, Place, Scene, Stage } from '../scene.ts';
@@ -65,12 +66,18 @@ export class CrashScene implements Scene {
   #model: LifeModel | null = null;
   #eventCount = 0;
   #isDown = false;
+  /** Number of the last snapshot that was seen to be under way. */
+  #snapshot = 0;
+  /** Snapshots that count. */
+  snapshotCount = 0;
+  /** The life ended in the middle of one. */
+  hasEndedInSnapshot = false;
 
   constructor(stage: Stage, life: Life) {
     this.#stage = stage;
     this.#life = life;
-    this.#workload = new CrashWorkload(stage.random, life.nextToken);
-    const { workerCount } = life.plan.world;
+    const { saveChance, world: { workerCount } } = life.plan;
+    this.#workload = new CrashWorkload(stage.random, life.nextToken, saveChance);
     this.#records = Array.from({ length: workerCount }, () => undefined);
     this.#turnedMs = Array.from({ length: workerCount }, () => 0);
   }
@@ -121,6 +128,7 @@ export class CrashScene implements Scene {
     for (const port of ports) if (!files.hasCrashed) port.advance();
     this.#lookForFailure();
     this.#lookForLoaded();
+    this.#lookForSnapshot();
   }
 
   hasNews(worker: number): boolean {
@@ -141,6 +149,17 @@ export class CrashScene implements Scene {
       store?.persistence?.log.failure?.sinceMs ?? Infinity);
     const firstMs = Math.min(...since);
     if (firstMs < Infinity) this.#failedMs = firstMs;
+  }
+
+  /** Has the power go in the middle of a snapshot, where that is planned. */
+  #lookForSnapshot(): void {
+    const words = this.#stage.mesh.rigs[0]?.store?.snapshotWords;
+    const { files, plan: { crashInSnapshot } } = this.#life;
+    if (words === undefined || files.hasCrashed) return;
+    this.snapshotCount = words.countOf(SnapshotKind.Save) + words.countOf(SnapshotKind.Rewrite);
+    if (words.asked === 0 || words.number === this.#snapshot) return;
+    this.#snapshot = words.number;
+    if (crashInSnapshot > 0) files.crashAt(crashInSnapshot);
   }
 
   #lookForLoaded(): void {
@@ -178,6 +197,8 @@ export class CrashScene implements Scene {
     }
     this.#stage.trace(() => `${files.operationCount - begins} operations of the disk`);
     this.#noteEnd();
+    const { snapshotWords } = this.#stage.mesh.rigs[0]?.store ?? {};
+    this.hasEndedInSnapshot = snapshotWords !== undefined && snapshotWords.asked !== 0;
     if (!files.hasCrashed) this.#checkRecords(world, pool);
     if (plan.end === 'closed' && !files.hasCrashed) this.#close(world);
     this.#isDown = true;
@@ -213,7 +234,8 @@ export class CrashScene implements Scene {
     const gaps = this.#turnedMs.map((ms) => (ms === 0 ? 0 : nowMs - ms));
     const gapMs = Math.max(this.#gapMsMax, TICK_MS, ...gaps);
     const diskMs = Math.max(0, ...ports.map((port) => Math.max(port.longestMs, port.pendingMs)));
-    const isShort = plan.segmentBytes < SHORT_SEGMENT_BYTES;
+    // A snapshot begins a segment too.
+    const isShort = plan.segmentBytes < SHORT_SEGMENT_BYTES || this.#snapshot > 0;
     const operations = isShort ? OPERATIONS_OF_SHORT_SEGMENTS : OPERATIONS_IN_A_ROW;
     model.end = {
       nowMs, failedMs: this.#failedMs,

@@ -163,6 +163,51 @@ const swappedSegments: CrashVariant = {
   },
 };
 
+/** One worker, and a snapshot whenever there is none. */
+function saving(plan: LifePlan): LifePlan {
+  return {
+    ...plan, saveChance: 0.1, isInBackground: false, crashInSnapshot: 0, failsFrom: 0,
+    failsUntil: 0, disk: { ...plan.disk, operationMsMax: 3 },
+    world: { ...plan.world, workerCount: 1, clientCount: 4, eventCount: 1000 },
+  };
+}
+
+const looseParts: CrashVariant = {
+  name: 'a snapshot counts before its parts are durable',
+  fsync: 'always', adapt: (plan) => harsh(saving(plan)),
+  spoil: {
+    disk: (files) => {
+      const parts = new Set<number>();
+      const open = files.open.bind(files);
+      const sync = files.sync.bind(files);
+      files.open = (path, mode) => {
+        const file = open(path, mode);
+        if (path.includes('/snapshot-')) parts.add(file);
+        return file;
+      };
+      files.sync = (file) => {
+        if (!parts.has(file)) sync(file);
+      };
+    },
+  },
+};
+
+const wideCut: CrashVariant = {
+  name: 'the first change behind a snapshot is taken to be in it',
+  fsync: 'always', adapt: saving,
+  spoil: {
+    opened: (opened) => ({
+      ...opened,
+      shards: opened.shards.map((shard) => {
+        const { log, part } = shard.data;
+        if (part === undefined) return shard;
+        const fromSequence = log.fromSequence + 1;
+        return { ...shard, data: { ...shard.data, log: { ...log, fromSequence } } };
+      }),
+    }),
+  },
+};
+
 /** The method as it is, bound to nothing: it is put back later. */
 function readOf(prototype: FrameCheck): FrameCheck['read'] {
   return Reflect.get(prototype, 'read');
@@ -171,5 +216,5 @@ function readOf(prototype: FrameCheck): FrameCheck['read'] {
 /** All of them. */
 export const crashVariants: readonly CrashVariant[] = [
   earlyReply, lyingDisk, namelessSegment, unsettledReply, halfTransaction, unchecked, uncutTail,
-  swappedSegments,
+  swappedSegments, looseParts, wideCut,
 ];

@@ -1,11 +1,11 @@
 /**
  * What clients of a crash round ask for: commands of every type on keys of their own and on keys
  * of all, alone and in MULTI over shards; texts that are written together and never again, which
- * tell whole from half; reads of those; and waits for the disk.
+ * tell whole from half; reads of those; waits for the disk; and snapshots.
  */
 import { SeededChance } from '@kora/core';
 import type { RandomSource } from '@kora/core/testing';
-import { RandomTypeCommands } from '@kora/core/testing';
+import { EVERY_TYPE, RandomTypeCommands } from '@kora/core/testing';
 import { severalKeyCommand } from '@kora/server/testing';
 import { MARK_PREFIX } from './life-model.ts';
 
@@ -16,7 +16,7 @@ export interface Job {
   readonly isTransaction: boolean;
   /** Texts that it writes; all of them or none. */
   readonly tokens: readonly string[];
-  /** WAITAOF: whoever is answered 1 was promised what it had seen. */
+  /** WAITAOF, SAVE: whoever is answered 1 or OK was promised what it had seen. */
   readonly isWait: boolean;
 }
 
@@ -25,23 +25,29 @@ const MARK_COUNT = 12;
 const MARKS_MAX = 4;
 const QUEUED_MAX = 4;
 /** Names of RandomTypeCommands. */
-const TYPE_KEY = /^(?:list|set|zset|hash|stream|string)\d$/;
+const TYPE_KEY = /^(?:list|set|zset|hash|stream|string|vector)\d$/;
 
 export class CrashWorkload {
   readonly #random: RandomSource;
   readonly #commands: RandomTypeCommands;
   readonly #nextToken: () => number;
+  readonly #saveChance: number;
 
-  /** @param nextToken numbers that come once in a round */
-  constructor(random: RandomSource, nextToken: () => number) {
+  /**
+   * @param nextToken numbers that come once in a round
+   * @param saveChance of requests: that they ask for a snapshot
+   */
+  constructor(random: RandomSource, nextToken: () => number, saveChance: number) {
     this.#random = random;
-    this.#commands = new RandomTypeCommands(new SeededChance(random.word()));
+    this.#commands = new RandomTypeCommands(new SeededChance(random.word()), EVERY_TYPE);
     this.#nextToken = nextToken;
+    this.#saveChance = saveChance;
   }
 
   /** @param prefix of the client's keys */
   next(prefix: string): Job {
     const random = this.#random;
+    if (random.chance(this.#saveChance)) return this.#save();
     const draw = random.below(100);
     if (draw < 30) return this.#transaction(prefix);
     if (draw < 45) return this.#marks();
@@ -59,6 +65,12 @@ export class CrashWorkload {
     if (random.chance(0.3)) return severalKeyCommand((bound) => random.below(bound), prefix);
     const words = this.#commands.next();
     return words.map((word) => (TYPE_KEY.test(word) ? `${prefix}:${word}` : word));
+  }
+
+  #save(): Job {
+    const draw = this.#random.below(4);
+    if (draw === 0) return { ...plain(['SAVE']), isWait: true };
+    return plain(draw === 1 ? ['BGREWRITEAOF'] : draw === 2 ? ['BGSAVE', 'SCHEDULE'] : ['BGSAVE']);
   }
 
   /** Different keys, anywhere. */

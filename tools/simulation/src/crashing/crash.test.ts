@@ -17,18 +17,21 @@ const TIMEOUT_MS = 120_000;
 
 describe.each(['always', 'everysec', 'no'] as const)('lives that end badly, %s', (fsync) => {
   it.each(firstSeeds)('lose nothing that was promised, rounds from %i', (first) => {
-    const sums = { records: 0, parts: 0, answered: 0 };
+    const sums = { records: 0, parts: 0, answered: 0, snapshots: 0, endsInSnapshot: 0 };
     for (let seed = first; seed < first + ROUNDS_PER_TEST; seed++) {
-      const { failure, recordCount, partCount, answeredCount } =
-        new CrashRound(seed, { fsync }).run();
+      const { failure, ...outcome } = new CrashRound(seed, { fsync }).run();
       expect(failure, `npx pnpm crash --seed ${seed} --fsync ${fsync} --trace`).toBeNull();
-      sums.records += recordCount;
-      sums.parts += partCount;
-      sums.answered += answeredCount;
+      sums.records += outcome.recordCount;
+      sums.parts += outcome.partCount;
+      sums.answered += outcome.answeredCount;
+      sums.snapshots += outcome.snapshotCount;
+      sums.endsInSnapshot += outcome.endsInSnapshot;
     }
     expect(sums.records, 'changes that were logged').toBeGreaterThan(1000);
     expect(sums.parts, 'parts of transactions over several shards').toBeGreaterThan(100);
     expect(sums.answered, 'replies that clients have heard').toBeGreaterThan(1000);
+    expect(sums.snapshots, 'snapshots').toBeGreaterThan(10);
+    expect(sums.endsInSnapshot, 'lives that ended in a snapshot').toBeGreaterThan(0);
   }, TIMEOUT_MS);
 
   it('are the same again from the same seed', () => {
