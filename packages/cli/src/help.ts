@@ -47,6 +47,9 @@ What it keeps and tells
                             a snapshot after so long with so many changes; one
                             is made by itself when the log has grown
       --snapshot-retain N   snapshots that are kept, with the logs since (1)
+      --wal-max-bytes BYTES
+                            a file of the log at most, 0: until a snapshot
+                            (64mb)
       --log-level LEVEL     debug, info, warn or error; also --loglevel (info)
   -c, --config FILE         options from a file: TOML, or as in redis.conf
                             (kora.toml in the working directory, if any)

@@ -121,6 +121,9 @@ export class Engine {
           store.persistence.log.setPolicy(syncPolicyOf(text));
           return null;
         });
+        settings.bind('wal-max-bytes', ({ number }) => {
+          store.persistence.log.setSegmentBytes(number);
+        });
         addStoreInfo(this.composed.info, store);
         return store;
       } catch (error) {

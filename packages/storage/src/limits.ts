@@ -22,6 +22,9 @@ export const LOG_SPARE_CHUNK_COUNT_MAX = 16;
 /** A segment of the log is closed when it has grown to this, unless asked otherwise. */
 export const LOG_SEGMENT_BYTES = 64 * 1024 * 1024;
 
+/** Shorter segments would be begun all the time: four operations of the disk each. */
+export const LOG_SEGMENT_BYTES_MIN = 65_536;
+
 /** Largest record that a log takes, and a reader believes: a value of 512 MiB, and some. */
 export const RECORD_BYTES_MAX = 1024 * 1024 * 1024;
 

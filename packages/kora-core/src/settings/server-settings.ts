@@ -239,6 +239,8 @@ const ownSettings: readonly Setting[] = [
   integerSetting('cluster-ports', 0, { min: 0, max: CLUSTER_PORTS_MAX }, { isFixed: true }),
   // Snapshots that a directory keeps, with the logs since the oldest of them; 0 counts as 1.
   integerSetting('snapshot-retain', 1, { min: 0, max: SNAPSHOT_RETAIN_MAX }),
+  // Bytes at which a segment of the log ends and the next begins; 0 = it ends with a snapshot.
+  memorySetting('wal-max-bytes', 64 * MIB, {}),
 ];
 
 /** The server's settings, in the order of CONFIG GET. */

@@ -21,6 +21,7 @@ export const PARAMETER_ALIASES: ReadonlyMap<string, string> = new Map([
   ['storage.data-dir', 'dir'],
   ['fsync', 'appendfsync'],
   ['storage.snapshot-retain', 'snapshot-retain'],
+  ['storage.wal-max-bytes', 'wal-max-bytes'],
 ]);
 
 /** Words of `storage.wal-sync`, and what they are for `appendfsync`. */
@@ -73,13 +74,10 @@ interface UnbuiltOption {
   readonly harmless: readonly string[];
 }
 
-const segments = 'another length of the log\'s segments';
-
 /** Options of things to come, by name. */
 export const UNBUILT_OPTIONS: ReadonlyMap<string, UnbuiltOption> = new Map([
   ['storage.wal-enabled', { form: 'boolean', subject: 'a directory without a log',
     harmless: ['yes'] }],
-  ['storage.wal-max-bytes', { form: 'integer', subject: segments, harmless: ['67108864'] }],
   ['cdc-capacity', { form: 'integer', subject: 'change data capture', harmless: ['0'] }],
   ['metrics-port', { form: 'integer', subject: 'the metrics port', harmless: ['0'] }],
   ['tls-port', { form: 'integer', subject: 'TLS', harmless: ['0'] }],

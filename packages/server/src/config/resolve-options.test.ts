@@ -67,7 +67,7 @@ describe('files', () => {
       bind: '127.0.0.1 ::1', port: '7000', loglevel: 'warning', requirepass: 'a "word"',
       unixsocket: '/run/kora.sock', maxmemory: '104857600', 'maxmemory-policy': 'allkeys-lru',
       'protected-mode': 'no', timeout: '30', save: '', 'pipeline-order': 'relaxed',
-      'snapshot-retain': '24',
+      'snapshot-retain': '24', 'wal-max-bytes': '67108864',
     });
     expect(options.settings?.['client-output-buffer-limit']).toMatch(/^normal 1048576 0 0 slave /);
     expect(options.configFile).toBeUndefined();
@@ -168,7 +168,8 @@ describe('bad TOML', () => {
     ['memory_advice = "yes"', '1: memory_advice: "yes" is none of off, huge-pages, ', 'all'],
     ['cdc_capacity = 10', '1: cdc_capacity: change data capture is not built yet', 'say 0'],
     ['metrics_port = 9100', '1: metrics_port: the metrics port is not built yet', ''],
-    ['[storage]\nwal_max_bytes = 3', '2: storage.wal_max_bytes: another length', 'not built yet'],
+    ['[storage]\nwal_max_bytes = -3', '2: storage.wal_max_bytes: "-3" is refused: ', 'memory'],
+    ['wal_max_bytes = "many"', '1: wal_max_bytes: "many" is refused: ', 'a memory value'],
     ['[storage]\nsnapshot_retain = -1', '2: storage.snapshot_retain: "-1" is refused: ', ''],
     ['snapshot_interval_secs = "1"', '1: snapshot_interval_secs: wrong type: it is text', ''],
     ['snapshot_interval_secs = -5', '1: snapshot_interval_secs: "-5 1" is refused: ', 'save'],

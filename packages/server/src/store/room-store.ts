@@ -257,6 +257,10 @@ export class RoomStore implements HoldingHost, StoreFacts {
       wake: (shards) => { this.#host.wake(shards); },
     });
     this.#beginSnapshots(this.persistence);
+    const isLengthGiven = this.#host.disk?.segmentBytes !== undefined;
+    settings.bind('wal-max-bytes', ({ number }) => {
+      if (!isLengthGiven) this.persistence?.log.setSegmentBytes(number);
+    });
     settings.bind('appendfsync', ({ text }) => {
       this.persistence?.log.setPolicy(syncPolicyOf(text));
       this.#engine.isHolding = text === 'always';

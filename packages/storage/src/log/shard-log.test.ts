@@ -30,6 +30,27 @@ describe('ShardLog', () => {
     // A durable write counts as a write and its sync.
     expect(rig.files.operationCount - before).toBe(2);
   });
+  it('begins segments as long as it was asked for last, and never shorter than the least', () => {
+    const rig = new LogRig({ seed: 4, policy: 'every_write' });
+    const pathsOf = (bytes: number): number => {
+      rig.log.setSegmentBytes(bytes);
+      const paths = new Set<string>();
+      for (let i = 0; i < 40; i++) {
+        rig.append(rig.randomRecord(10_000));
+        rig.settle(() => rig.log.durableSequence === rig.records.length);
+        paths.add(rig.log.path);
+      }
+      return paths.size;
+    };
+    // 400 kB each time: in one file; at the end of that and in two more; in one for every 64 KiB.
+    expect([pathsOf(0), pathsOf(300_000)]).toEqual([1, 3]);
+    const few = pathsOf(65_536);
+    expect(few).toBeGreaterThanOrEqual(6);
+    expect(pathsOf(1)).toBe(few);
+    rig.groupEnds.push(rig.records.length);
+    rig.files.crash('drop');
+    expect(rig.restart()).toBe(rig.records.length);
+  });
   it('syncs once a second with every_second', () => {
     const rig = new LogRig({ seed: 3, policy: 'every_second' });
     rig.turn(0);

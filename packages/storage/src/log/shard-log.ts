@@ -20,8 +20,8 @@ import type { Disk } from '../disk/disk.ts';
 import { DiskOperation, DiskOperationKind, verbOf } from '../disk/disk.ts';
 import { Errno } from '../disk/errno.ts';
 import {
-  LOG_BUFFER_BYTES_MAX, LOG_CHUNK_BYTES, LOG_SEGMENT_BYTES, RETRY_INTERVAL_MS, SYNC_INTERVAL_MS,
-  SYNC_LATE_MS,
+  LOG_BUFFER_BYTES_MAX, LOG_CHUNK_BYTES, LOG_SEGMENT_BYTES, LOG_SEGMENT_BYTES_MIN,
+  RETRY_INTERVAL_MS, SYNC_INTERVAL_MS, SYNC_LATE_MS,
 } from '../limits.ts';
 import { FrameWriter } from './frame-writer.hot.ts';
 import type { ChunkMemory, LogChunk } from './log-chunk.ts';
@@ -70,7 +70,7 @@ export class ShardLog {
   readonly #disk: Disk;
   readonly #segment: SegmentFile;
   readonly #tokenBase: number;
-  readonly #segmentBytesMax: number;
+  #segmentBytesMax: number;
   readonly #pool: ChunkPool;
   /** Chunks that are needed still, oldest first; the last is filled. */
   readonly #chunks: LogChunk[] = [];
@@ -180,6 +180,14 @@ export class ShardLog {
   /** Changes when records become durable; what was acknowledged before keeps its promise. */
   setPolicy(policy: SyncPolicy): void {
     this.#policy = policy;
+  }
+
+  /**
+   * Changes how long segments are, the one that is written too.
+   * @param bytes 0 = they end only where `endSegment` says; less than LOG_SEGMENT_BYTES_MIN is that
+   */
+  setSegmentBytes(bytes: number): void {
+    this.#segmentBytesMax = bytes === 0 ? Infinity : Math.max(bytes, LOG_SEGMENT_BYTES_MIN);
   }
 
   /**
