@@ -35,6 +35,9 @@ export interface Damage {
   readonly found: string;
 }
 
+/** Damage of bytes whose file the caller knows. */
+export type DamageAt = Omit<Damage, 'path'>;
+
 /** A file that does not hold together; `code` is CORRUPT_FILE. Nothing of it was used. */
 export class CorruptFileFault extends Fault implements Damage {
   readonly path: string;

@@ -8,7 +8,7 @@
  * and so is one whose numbers no writer of this version makes.
  */
 import { crc32, hex32 } from '../crc/crc32.ts';
-import type { Damage } from '../errors.ts';
+import type { DamageAt } from '../errors.ts';
 import { fits64, get32, put32 } from './words.hot.ts';
 
 export const FILE_HEADER_BYTES = 64;
@@ -28,9 +28,6 @@ export interface FileHeaderKind {
   readonly longFields: readonly number[];
 }
 
-/** What is wrong with a header. */
-export type HeaderDamage = Pick<Damage, 'offset' | 'expected' | 'found'>;
-
 /** A header's bytes. @param putFields writes the fields of the kind */
 export function encodeFileHeader(
   kind: FileHeaderKind, putFields: (bytes: Uint8Array) => void,
@@ -46,7 +43,7 @@ export function encodeFileHeader(
 /** What does not fit; undefined: the fields may be read. @param bytes may be too few */
 export function damageOfFileHeader(
   bytes: Uint8Array, kind: FileHeaderKind,
-): HeaderDamage | undefined {
+): DamageAt | undefined {
   if (bytes.length < FILE_HEADER_BYTES) {
     const expected = `${FILE_HEADER_BYTES} bytes of header`;
     return { offset: bytes.length, expected, found: 'the end of the file' };

@@ -3,8 +3,9 @@
  * whose it is and where in the log it begins, so that a file in the wrong place is recognised.
  */
 import { damageOfFileHeader, encodeFileHeader } from '../bytes/file-header.ts';
-import type { FileHeaderKind, HeaderDamage } from '../bytes/file-header.ts';
+import type { FileHeaderKind } from '../bytes/file-header.ts';
 import { get32, get64, put32, put64 } from '../bytes/words.hot.ts';
+import type { DamageAt } from '../errors.ts';
 import { LOG_VERSION, SEGMENT_MAGIC } from './log-layout.ts';
 
 /** What the header of a segment says. */
@@ -55,7 +56,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
 }
 
 /** Reads a header; what does not fit comes back as damage. */
-export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | HeaderDamage {
+export function decodeSegmentHeader(bytes: Uint8Array): SegmentHeader | DamageAt {
   const damage = damageOfFileHeader(bytes, segmentKind);
   if (damage !== undefined) return damage;
   return {

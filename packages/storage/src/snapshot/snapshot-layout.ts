@@ -15,9 +15,10 @@
 import {
   damageOfFileHeader, encodeFileHeader, FILE_HEADER_BYTES,
 } from '../bytes/file-header.ts';
-import type { FileHeaderKind, HeaderDamage } from '../bytes/file-header.ts';
+import type { FileHeaderKind } from '../bytes/file-header.ts';
 import { get32, get64, put32, put64 } from '../bytes/words.hot.ts';
 import { crc32 } from '../crc/crc32.ts';
+import type { DamageAt } from '../errors.ts';
 
 export const PART_HEADER_BYTES = FILE_HEADER_BYTES;
 export const BLOCK_HEADER_BYTES = 24;
@@ -64,7 +65,7 @@ export function encodePartHeader(header: PartHeader): Uint8Array {
 }
 
 /** Reads a header; what does not fit comes back as damage. */
-export function decodePartHeader(bytes: Uint8Array): PartHeader | HeaderDamage {
+export function decodePartHeader(bytes: Uint8Array): PartHeader | DamageAt {
   const damage = damageOfFileHeader(bytes, partKind);
   if (damage !== undefined) return damage;
   return {

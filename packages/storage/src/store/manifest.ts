@@ -7,6 +7,7 @@
  * changes. Recovery loads the parts, then replays the sets in order.
  */
 import { crc32, hex32 } from '../crc/crc32.ts';
+import type { DamageAt } from '../errors.ts';
 import { MANIFEST_BYTES_MAX, SHARD_COUNT_MAX } from '../limits.ts';
 import type { PartFacts } from '../snapshot/part-writer.ts';
 
@@ -58,15 +59,8 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
 
 const CRC_LINE_BYTES = 'crc32 0x00000000\n'.length;
 
-/** Why bytes are no manifest. */
-export interface ManifestDamage {
-  readonly offset: number;
-  readonly expected: string;
-  readonly found: string;
-}
-
 /** Reads a manifest; what does not hold comes back as damage. */
-export function decodeManifest(bytes: Uint8Array): Manifest | ManifestDamage {
+export function decodeManifest(bytes: Uint8Array): Manifest | DamageAt {
   if (bytes.length < CRC_LINE_BYTES || bytes.length > MANIFEST_BYTES_MAX) {
     return { offset: 0, expected: 'a manifest', found: `${bytes.length} bytes` };
   }
