@@ -1,29 +1,64 @@
 /**
- * `pnpm simulate [--scene NAME] [--seeds N] [--seed S] [--trace] [--busy-clock]`: runs seeds S to
- * S + N - 1 (1 to 200 unless told otherwise, one with `--seed` alone) of a scene, or of each, and
- * says of those that break a promise which one, and how to see it again. With `--busy-clock` the
- * clock also moves while commands of the scene of keys are under way (Plan.isClockBusy). Exit
- * status 1 when something was broken.
+ * `pnpm simulate [--scene NAME] [--seeds N] [--seed S] [--trace] [--busy-clock] [--help]`: runs
+ * seeds S to S + N - 1 (1 to 200 unless told otherwise, one with `--seed` alone) of a scene, or of
+ * each, and says of those that break a promise which one, and how to see it again. With
+ * `--busy-clock` the clock also moves while commands of the scene of keys are under way
+ * (Plan.isClockBusy). Exit status 1 when something was broken, 2 for options that mean nothing.
  */
+import { parseArgs } from 'node:util';
 import type { Plan } from './plan.ts';
 import { sceneNames, simulationOf } from './scenes.ts';
 
-const words = process.argv.slice(2);
+const USAGE = `pnpm simulate [options]
+  --scene NAME   one of ${sceneNames.join(', ')}; all of them by default
+  --seed S       the first seed, 1 by default; alone it is the only one
+  --seeds N      how many, 200 by default
+  --trace        prints what every seed does
+  --busy-clock   the clock also moves while commands of the scene of keys are under way
+`;
 
-function numberOf(flag: string, otherwise: number): number {
-  const at = words.indexOf(flag);
-  return at < 0 ? otherwise : Number(words[at + 1]);
+const OPTIONS = {
+  scene: { type: 'string' }, seed: { type: 'string' }, seeds: { type: 'string' },
+  trace: { type: 'boolean', default: false }, 'busy-clock': { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+const { values } = readOptions();
+if (values.help) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
+const first = numberOf('--seed', values.seed ?? '1');
+const count = numberOf('--seeds', values.seeds ?? (values.seed === undefined ? '200' : '1'));
+const isTraced = values.trace;
+const adapt = values['busy-clock']
+  ? { adapt: (plan: Plan): Plan => ({ ...plan, isClockBusy: true }) } : {};
+const wanted = values.scene === undefined ? sceneNames : [values.scene];
+for (const name of wanted) if (!sceneNames.includes(name)) refuse(`there is no scene ${name}`);
+let failures = 0;
+for (const name of wanted) failures += runScene(name);
+if (failures > 0) process.exitCode = 1;
+
+/** Says what is wrong and how it would be right. */
+function refuse(message: string): never {
+  process.stderr.write(`${message}\n\n${USAGE}`);
+  process.exit(2);
 }
 
-const first = numberOf('--seed', 1);
-const count = numberOf('--seeds', words.includes('--seed') ? 1 : 200);
-const isTraced = words.includes('--trace');
-const adapt = words.includes('--busy-clock')
-  ? { adapt: (plan: Plan): Plan => ({ ...plan, isClockBusy: true }) } : {};
-const wanted = words.includes('--scene') ? [words[words.indexOf('--scene') + 1]] : sceneNames;
-let failures = 0;
-for (const name of wanted) failures += runScene(name ?? '');
-if (failures > 0) process.exitCode = 1;
+function readOptions(): ReturnType<typeof parseArgs<{ readonly options: typeof OPTIONS }>> {
+  try {
+    return parseArgs({ options: OPTIONS });
+  } catch (cause) {
+    return refuse(cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+/** A seed, or how many. */
+function numberOf(flag: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isSafeInteger(number) || number < 1) refuse(`${flag} wants a whole number from 1 on`);
+  return number;
+}
 
 /** Runs the seeds. @returns how many broke */
 function runScene(name: string): number {
