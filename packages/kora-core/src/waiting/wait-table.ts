@@ -9,9 +9,8 @@
  *
  * Serving runs the waiter's own command on the one key that became ready, first come, first served;
  *   whose type the key does not have stays. It may make other keys ready (BLMOVE), which follow.
- * Nothing is taken from a key before there is memory for the reply: until then the waiter stays
- *   the first for that key. While CLIENT PAUSE holds writes nobody is served. In both cases `serve`
- *   has to be called again afterwards.
+ * Nobody is served while CLIENT PAUSE holds writes, nor before there is memory for the reply: the
+ *   key keeps what it has, and `serve` has to be called again.
  * Bounds: WAITED_KEY_COUNT_MAX; the arguments' bytes are bounded with the queues of MULTI.
  * Cost: nothing when nobody waits; else a hash a change. A wake-up parses its command once more.
  * Owner: one shard. Source: the rules are those of redis-server 7.0.

@@ -5,9 +5,7 @@
  * what needs several rounds has its own plan (script.ts).
  * A connection waits for such a command like for any foreign one, by a place in its window.
  */
-import type {
-  ArgFrame, Command, CoordinatorPort, Planner, Router, Shard,
-} from '@kora/core';
+import type { ArgFrame, Command, CoordinatorPort, Planner, Router, Shard } from '@kora/core';
 import {
   AcrossShards, assert, ClientFlag, Coordinator, Course, Flag, IntentForm, ReplyError, ROUTE_HERE,
 } from '@kora/core';
@@ -176,8 +174,7 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
     session: Session, command: Command, frame: ArgFrame,
     done: ((outcome: WaitOutcome) => void) | null,
   ): number {
-    // Who hears of the outcome of a command that waits reads its reply, which a script keeps to
-    // itself where the client wants none.
+    // A script keeps a reply that nobody wants to itself; who hears of the outcome needs it.
     const heard = done === null || !session.isMuted ? this.#heardFlag : 0;
     this.#parts.start(session, heard);
     const step = this.#parts.add(command, frame, callOf(session, command), true);
@@ -469,9 +466,9 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
       if (!work.keepsPlace) {
         this.#origin.replies.reply(work.window, work.place, () => undefined);
       }
-      if (work.run === null) done({ refused, replies, leader: work.steps[0]?.leader ?? -1 });
-      else done({ refused: 0, replies: [work.run.transcript.bytes], leader: 0 });
-      work.run?.free();
+      const { run, steps: [step] } = work;
+      done(run?.outcome ?? { refused, replies, leader: step?.leader ?? -1 });
+      run?.free();
       for (const reply of replies) reply?.free();
       return;
     }

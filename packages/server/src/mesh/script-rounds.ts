@@ -22,6 +22,7 @@ import type { StepPlan } from './step-plan.ts';
 import type { ReplyStreams, TransactionReplies } from './transaction-replies.ts';
 import { openStreams } from './transaction-replies.ts';
 import { Transcript } from './transcript.ts';
+import type { WaitOutcome } from './waits-across.ts';
 
 /** A transaction that runs in steps. */
 export class ScriptRun {
@@ -54,6 +55,11 @@ export class ScriptRun {
   /** Version of RESP in which commands are answered now. */
   get resp(): number {
     return this.transcript.resp;
+  }
+
+  /** What became of it, as one shard's answer. */
+  get outcome(): WaitOutcome {
+    return { refused: 0, replies: [this.transcript.bytes], leader: 0 };
   }
 
   /** A shard's part has made these events. */

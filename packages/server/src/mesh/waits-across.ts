@@ -7,14 +7,13 @@
  *           --a shard has something: nobody notes it--> Trying
  *   Trying  the command runs as one that does not wait: its reply --> over; nothing --> Joining
  *   Waiting --time, CLIENT UNBLOCK, the connection's end: cancel takes the claim--> over
- *           --something to move to another shard, claim taken--> Moving
- *   Moving  as Trying; nothing: the claim is given back --> Waiting, in its old place
+ *           --something to move elsewhere, claim taken--> Moving
+ *   Moving  as Trying; nothing: the claim is given back --> Waiting, in its place
  *   Served  its reply is here, and no memory to send it from: as soon as there is --> over
- *
- * The connection waits from the beginning (waits.ts). What would end it while it is asked is noted
- * and done afterwards; only the end of its connection takes the claim at once.
+ * The connection waits from the beginning (waits.ts). Its end takes the claim at once; what else
+ *   would end the wait while shards are asked is done afterwards.
  * Invariant: a command that is over has told all shards that may have noted it, after they have.
- * Cost: one transaction to begin to wait. Bound: CLAIM_COUNT_MAX; arguments as those of MULTI.
+ * Cost: a transaction to begin. Bound: CLAIM_COUNT_MAX; arguments as those of MULTI.
  */
 import type { Command, Router, Shard } from '@kora/core';
 import {

@@ -7,8 +7,8 @@
  *   subscribing     messages of workers that have answered: counted, kept until the confirmation
  *   unsubscribing   messages of workers that have not answered: counted, delivered
  *
- * Events of keys are for who subscribes from the confirmation on, which also waits for commands that
- * workers had under way when they answered: these are not in order yet (mesh/under-way.ts).
+ * Events of keys are for who subscribes from the confirmation on, which also waits for commands
+ * that workers had under way when they answered: these are not in order yet (mesh/under-way.ts).
  *
  * Bounds: HELD_BYTES_MAX of messages that wait for the confirmation; over it the connection is cut.
  */
