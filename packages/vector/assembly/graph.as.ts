@@ -12,9 +12,9 @@
  */
 import { isNearKept, keepPoint, originIsSlot, walkDistance, walkDistances } from './distances.as';
 import {
-  addIn, DEAD_A, DEAD_B, fingerprint, H, H_DEAD, H_ENTRY, H_LEVEL_LOCK, H_LEVELS, isLive, levelOf,
-  LINKS, LINKS_KEPT, list, LIVE, lock, M, METRIC, METRIC_IP, R_IN, R_STATE, R_UPPER, record,
-  setCount, spin, state, unlock, unspin, UPPER, WALK, WALK_CODES, word,
+  addIn, countOf, DEAD_A, DEAD_B, fingerprint, H, H_DEAD, H_ENTRY, H_LEVEL_LOCK, H_LEVELS, isLive,
+  levelOf, LINKS, LINKS_KEPT, list, LIVE, lock, M, METRIC, METRIC_IP, R_IN, R_UPPER, record,
+  setCount, spin, state, THREADS, unlock, unspin, UPPER, WALK, WALK_CODES, word,
 } from './layout.as';
 import {
   BEAM, CANDIDATES_MAX, copyList, DISTANCES, DISTANCES_B, DISTANCES_C, f32At, idAt, IDS, IDS_B,
@@ -44,7 +44,7 @@ export function descend(start: i32, from: i32, to: i32): i32 {
     let isBetter = true;
     while (isBetter) {
       isBetter = false;
-      const at = list(current, level), n = load<i32>(at);
+      const at = list(current, level), n = countOf(at);
       copyList(IDS_B, at + 4, n);
       walkDistances(IDS_B, n, DISTANCES_B);
       for (let i = 0; i < n; i++) {
@@ -61,7 +61,7 @@ export function descend(start: i32, from: i32, to: i32): i32 {
  * nothing branches on it: that took a third of the time of linking.
  */
 function gather(x: i32, level: i32): i32 {
-  const at = list(x, level), end = at + 4 + (<usize>load<i32>(at) << 2);
+  const at = list(x, level), end = at + 4 + (<usize>countOf(at) << 2);
   const marks = VISITED, size = VISITED_SIZE, visited = <u8>visit;
   let to = IDS;
   for (let p = at + 4; p < end; p += 4) {
@@ -77,14 +77,14 @@ function gather(x: i32, level: i32): i32 {
 
 /** As gather, where nodes may be dead: instead of a dead one its own live neighbours. */
 function gatherAround(x: i32, level: i32): i32 {
-  const at = list(x, level), end = at + 4 + (<usize>load<i32>(at) << 2);
+  const at = list(x, level), end = at + 4 + (<usize>countOf(at) << 2);
   const last = IDS + (<usize>CANDIDATES_MAX << 2);
   let to = IDS;
   for (let p = at + 4; p < end; p += 4) {
     const y = load<i32>(p);
     if (met(y)) continue;
     if (state(y) != LIVE) {
-      const other = list(y, level), otherEnd = other + 4 + (<usize>load<i32>(other) << 2);
+      const other = list(y, level), otherEnd = other + 4 + (<usize>countOf(other) << 2);
       for (let r = other + 4; r < otherEnd && to < last; r += 4) {
         const z = load<i32>(r);
         if (state(z) != LIVE || met(z)) continue;
@@ -246,7 +246,8 @@ export function select(from: usize, n: i32, most: i32, fill: i32, guard: bool): 
 export function dropIn(id: i32): void {
   if (addIn(id, -1) != 0) return;
   const s = state(id);
-  if (s == DEAD_A || s == DEAD_B) release(id);
+  // While others link nothing is freed: a sweep finds it.
+  if (s == DEAD_A || s == DEAD_B) { if (!THREADS) release(id); }
   else if (s == LIVE) noteAlone(id);
 }
 
@@ -254,10 +255,12 @@ export function dropIn(id: i32): void {
 export function linkBack(x: i32, id: i32, level: i32): void {
   lock(x);
   const at = list(x, level), n = load<i32>(at);
+  // Two that are linked at once may have met and named each other.
+  if (THREADS && indexIn(at + 4, n, id) >= 0) { unlock(x); return; }
   if (n < limitOf(level)) {
+    addIn(id, 1);
     atomic.store<i32>(at + 4 + (<usize>n << 2), id);
     setCount(at, n + 1);
-    addIn(id, 1);
     unlock(x);
     return;
   }
@@ -325,7 +328,7 @@ function linkLevel(id: i32, level: i32, found: i32): i32 {
   for (let i = 0; i < k && n < limitOf(level); i++) {
     const y = idAt(SELECTED, i);
     if (indexIn(at + 4, n, y) >= 0) continue;
-    store<i32>(at + 4 + (<usize>n << 2), y);
+    atomic.store<i32>(at + 4 + (<usize>n << 2), y);
     n++;
     addIn(y, 1);
   }
@@ -358,7 +361,7 @@ export function forceLink(id: i32): void {
       const p = at + 4 + (<usize>j << 2), y = load<i32>(p);
       if (load<i32>(record(y) + R_IN) <= 1) continue;
       atomic.store<i32>(p, id);
-      addIn(id, 1); addIn(y, -1);
+      addIn(id, 1); dropIn(y);
       unlock(x);
       return;
     }
@@ -366,13 +369,12 @@ export function forceLink(id: i32): void {
   }
 }
 
-/** Links a stored slot into the graph. Its lists are empty, its in-degree 0, its level known. */
+/** Links a stored slot, which the caller has made live, into the graph. Nothing names it. */
 export function link(id: i32, ef: i32): void {
   const level = levelOf(id);
   const own = record(id);
   store<i32>(own + R_IN, 0);
   for (let l = 0; l <= level; l++) store<i32>(list(id, l), 0);
-  atomic.store<u8>(own + R_STATE, LIVE);
   let entry = atomic.load<u32>(H + H_ENTRY);
   if (entry == 0) {
     if (atomic.cmpxchg<u32>(H + H_ENTRY, 0, entryWord(id, level)) == 0) {
@@ -391,8 +393,11 @@ export function link(id: i32, ef: i32): void {
     if (nearest >= 0) current = nearest;
   }
   for (let l = 0; l <= from; l++) {
-    const at = list(id, l), n = load<i32>(at);
+    const at = list(id, l);
+    lock(id);
+    const n = load<i32>(at);
     copyList(IDS_C, at + 4, n);
+    unlock(id);
     for (let i = 0; i < n; i++) {
       const x = idAt(IDS_C, i);
       if (x != id) linkBack(x, id, l);

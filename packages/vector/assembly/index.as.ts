@@ -8,15 +8,18 @@ import {
   H, H_ENTRY, H_ERA, H_LOW, H_RADIUS, H_SCALE, H_SLOTS, H_TRAINED, levelOf, list, LIVE, M, PENDING,
   R_IN, READERS, record, setThreads, setWord, state, takeBlock, word,
 } from './layout.as';
-import { normOf, readVector, recode as recodeAll } from './codes.as';
+import { growRadius, normOf, readVector, recode as recodeAll } from './codes.as';
 import { entryWord, limitOf } from './graph.as';
-import { distanceCount, OUT, QUERY, takeScratch } from './scratch.as';
+import { aloneWaiting, distanceCount, giveScratch, OUT, QUERY, takeScratch } from './scratch.as';
 import { walked, walkedAllowed } from './search.as';
 import { appendFrom, E_MEMORY } from './slots.as';
 
 export { adopt, append, linkPending, remove } from './slots.as';
+export {
+  beginRemoval, endRemoval, linkNext, markGone, movePending, removeGone, share, unshare,
+} from './tail.as';
 export { sweep, reclaim } from './removal.as';
-export { exact, coded, walk, twoHop, collect, within, setBitmap } from './search.as';
+export { exact, coded, walk, twoHop, collect, within, setBitmap, setLate } from './search.as';
 export { takeBlock, giveBlock } from './layout.as';
 
 export function create(
@@ -32,6 +35,18 @@ export function attach(threads: i32, owns: i32): i32 {
   attachLayout();
   setThreads(threads != 0);
   return takeScratch(owns != 0) ? 0 : E_MEMORY;
+}
+
+/** What the owner changed while all threads stood still is seen by this one. */
+export function refresh(): void { attachLayout(); }
+/** This thread's scratch is given back; it calls nothing any more. */
+export function detach(): void { giveScratch(); }
+/** Live slots without a link that this thread could not mend beside others. */
+export function aloneCount(): i32 { return aloneWaiting(); }
+/** The radius becomes great enough for the vector at QUERY. Nobody else is at work. */
+export function raiseRadius(): void {
+  const norm = normOf(QUERY);
+  if (norm > load<f32>(H + H_RADIUS)) growRadius(norm);
 }
 
 export function queryAt(): usize { return QUERY; }

@@ -26,6 +26,10 @@ export const H_SWEEP_END = 144, H_BYTES_MAX = 148, H_CLIPPED = 152, H_ENCODED = 
 export const H_COLD_KEPT = 160, H_ALLOC_LOCK = 164, H_LEVEL_LOCK = 168, H_SCRATCH = 172;
 export const H_MARKS = 176, H_MARKS_SIZE = 180;
 export const H_LEVELS = 192, H_BLOCKS = 256;
+/** Words of an index that threads share (tail.as.ts); what many write has a line of its own. */
+export const H_TAIL = 448, H_TAIL_SIZE = 452, H_GONE = 456;
+export const H_TAIL_END = 512, H_TAIL_CLAIM = 576, H_TAIL_HEAD = 640, H_GONE_END = 704;
+export const H_GONE_HEAD = 768, H_LINKERS = 832, H_REMOVER = 896, H_FREE_LOCK = 960;
 export const READERS: usize = 4096, READER_COUNT = 32;
 const HOT_TABLE: usize = 8192, COLD_TABLE: usize = 40960, CHUNKS_MAX = 8192;
 const HEAP: usize = 73728;
@@ -35,7 +39,8 @@ export const R_LEVEL: usize = 4, R_STATE: usize = 5, R_PRINT: usize = 6, R_UPPER
 export const R_IN: usize = 12, R_LIST: usize = 16;
 /** States. DEAD_A and DEAD_B take turns: at a sweep the other one is what it will free. */
 export const LIVE: u8 = 0, DEAD_A: u8 = 1, FREE: u8 = 2, GOING: u8 = 3, PENDING: u8 = 4;
-export const DEAD_B: u8 = 5;
+/** CANCELLED: deleted before it was linked, in an index that threads share. */
+export const DEAD_B: u8 = 5, CANCELLED: u8 = 6;
 
 export const METRIC_L2 = 0, METRIC_COSINE = 1, METRIC_IP = 2;
 export const COLD_NONE = 0, COLD_F32 = 1, COLD_BF16 = 2;
@@ -237,7 +242,7 @@ export function presentAt(id: i32): usize {
 }
 export function setPresent(id: i32, on: bool): void {
   const at = presentAt(id & ~63), bit = <u64>1 << (<u64>id & 63), old = load<u64>(at);
-  store<u64>(at, on ? old | bit : old & ~bit);
+  atomic.store<u64>(at, on ? old | bit : old & ~bit);
 }
 @inline
 export function lock(id: i32): void { if (THREADS) spin(record(id)); }
@@ -251,5 +256,8 @@ export function addIn(id: i32, by: i32): i32 {
   store<i32>(at, now);
   return now;
 }
+/** Length of a list; its links are read after it. Pairs with setCount. */
+@inline
+export function countOf(at: usize): i32 { return atomic.load<i32>(at); }
 @inline
 export function setCount(at: usize, count: i32): void { atomic.store<i32>(at, count); }

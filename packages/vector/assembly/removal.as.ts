@@ -15,12 +15,12 @@ import {
 } from './graph.as';
 import {
   addIn, addWord, DEAD_A, DEAD_B, FREE, giveBlock, GOING, H, H_DEAD, H_DEAD_STATE, H_ENTRY, H_ERA,
-  H_FREE, H_FREE_COUNT, H_LEVELS, H_LIVE, H_PENDING_COUNT, H_RETIRED, H_RETIRED_HEAD,
+  H_FREE, H_FREE_COUNT, H_FREE_LOCK, H_LEVELS, H_LIVE, H_PENDING_COUNT, H_RETIRED, H_RETIRED_HEAD,
   H_RETIRED_SIZE, H_RETIRED_TAIL, H_SLOTS, H_SWEEP_AT, H_SWEEP_END, H_SWEEP_PHASE, isLive, levelOf,
   LEVELS_MAX, list, LIVE, lock, PENDING, presentAt, R_IN, R_LIST, R_STATE, READER_COUNT, READERS,
-  record, setCount, setPresent, setWord, state, takeBlock, unlock, word,
+  record, setCount, setPresent, setWord, spin, state, takeBlock, THREADS, unlock, unspin, word,
 } from './layout.as';
-import { relist } from './slots.as';
+import { canRelist, relist } from './slots.as';
 import {
   copyList, DISTANCES_B, DISTANCES_C, f32At, idAt, IDS, IDS_B, IDS_C, indexOf, key, keyAt,
   keyDistance, keyId, LIST_MAX, mark, met, newVisit, NODE_B, noteAlone, place, SECOND, SELECTED,
@@ -31,9 +31,11 @@ import {
 const TRIES = 8;
 
 function pushFree(id: i32): void {
+  spin(H + H_FREE_LOCK);
   store<i32>(record(id) + R_LIST, word(H_FREE), 4);
   setWord(H_FREE, id + 1);
   addWord(H_FREE_COUNT, 1);
+  unspin(H + H_FREE_LOCK);
 }
 
 /** Dead slots whose links are still to be dropped, chained through their in-degree words. */
@@ -213,9 +215,11 @@ function linkFromOwn(y: i32): void {
 
 /**
  * Live nodes that lost their last link get one; those that name nobody either wait to be linked
- * anew, and a scan of the waiting finds them until then.
+ * anew, and a scan of the waiting finds them until then. While others link, they are kept for the
+ * next time that nobody does.
  */
 export function rescue(): void {
+  let kept = 0;
   for (let id = takeAlone(); id >= 0; id = takeAlone()) {
     if (!isLive(id) || load<i32>(record(id) + R_IN) > 0) continue;
     if (entrySlot(load<u32>(H + H_ENTRY)) == id && word(H_LIVE) - word(H_PENDING_COUNT) == 1) {
@@ -223,21 +227,33 @@ export function rescue(): void {
     }
     forceLink(id);
     if (load<i32>(record(id) + R_IN) > 0) continue;
+    if (THREADS) {
+      if (kept < LIST_MAX) { setId(IDS_C, kept, id); kept++; }
+      continue;
+    }
+    if (!canRelist()) continue;
+    // The owner may delete it at this moment.
+    if (atomic.cmpxchg<u8>(record(id) + R_STATE, LIVE, PENDING) != LIVE) continue;
     const level = levelOf(id);
-    store<u8>(record(id) + R_STATE, PENDING);
     unchain(id, level);
     moveEntry(id);
     dropLinks(id);
-    if (!relist(id)) store<u8>(record(id) + R_STATE, LIVE);
+    relist(id);
   }
+  for (let i = 0; i < kept; i++) noteAlone(idAt(IDS_C, i));
 }
 
 /** Removes a linked slot. The caller has seen that it is live. */
 export function unlink(x: i32): void {
-  const own = record(x), level = levelOf(x);
-  store<u8>(own + R_STATE, GOING);
+  store<u8>(record(x) + R_STATE, GOING);
   addWord(H_LIVE, -1); addWord(H_DEAD, 1);
   setPresent(x, false);
+  unlinkGoing(x);
+}
+
+/** Takes a slot that is marked as going out of the graph. Nobody links meanwhile. */
+export function unlinkGoing(x: i32): void {
+  const own = record(x), level = levelOf(x);
   unchain(x, level);
   moveEntry(x);
   for (let l = level; l >= 0; l--) {
@@ -328,7 +344,8 @@ function beginSweep(): void {
 function sweepSlot(z: i32, phase: i32, doomed: u8): void {
   const s = state(z);
   if (phase == 1) {
-    if (s != LIVE && s != <u8>word(H_DEAD_STATE)) return;
+    // One that is marked, and not taken out yet, names others until then.
+    if (s != LIVE && s != GOING && s != <u8>word(H_DEAD_STATE)) return;
     for (let l = levelOf(z); l >= 0; l--) cleanList(z, l, doomed);
   } else if (phase == 2) {
     if (s == doomed) dropLinks(z);

@@ -33,6 +33,7 @@ export function countDistances(n: i32): void { distanceCount += n; }
 
 /** This thread owns the index: its scratch is named in the header and goes with an image. */
 let isOwner: bool = false;
+let scratchBytes: usize = 0;
 
 /** Takes the scratch of this thread, the owner's own again; false at the memory's limit. */
 export function takeScratch(owns: bool): bool {
@@ -41,8 +42,9 @@ export function takeScratch(owns: bool): bool {
   const bytes = f32s * 4 + CODE_BYTES + 64 + (<usize>(BEAM_MAX + 8) << 3) * 3
     + (<usize>(CANDIDATES_MAX + LIST_MAX) << 2) * 2 + lists * 7 + (<usize>BEAM_MAX << 2) + 64;
   let at = owns ? <usize>word(H_SCRATCH) : 0;
-  if (at == 0) at = allocate(bytes);
+  if (at == 0) at = owns ? allocate(bytes) : takeBlock(bytes);
   if (at == 0) return false;
+  scratchBytes = bytes;
   if (owns) setWord(H_SCRATCH, <i32>at);
   QUERY = at; at += f32s;
   NODE = at; at += f32s;
@@ -65,6 +67,12 @@ export function takeScratch(owns: bool): bool {
   VISITED_SIZE = owns ? word(H_MARKS_SIZE) : 0;
   visit = 255;
   return true;
+}
+
+/** Gives the scratch and the marks of this thread back; it must not be the owner. */
+export function giveScratch(): void {
+  giveBlock(VISITED, VISITED_SIZE);
+  giveBlock(QUERY, scratchBytes);
 }
 
 /** Makes the visited marks as long as the slots; false at the limit, the old ones stay. */
@@ -105,6 +113,7 @@ let aloneCount: i32 = 0;
 export function noteAlone(id: i32): void {
   if (aloneCount < LIST_MAX) { setId(ALONE, aloneCount, id); aloneCount++; }
 }
+export function aloneWaiting(): i32 { return aloneCount; }
 /** Takes one of them, -1 when there is none. */
 export function takeAlone(): i32 {
   if (aloneCount == 0) return -1;

@@ -14,7 +14,8 @@ import { prepareQuery } from './codes.as';
 import { originIsQuery, rankDistances, rankRun, walkDistance, walkDistances } from './distances.as';
 import { descend, entryLevel, entrySlot, searchLevel } from './graph.as';
 import {
-  H, H_ENTRY, H_PENDING, H_PENDING_COUNT, H_SLOTS, isLive, list, PENDING, presentAt, state, word,
+  countOf, H, H_ENTRY, H_PENDING, H_PENDING_COUNT, H_SLOTS, H_TAIL, H_TAIL_END, H_TAIL_HEAD,
+  H_TAIL_SIZE, isLive, list, PENDING, presentAt, state, word,
 } from './layout.as';
 import {
   BEAM, CANDIDATES_MAX, DISTANCES, f32At, fitVisited, idAt, IDS, key, keyAt, keyId, mark, met,
@@ -40,7 +41,7 @@ function isAllowed(id: i32): bool {
 
 @inline
 function wordOf(base: i32): u64 {
-  const present = load<u64>(presentAt(base));
+  const present = atomic.load<u64>(presentAt(base));
   if (bitmap == 0) return present;
   return base < bitmapSlots ? present & load<u64>(bitmap + (<usize>base >> 3)) : 0;
 }
@@ -114,18 +115,59 @@ function sortRun(n: i32, k: i32): i32 {
   return n;
 }
 
-/** Adds pending slots (those of the bitmap, if there is one) to a beam of at most ef at `base`. */
-function offerPending(base: usize, n: i32, ef: i32): i32 {
-  const count = word(H_PENDING_COUNT), pending = <usize>word(H_PENDING);
-  for (let from = 0; from < count; from += BLOCK) {
-    const to = min(from + BLOCK, count);
+/** The tail is looked at after the walk: wrong beside threads that link (tail.as.ts). */
+let isLate: bool = false;
+/** For the litmus alone. */
+export function setLate(on: i32): void { isLate = on != 0; }
+
+/** Offers `count` slots of a list to the n nearest at OUT, those that are present and allowed. */
+function offerList(at: usize, mask: u32, from: u32, count: u32, n: i32, ef: i32): i32 {
+  for (let i: u32 = 0; i < count;) {
     let c = 0;
-    for (let i = from; i < to; i++) {
-      const id = idAt(pending, i);
-      if (bitmap == 0 || isAllowed(id)) { setId(IDS, c, id); c++; }
+    for (; i < count && c < BLOCK; i++) {
+      const id = atomic.load<i32>(at + (<usize>((from + i) & mask) << 2));
+      if (bitmap != 0 && !isAllowed(id)) continue;
+      if (!isLive(id) && state(id) != PENDING) continue;
+      setId(IDS, c, id);
+      c++;
     }
     walkDistances(IDS, c, DISTANCES);
-    for (let i = 0; i < c; i++) n = offer(base, n, ef, key(f32At(DISTANCES, i), idAt(IDS, i)));
+    for (let j = 0; j < c; j++) n = offer(OUT, n, ef, key(f32At(DISTANCES, j), idAt(IDS, j)));
+  }
+  return n;
+}
+
+/** The ef nearest of what is not linked yet, at OUT; returns how many. */
+function nearestWaiting(ef: i32): i32 {
+  const tail = <usize>word(H_TAIL);
+  let n = 0;
+  if (tail != 0) {
+    const size = <u32>word(H_TAIL_SIZE), head = atomic.load<u32>(H + H_TAIL_HEAD);
+    const end = atomic.load<u32>(H + H_TAIL_END), count = min<u32>(end - head, size);
+    n = offerList(tail, size - 1, end - count, count, 0, ef);
+  }
+  // The count first: a longer list is a copy of the shorter one.
+  const count = atomic.load<u32>(H + H_PENDING_COUNT), list = atomic.load<u32>(H + H_PENDING);
+  return offerList(<usize>list, u32.MAX_VALUE, 0, count, n, ef);
+}
+
+/** What the searches by the graph begin with; the number of keys at OUT, or an error. */
+function beginWalk(ef: i32): i32 {
+  if (prepareQuery() < 0) return E_NOT_FINITE;
+  originIsQuery();
+  const waiting = isLate ? 0 : nearestWaiting(ef);
+  // After it, so that there are marks for all that it found.
+  if (!fitVisited()) return E_MEMORY;
+  newVisit();
+  return waiting;
+}
+
+/** Adds those at OUT that the walk has not met to a beam of at most ef. */
+function offerWaiting(n: i32, ef: i32, waiting: i32): i32 {
+  if (isLate) waiting = nearestWaiting(ef);
+  for (let i = 0; i < waiting; i++) {
+    const k = keyAt(OUT, i);
+    if (!met(keyId(k))) n = offer(BEAM, n, ef, k);
   }
   return n;
 }
@@ -172,25 +214,22 @@ function start(): i32 {
 }
 
 export function walk(k: i32, ef: i32, ranked: i32): i32 {
-  if (prepareQuery() < 0) return E_NOT_FINITE;
-  if (!fitVisited()) return E_MEMORY;
-  originIsQuery();
-  const from = start();
-  let n = from < 0 ? 0 : searchLevel(from, ef, 0, k + 4);
-  n = offerPending(BEAM, n, ef);
-  return rankInto(n, ranked, k);
+  const waiting = beginWalk(ef);
+  if (waiting < 0) return waiting;
+  const from = start(), n = from < 0 ? 0 : searchLevel(from, ef, 0, k + 4);
+  return rankInto(offerWaiting(n, ef, waiting), ranked, k);
 }
 
 /** Allowed slots near x that were not met: neighbours, and those behind refused ones. */
 function gatherAllowed(x: i32): i32 {
-  const at = list(x, 0), end = at + 4 + (<usize>load<i32>(at) << 2);
+  const at = list(x, 0), end = at + 4 + (<usize>countOf(at) << 2);
   let c = 0;
   for (let p = at + 4; p < end; p += 4) {
     const y = load<i32>(p);
     if (met(y)) continue;
     walked++;
     if (isAllowed(y)) { walkedAllowed++; setId(IDS, c, y); c++; continue; }
-    const other = list(y, 0), otherEnd = other + 4 + (<usize>load<i32>(other) << 2);
+    const other = list(y, 0), otherEnd = other + 4 + (<usize>countOf(other) << 2);
     for (let r = other + 4; r < otherEnd && c < CANDIDATES_MAX; r += 4) {
       const z = load<i32>(r);
       if (!isAllowed(z) || met(z)) continue;
@@ -202,14 +241,12 @@ function gatherAllowed(x: i32): i32 {
 }
 
 export function twoHop(k: i32, ef: i32, ranked: i32): i32 {
-  if (prepareQuery() < 0) return E_NOT_FINITE;
-  if (!fitVisited()) return E_MEMORY;
-  originIsQuery();
+  const waiting = beginWalk(ef);
+  if (waiting < 0) return waiting;
   walked = 0; walkedAllowed = 0;
   const from = start();
   let n = 0, current = 0;
   if (from >= 0) {
-    newVisit();
     mark(from);
     store<u64>(BEAM, key(walkDistance(from), from));
     n = 1;
@@ -228,9 +265,7 @@ export function twoHop(k: i32, ef: i32, ranked: i32): i32 {
       if (at < current) current = at;
     }
   }
-  n = keepAllowed(n);
-  n = offerPending(BEAM, n, ef);
-  return rankInto(n, ranked, k);
+  return rankInto(offerWaiting(keepAllowed(n), ef, waiting), ranked, k);
 }
 
 /** The start of a walk may itself be refused: it is taken out again. */
@@ -247,14 +282,12 @@ function keepAllowed(n: i32): i32 {
 
 /** `breadth` bounds the unfiltered beam, at most BEAM_MAX. */
 export function collect(k: i32, ef: i32, breadth: i32, ranked: i32): i32 {
-  if (prepareQuery() < 0) return E_NOT_FINITE;
-  if (!fitVisited()) return E_MEMORY;
-  originIsQuery();
+  const waiting = beginWalk(ef);
+  if (waiting < 0) return waiting;
   walked = 0; walkedAllowed = 0;
   const from = start();
   let n = 0, found = 0, current = 0;
   if (from >= 0) {
-    newVisit();
     mark(from);
     const first = key(walkDistance(from), from);
     store<u64>(BEAM, first);
@@ -280,11 +313,11 @@ export function collect(k: i32, ef: i32, breadth: i32, ranked: i32): i32 {
     }
   }
   memory.copy(BEAM, SECOND, <usize>found << 3);
-  return rankInto(offerPending(BEAM, found, ef), ranked, k);
+  return rankInto(offerWaiting(found, ef, waiting), ranked, k);
 }
 
 function gatherAll(x: i32): i32 {
-  const at = list(x, 0), end = at + 4 + (<usize>load<i32>(at) << 2);
+  const at = list(x, 0), end = at + 4 + (<usize>countOf(at) << 2);
   let c = 0;
   for (let p = at + 4; p < end; p += 4) {
     const y = load<i32>(p);

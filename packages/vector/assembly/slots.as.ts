@@ -8,15 +8,16 @@
 import { growRadius, normOf, writeCold, writePoint } from './codes.as';
 import { chain, link } from './graph.as';
 import {
-  addChunk, addWord, allocate, FREE, giveBlock, H, H_CAPACITY, H_FREE, H_FREE_COUNT, H_LIVE,
-  H_PENDING, H_PENDING_COUNT, H_PENDING_SIZE, H_RADIUS, H_SEED, H_SLOTS, LEVELS_MAX, LIVE, M,
-  METRIC, METRIC_IP, PENDING, R_IN, R_LEVEL, R_LIST, R_STATE, R_UPPER, record, setPresent, setWord,
-  state, takeBlock, upperBytes, word,
+  addChunk, addWord, allocate, FREE, giveBlock, H, H_CAPACITY, H_FREE, H_FREE_COUNT, H_FREE_LOCK,
+  H_LIVE, H_PENDING, H_PENDING_COUNT, H_PENDING_SIZE, H_RADIUS, H_SEED, H_SLOTS, H_TAIL, H_TRAINED,
+  LEVELS_MAX, LIVE, M, METRIC, METRIC_IP, PENDING, R_IN, R_LEVEL, R_LIST, R_STATE, R_UPPER, record,
+  setPresent, setWord, state, takeBlock, unspin, upperBytes, word,
 } from './layout.as';
 import { retire, unlink } from './removal.as';
 import { fitVisited, QUERY } from './scratch.as';
+import { pushTail } from './tail.as';
 
-export const E_MEMORY = -1, E_NOT_FINITE = -2, E_ABSENT = -3;
+export const E_MEMORY = -1, E_NOT_FINITE = -2, E_ABSENT = -3, E_RADIUS = -4;
 
 /** Level of a slot: geometric, from a hash of its number and the seed, without a logarithm. */
 function levelFor(id: i32): i32 {
@@ -32,13 +33,21 @@ function levelFor(id: i32): i32 {
   return level;
 }
 
-function takeSlot(): i32 {
+/** A slot that was freed, -1 when there is none, or a thread is freeing one: nobody waits here. */
+function takeFree(): i32 {
+  if (word(H_FREE) == 0 || atomic.cmpxchg<i32>(H + H_FREE_LOCK, 0, 1) != 0) return -1;
   const free = word(H_FREE);
   if (free != 0) {
     setWord(H_FREE, load<i32>(record(free - 1) + R_LIST, 4));
     addWord(H_FREE_COUNT, -1);
-    return free - 1;
   }
+  unspin(H + H_FREE_LOCK);
+  return free - 1;
+}
+
+function takeSlot(): i32 {
+  const freed = takeFree();
+  if (freed >= 0) return freed;
   const id = word(H_SLOTS);
   if (id == word(H_CAPACITY) && !addChunk()) return E_MEMORY;
   // Marks for every slot from the start: a search or a removal never wants memory for them.
@@ -62,7 +71,8 @@ function fitPending(): bool {
   if (block == 0) return false;
   const old = <usize>word(H_PENDING);
   if (count > 0) memory.copy(block, old, <usize>count << 2);
-  giveBlock(old, <usize>size << 2);
+  // A thread may be reading the old one; it is half as long, and goes with the memory.
+  if (word(H_TAIL) == 0) giveBlock(old, <usize>size << 2);
   setWord(H_PENDING, <i32>block); setWord(H_PENDING_SIZE, wanted);
   return true;
 }
@@ -74,12 +84,10 @@ function pushPending(id: i32): void {
   atomic.store<i32>(H + H_PENDING_COUNT, n + 1);
 }
 
-/** A slot that was linked waits again; false without memory for the list. */
-export function relist(id: i32): bool {
-  if (!fitPending()) return false;
-  pushPending(id);
-  return true;
-}
+/** Whether there is memory to list one more as pending. */
+export function canRelist(): bool { return fitPending(); }
+/** A slot that was linked waits again. */
+export function relist(id: i32): void { pushPending(id); }
 
 function dropPending(id: i32): void {
   const n = word(H_PENDING_COUNT) - 1, base = <usize>word(H_PENDING);
@@ -96,16 +104,24 @@ export function append(): i32 { return appendFrom(QUERY); }
 export function appendFrom(from: usize): i32 {
   const norm = normOf(from);
   if (norm < 0) return E_NOT_FINITE;
+  const isShared = word(H_TAIL) != 0;
+  // All numbers that follow from the radius change with it: nobody may be reading them.
+  if (isShared && METRIC == METRIC_IP && norm > load<f32>(H + H_RADIUS)) return E_RADIUS;
   if (M > 0 && !fitPending()) return E_MEMORY;
   const id = takeSlot();
   if (id < 0) return id;
   if (METRIC == METRIC_IP && norm > load<f32>(H + H_RADIUS)) growRadius(norm);
   writeCold(id, from, norm);
   writePoint(id, from, norm);
-  store<u8>(record(id) + R_STATE, PENDING);
+  store<i32>(record(id) + R_IN, 0);
+  // From here on a thread may link it, from a place of the tail that it had in an earlier life.
+  atomic.store<u8>(record(id) + R_STATE, PENDING);
   setPresent(id, true);
   addWord(H_LIVE, 1);
-  if (M > 0) pushPending(id);
+  if (M > 0) {
+    if (isShared && word(H_TRAINED) != 0) pushTail(id);
+    else pushPending(id);
+  }
   return id;
 }
 
@@ -116,6 +132,7 @@ export function linkPending(count: i32, ef: i32): i32 {
     const at = <usize>word(H_PENDING) + (<usize>(word(H_PENDING_COUNT) - 1) << 2);
     const id = load<i32>(at);
     atomic.store<i32>(H + H_PENDING_COUNT, word(H_PENDING_COUNT) - 1);
+    store<u8>(record(id) + R_STATE, LIVE);
     link(id, ef);
   }
   return word(H_PENDING_COUNT);

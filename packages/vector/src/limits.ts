@@ -36,6 +36,11 @@ export const TRAINING_VECTORS_MIN = 32;
 export const TRAINING_COMPONENTS = 131_072;
 /** Pending vectors linked after each added one, while there are any. */
 export const LINKS_PER_ADD = 2;
+/** Stored vectors that wait in the tail of an index with threads; every search scans them ... */
+export const TAIL_SLOTS_MAX = 4096;
+export const TAIL_SLOTS_MIN = 256;
+/** ... of so many components at most: some 50 us. Writes wait beyond. */
+export const TAIL_COMPONENTS = 1 << 19;
 /** Best candidates ranked again by their vectors: this many, or twice the answers asked for. */
 export const RERANK_MIN = 20;
 /** Slots that one call cleans while a sweep runs. */

@@ -44,14 +44,16 @@ function withBitmap<Result>(
 ): Result {
   if (filter === undefined) return search();
   const { engine } = segment;
-  const wordCount = ((segment.slotCount + 63) >>> 6) * 2;
+  // Read once: another thread may add slots.
+  const { slotCount } = segment;
+  const wordCount = ((slotCount + 63) >>> 6) * 2;
   const at = engine.takeBlock(wordCount * 4);
   if (at === 0) throw new VectorError('MEMORY_LIMIT', 'no memory for a filter');
   try {
     const words = engine.i32.subarray(at / 4, at / 4 + wordCount);
     words.fill(0);
     words.set(filter.words.subarray(0, wordCount));
-    engine.calls.setBitmap(at, segment.slotCount);
+    engine.calls.setBitmap(at, slotCount);
     return search();
   } finally {
     engine.calls.setBitmap(0, 0);

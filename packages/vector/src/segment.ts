@@ -73,12 +73,36 @@ export class Segment {
     return new Segment(engine, options);
   }
 
+  /** One beside its owner, for another thread over the same memory. @throws VectorError */
+  static beside(options: CheckedOptions, memory: WebAssembly.Memory): Segment {
+    const engine = new Engine(options.engine, undefined, memory);
+    if (engine.calls.attach(1, 0) === E_MEMORY) {
+      throw new VectorError('MEMORY_LIMIT', 'no memory for what one more thread works with');
+    }
+    engine.joined();
+    return new Segment(engine, options);
+  }
+
   // Read for every stored vector: by constant place, not by name.
   get liveCount(): number { return this.engine.i32[HEADER_WORDS.live] ?? 0; }
   get slotCount(): number { return this.engine.i32[HEADER_WORDS.slots] ?? 0; }
   get deadCount(): number { return this.engine.i32[HEADER_WORDS.dead] ?? 0; }
   get freeCount(): number { return this.engine.i32[HEADER_WORDS.freeCount] ?? 0; }
-  get pendingCount(): number { return this.engine.i32[HEADER_WORDS.pending] ?? 0; }
+  get pendingCount(): number {
+    return (this.engine.i32[HEADER_WORDS.pending] ?? 0) + this.tailCount;
+  }
+  /** Places of the tail that are not linked, in an index that threads share. */
+  get tailCount(): number {
+    const { i32 } = this.engine;
+    const head = Atomics.load(i32, HEADER_WORDS.tailHead);
+    return (Atomics.load(i32, HEADER_WORDS.tailEnd) - head) >>> 0;
+  }
+  /** Deleted slots that threads have still to take out. */
+  get goneCount(): number {
+    const { i32 } = this.engine;
+    const head = Atomics.load(i32, HEADER_WORDS.goneHead);
+    return (Atomics.load(i32, HEADER_WORDS.goneEnd) - head) >>> 0;
+  }
   get isTrained(): boolean { return this.engine.i32[HEADER_WORDS.trained] === 1; }
   get isSweeping(): boolean { return this.engine.i32[HEADER_WORDS.sweepPhase] !== 0; }
   get hasCodes(): boolean {
@@ -98,17 +122,17 @@ export class Segment {
 
   /** Takes the range of the codes when there are enough vectors, or takes it anew when it clips. */
   train(): void {
+    if (this.isRangeDue) this.takeRange();
+  }
+
+  /** Whether `train` has something to do. */
+  get isRangeDue(): boolean {
     const { engine } = this;
-    if (!this.isTrained) {
-      if (this.liveCount >= this.options.trainingCount) this.takeRange();
-      return;
-    }
+    if (!this.isTrained) return this.liveCount >= this.options.trainingCount;
     const encoded = engine.i32[HEADER_WORDS.encoded] ?? 0;
     // Coding everything again must be paid for by what was coded since.
     const enough = Math.max(CLIPPED_SAMPLE_MIN, this.slotCount * this.options.dimension / 8);
-    if (encoded > enough && engine.header('clipped') > encoded * CLIPPED_SHARE_MAX) {
-      this.takeRange();
-    }
+    return encoded > enough && engine.header('clipped') > encoded * CLIPPED_SHARE_MAX;
   }
 
   private takeRange(): void {
@@ -179,8 +203,12 @@ export class Segment {
 
   /** A slice of a sweep, if one runs or is due. */
   sweepSlice(): void {
-    const isDue = this.deadCount > Math.max(SWEEP_DEAD_MIN, this.liveCount * SWEEP_SHARE);
-    if (this.isSweeping || isDue) this.engine.calls.sweep(SWEEP_SLOTS);
+    if (this.isSweepDue) this.engine.calls.sweep(SWEEP_SLOTS);
+  }
+
+  get isSweepDue(): boolean {
+    return this.isSweeping
+      || this.deadCount > Math.max(SWEEP_DEAD_MIN, this.liveCount * SWEEP_SHARE);
   }
 
   /** A sweep from begin to end. */

@@ -15,14 +15,17 @@ export type VectorErrorCode =
   | 'MEMORY_LIMIT'      // no room under bytesMax, or the system has no memory
   | 'IMAGE'             // an image that is cut, changed, or of another version
   | 'NOT_FOUND'         // a stored vector, or a collection, was named that is not there
-  | 'EXISTS';           // a collection of that name is there already
+  | 'EXISTS'            // a collection of that name is there already
+  | 'THREAD'            // a thread of an index has died: only reading goes on
+  | 'BUSY'              // more calls wait than may
+  | 'CLOSED';           // the index was closed
 
 /** A refusal. */
 export class VectorError extends Error {
   readonly code: VectorErrorCode;
 
-  constructor(code: VectorErrorCode, message: string) {
-    super(message);
+  constructor(code: VectorErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.name = 'VectorError';
     this.code = code;
   }

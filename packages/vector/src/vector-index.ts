@@ -12,9 +12,7 @@ import type { Bitmap } from './attributes/bitmap.ts';
 import { E_MEMORY, E_NOT_FINITE, SLOTS_MAX } from './engine/layout.ts';
 import { parseFilter } from './filter/expression.ts';
 import { selectSlots } from './filter/selection.ts';
-import {
-  BATCH_BYTES, EF_MAX, LINKS_PER_ADD, SEGMENT_BYTES_MIN,
-} from './limits.ts';
+import { EF_MAX, LINKS_PER_ADD, SEGMENT_BYTES_MIN } from './limits.ts';
 import { checkOptions } from './options.ts';
 import type { CheckedOptions, VectorIndexOptions } from './options.ts';
 import { checkCount, checkId, checkStrategy } from './vector-types.ts';
@@ -22,12 +20,13 @@ import type {
   SearchHit, SearchOptions, VectorId, VectorIndexInfo, VectorLike, WithinOptions,
 } from './vector-types.ts';
 import { compactSegment } from './compaction.ts';
+import { appendBatch, batchCount, checkBatch } from './segment-batch.ts';
 import { searchSegment, searchWithin } from './segment-search.ts';
 import { Segment } from './segment.ts';
 import { assert, VectorError } from './vector-error.ts';
 
 /** What belongs to one memory. */
-interface Room {
+export interface Room {
   segment: Segment;
   ids: (VectorId | undefined)[];
   attributes: AttributeIndex;
@@ -95,17 +94,13 @@ export class VectorIndex {
     ids: readonly VectorId[], vectors: Float32Array,
     attributes: readonly (object | undefined)[] = [],
   ): number {
-    const { dimension } = this.options;
-    if (vectors.length !== ids.length * dimension) {
-      throw new VectorError('DIMENSION',
-        `${vectors.length} components are not ${ids.length} vectors of ${dimension}`);
-    }
-    for (const id of ids) checkId(id);
+    const first = this.rooms[0];
+    assert(first !== undefined, 'there is a room');
+    checkBatch(first.segment, ids, vectors);
     const checked = checkMany(attributes, ids.length);
-    this.checkFinite(vectors);
     let newCount = 0;
     for (let at = 0; at < ids.length;) {
-      const count = Math.min(ids.length - at, Math.max(1, Math.floor(BATCH_BYTES / 4 / dimension)));
+      const count = Math.min(ids.length - at, batchCount(this.options.dimension));
       newCount += this.storeBatch(ids, vectors, checked, at, count);
       at += count;
       this.afterWrite(count);
@@ -140,9 +135,9 @@ export class VectorIndex {
 
   /** Removes everything and gives the memory back. */
   clear(): void {
+    const fresh = this.newRoom(this.options.bytesMax);
     this.places.clear();
     this.selections.clear();
-    const fresh = this.newRoom(this.options.bytesMax);
     this.rooms.length = 0;
     this.rooms.push(fresh);
   }
@@ -286,14 +281,31 @@ export class VectorIndex {
       attributes: AttributeIndex }[],
   ): VectorIndex {
     const index = new VectorIndex(options);
-    if (parts.length > 0) index.rooms.length = 0;
+    if (parts.length > 0) index.moveIn(parts);
+    return index;
+  }
+
+  /** @internal Gives its memories away, and is empty then. */
+  moveOut(): Room[] {
+    const parts = [...this.rooms];
+    this.clear();
+    return parts;
+  }
+
+  /** @internal Puts memories in the place of its own. */
+  moveIn(
+    parts: readonly { segment: Segment; ids: (VectorId | undefined)[];
+      attributes: AttributeIndex }[],
+  ): void {
+    this.places.clear();
+    this.selections.clear();
+    this.rooms.length = 0;
     for (const part of parts) {
-      index.rooms.push({ ...part });
+      this.rooms.push({ ...part });
       for (const [slot, id] of part.ids.entries()) {
-        if (id !== undefined) index.places.set(id, (index.rooms.length - 1) * SLOTS_MAX + slot);
+        if (id !== undefined) this.places.set(id, (this.rooms.length - 1) * SLOTS_MAX + slot);
       }
     }
-    return index;
   }
 
   private newRoom(bytesMax: number): Room {
@@ -315,29 +327,6 @@ export class VectorIndex {
   private refuseDimension(length: number): never {
     throw new VectorError('DIMENSION',
       `the vector has ${length} components, the index ${this.options.dimension}`);
-  }
-
-  /** Refuses before anything is stored; the engine looks, a batch at a time. */
-  private checkFinite(vectors: Float32Array): void {
-    const { dimension } = this.options;
-    const engine = this.rooms[0]?.segment.engine;
-    assert(engine !== undefined, 'there is a room');
-    const perBatch = Math.max(1, Math.floor(BATCH_BYTES / 4 / dimension));
-    const block = engine.takeBlock(perBatch * dimension * 4);
-    if (block === 0) throw new VectorError('MEMORY_LIMIT', 'no memory for a batch of vectors');
-    try {
-      for (let at = 0; at < vectors.length; at += perBatch * dimension) {
-        const part = vectors.subarray(at, at + perBatch * dimension);
-        engine.f32.set(part, block / 4);
-        const count = part.length / dimension;
-        const first = engine.calls.firstNotFinite(block, count, dimension * 4);
-        if (first === count) continue;
-        throw new VectorError('NOT_FINITE',
-          `a component, or the length, of vector ${at / dimension + first} is not finite`);
-      }
-    } finally {
-      engine.calls.giveBlock(block, perBatch * dimension * 4);
-    }
   }
 
   /** Stores a vector in the newest room with a place for it; a new room when all are full. */
@@ -396,28 +385,14 @@ export class VectorIndex {
     const number = this.rooms.length - 1;
     const room = this.rooms[number];
     assert(room !== undefined, 'there is a room');
-    const { engine } = room.segment;
-    const vectorBytes = count * dimension * 4;
-    const block = engine.takeBlock(vectorBytes + count * 4);
-    let stored = 0;
+    const slots = appendBatch(room.segment, vectors, from, count);
     let newCount = 0;
-    if (block !== 0) {
-      engine.f32.set(vectors.subarray(from * dimension, (from + count) * dimension), block / 4);
-      stored = engine.calls.appendMany(block, count, dimension * 4, block + vectorBytes);
-      engine.fit();
-      const slots = engine.i32.slice(
-        (block + vectorBytes) / 4, (block + vectorBytes) / 4 + stored,
-      );
-      engine.calls.giveBlock(block, vectorBytes + count * 4);
-      for (let i = 0; i < stored; i++) {
-        const slot = slots[i];
-        const id = ids[from + i];
-        if (slot === undefined || id === undefined) continue;
-        const place = number * SLOTS_MAX + slot;
-        if (this.settleId(id, place, attributes[from + i])) newCount++;
-      }
+    for (const [i, slot] of slots.entries()) {
+      const id = ids[from + i];
+      if (id === undefined) continue;
+      if (this.settleId(id, number * SLOTS_MAX + slot, attributes[from + i])) newCount++;
     }
-    for (let i = from + stored; i < from + count; i++) {
+    for (let i = from + slots.length; i < from + count; i++) {
       const id = ids[i];
       if (id === undefined) continue;
       const place = this.store(vectors.subarray(i * dimension, (i + 1) * dimension));

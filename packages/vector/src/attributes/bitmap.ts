@@ -11,6 +11,13 @@ export class Bitmap {
     this.words = new Uint32Array((slotCount + 31) >>> 5);
   }
 
+  /** One over words that the caller gives away. */
+  static of(words: Uint32Array): Bitmap {
+    const bitmap = new Bitmap();
+    bitmap.words = words;
+    return bitmap;
+  }
+
   has(slot: number): boolean {
     return ((this.words[slot >>> 5] ?? 0) >>> (slot & 31) & 1) === 1;
   }
@@ -42,9 +49,7 @@ export class Bitmap {
   }
 
   copy(): Bitmap {
-    const other = new Bitmap();
-    other.words = this.words.slice();
-    return other;
+    return Bitmap.of(this.words.slice());
   }
 
   /** Keeps what is in the other too. */

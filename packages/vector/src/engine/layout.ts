@@ -14,7 +14,9 @@ export const HEADER_WORDS = {
   freeCount: word(72), entry: word(76), bump: word(80), low: word(84), scale: word(88),
   trained: word(92), radius: word(96), pending: word(128), sweepPhase: word(140),
   bytesMax: word(148),
-  clipped: word(152), encoded: word(156),
+  clipped: word(152), encoded: word(156), era: word(100),
+  tail: word(448), tailEnd: word(512), tailHead: word(640), goneEnd: word(704),
+  goneHead: word(768),
 } as const;
 
 /** Bytes below which an engine's memory holds only its header, tables and this thread's words. */
@@ -36,6 +38,7 @@ export const WALK_BITS = 3;
 export const E_MEMORY = -1;
 export const E_NOT_FINITE = -2;
 export const E_ABSENT = -3;
+export const E_RADIUS = -4;
 
 /** Slots of one segment: their numbers must fit beside a level in one word. */
 export const SLOTS_MAX = 1 << 27;

@@ -1,0 +1,64 @@
+/**
+ * Many vectors at once into a segment: copied into the engine's memory a part at a time and stored
+ * there without a call for each. Component j of vector i is `vectors[i * dimension + j]`.
+ */
+import { BATCH_BYTES } from './limits.ts';
+import type { Segment } from './segment.ts';
+import { VectorError } from './vector-error.ts';
+import type { VectorId } from './vector-types.ts';
+import { checkId } from './vector-types.ts';
+
+/** Vectors of a dimension that are copied at once. */
+export function batchCount(dimension: number): number {
+  return Math.max(1, Math.floor(BATCH_BYTES / 4 / dimension));
+}
+
+/**
+ * Refuses before anything is stored; the engine looks, a batch at a time.
+ * @throws VectorError DIMENSION, ID, NOT_FINITE, MEMORY_LIMIT
+ */
+export function checkBatch(
+  segment: Segment, ids: readonly VectorId[], vectors: Float32Array,
+): void {
+  const { engine, options } = segment;
+  const { dimension } = options;
+  if (vectors.length !== ids.length * dimension) {
+    throw new VectorError('DIMENSION',
+      `${vectors.length} components are not ${ids.length} vectors of ${dimension}`);
+  }
+  for (const id of ids) checkId(id);
+  const perBatch = batchCount(dimension);
+  const block = engine.takeBlock(perBatch * dimension * 4);
+  if (block === 0) throw new VectorError('MEMORY_LIMIT', 'no memory for a batch of vectors');
+  try {
+    for (let at = 0; at < vectors.length; at += perBatch * dimension) {
+      const part = vectors.subarray(at, at + perBatch * dimension);
+      engine.f32.set(part, block / 4);
+      const count = part.length / dimension;
+      const first = engine.calls.firstNotFinite(block, count, dimension * 4);
+      if (first === count) continue;
+      throw new VectorError('NOT_FINITE',
+        `a component, or the length, of vector ${at / dimension + first} is not finite`);
+    }
+  } finally {
+    engine.calls.giveBlock(block, perBatch * dimension * 4);
+  }
+}
+
+/** Stores `count` vectors from number `from` on; the slots of those that it could store. */
+export function appendBatch(
+  segment: Segment, vectors: Float32Array, from: number, count: number,
+): Int32Array {
+  const { engine } = segment;
+  const { dimension } = segment.options;
+  const vectorBytes = count * dimension * 4;
+  const block = engine.takeBlock(vectorBytes + count * 4);
+  if (block === 0) return new Int32Array(0);
+  engine.f32.set(vectors.subarray(from * dimension, (from + count) * dimension), block / 4);
+  const stored = engine.calls.appendMany(block, count, dimension * 4, block + vectorBytes);
+  engine.fit();
+  const slotsAt = (block + vectorBytes) / 4;
+  const slots = engine.i32.slice(slotsAt, slotsAt + stored);
+  engine.calls.giveBlock(block, vectorBytes + count * 4);
+  return slots;
+}

@@ -1,0 +1,139 @@
+/**
+ * What a thread of a shared index does, until it is told to stop: answer searches, link what waits
+ * in the tail, take out what was deleted, sweep. One piece of work at a time, a search before
+ * anything else, so a search waits for one link or one slice of removals at most. With nothing to
+ * do it sleeps; it never returns to its event loop meanwhile and takes its messages by hand.
+ *   asleep --wake--> at the gate --open--> one piece of work --> at the gate --nothing--> asleep
+ */
+import type { MessagePort } from 'node:worker_threads';
+import { receiveMessageOnPort } from 'node:worker_threads';
+import { Bitmap } from '../attributes/bitmap.ts';
+import { SWEEP_SLOTS } from '../limits.ts';
+import { searchSegment } from '../segment-search.ts';
+import type { SlotHit } from '../segment-search.ts';
+import { Segment } from '../segment.ts';
+import { VectorError } from '../vector-error.ts';
+import { ThreadBoard } from './thread-board.ts';
+import type { SearchRequest, ThreadMessage, ThreadPlan } from './thread-messages.ts';
+
+/** Deleted slots taken out in one turn: what other threads wait for that would link. */
+const REMOVALS_PER_TURN = 8;
+
+export class ThreadLoop {
+  private readonly board: ThreadBoard;
+  private readonly segment: Segment;
+  private readonly thread: number;
+  private readonly port: MessagePort;
+  private takenCount = 0;
+  private gateNumber = 0;
+  private isRemovalFirst = false;
+
+  /** @throws VectorError MEMORY_LIMIT */
+  constructor(plan: ThreadPlan, port: MessagePort) {
+    this.board = new ThreadBoard(plan.board);
+    this.segment = Segment.beside(plan.options, plan.memory);
+    this.thread = plan.thread;
+    this.port = port;
+    this.gateNumber = this.board.gateNumber;
+    if (plan.isTailLate) this.segment.engine.calls.setLate(1);
+  }
+
+  /** Works until it is told to stop. */
+  run(): void {
+    const { board, thread } = this;
+    this.say({ kind: 'ready' });
+    for (;;) {
+      const wakeNumber = board.wakeNumber;
+      if (board.isStopping) break;
+      if (!board.enter(thread)) {
+        this.say({ kind: 'news' });
+        board.waitAtGate();
+        continue;
+      }
+      this.refresh();
+      const hasWorked = this.step();
+      board.leave(thread);
+      if (board.isGateClosed) continue;
+      if (board.isNewsWanted && board.takeAsk(this.backlog())) this.say({ kind: 'news' });
+      if (!hasWorked) board.sleep(wakeNumber);
+    }
+    this.segment.engine.calls.detach();
+  }
+
+  private say(message: ThreadMessage): void { this.port.postMessage(message); }
+
+  /** Sees what the owner has changed behind the closed gate, and memory that has been added. */
+  private refresh(): void {
+    const { engine } = this.segment;
+    const { gateNumber } = this.board;
+    if (gateNumber !== this.gateNumber) {
+      engine.calls.refresh();
+      this.gateNumber = gateNumber;
+    }
+    engine.fit();
+  }
+
+  private step(): boolean {
+    if (this.search()) return true;
+    this.isRemovalFirst = !this.isRemovalFirst;
+    return this.isRemovalFirst ? this.remove() || this.link() : this.link() || this.remove();
+  }
+
+  private link(): boolean {
+    const { engine, options } = this.segment;
+    return engine.calls.linkNext(options.efConstruction) === 1;
+  }
+
+  private remove(): boolean {
+    const { segment, board } = this;
+    const { calls } = segment.engine;
+    const isSweepDue = segment.isSweepDue || (board.isSweepWanted && segment.deadCount > 0);
+    if (!isSweepDue && segment.goneCount === 0 && calls.aloneCount() === 0) return false;
+    if (calls.beginRemoval() === 0) return false;
+    calls.removeGone(REMOVALS_PER_TURN);
+    if (isSweepDue) calls.sweep(SWEEP_SLOTS);
+    calls.reclaim();
+    calls.endRemoval();
+    // Who would have linked meanwhile may sleep.
+    board.wake();
+    return true;
+  }
+
+  /** Pieces of work that are left, about. */
+  private backlog(): number {
+    const { segment, board } = this;
+    const isSweeping = segment.isSweeping || (board.isSweepWanted && segment.deadCount > 0);
+    return segment.tailCount + segment.goneCount + (isSweeping ? 1 : 0);
+  }
+
+  private search(): boolean {
+    if (this.board.postedCount(this.thread) === this.takenCount) return false;
+    const received = receiveMessageOnPort(this.port);
+    if (received === undefined) return false;
+    this.takenCount = (this.takenCount + 1) | 0;
+    // The byte boundary: the owner sends nothing else.
+    const request = received.message as SearchRequest;
+    const { number } = request;
+    try {
+      this.say({ kind: 'answer', number, hits: this.answer(request) });
+    } catch (error) {
+      if (!(error instanceof VectorError)) throw error;
+      this.say({ kind: 'refusal', number, code: error.code, message: error.message });
+    }
+    return true;
+  }
+
+  private answer(request: SearchRequest): SlotHit[][] {
+    const { segment } = this;
+    const { dimension } = segment.options;
+    const { queries, filter } = request;
+    const bitmap = filter === undefined ? undefined : Bitmap.of(filter);
+    const answers: SlotHit[][] = [];
+    for (let at = 0; at < queries.length; at += dimension) {
+      segment.engine.fit();
+      segment.setQuery(queries.subarray(at, at + dimension));
+      answers.push(searchSegment(segment, { ...request, filter: bitmap }));
+    }
+    return answers;
+  }
+}
