@@ -1,8 +1,9 @@
 /**
  * `pnpm bench:vector [part]`: the vector index beside hnswlib-node and usearch (`npm install` in
  * bench/peers), one thread. Parts: peers, exact, presets, store, deletes, filters, image, bytes,
- * million; all but the last unless one is named. Indexes are built and searched in turns, so that
- * other work on the machine meets all of them. Numbers of record: docs/internals/vector.md.
+ * million, threads; all but the last two unless one is named. Indexes are built and searched in
+ * turns, so that other work on the machine meets all of them. Numbers of record:
+ * docs/internals/vector.md.
  */
 import { dumpIndex, loadIndex, VectorIndex } from '@kora/vector';
 import type { VectorIndexOptions } from '@kora/vector';
@@ -11,6 +12,7 @@ import { hnswlib, ours, usearch } from './vector/contestants.ts';
 import type { Contestant } from './vector/contestants.ts';
 import { bestUs, cpuMs, family, truthOf, usAtRecall } from './vector/measures.ts';
 import type { Family, Point } from './vector/measures.ts';
+import { threads } from './vector/threads.ts';
 
 const EFS = [10, 16, 24, 32, 50, 100, 200, 300];
 const USEARCH_EFS = [10, 16, 50, 200];
@@ -242,6 +244,7 @@ const parts: Readonly<Record<string, () => void>> = {
 
 const [wanted] = process.argv.slice(2);
 if (wanted === 'million') million();
+else if (wanted === 'threads') void threads();
 else for (const [name, part] of Object.entries(parts)) {
   if (wanted === undefined || wanted === name) part();
 }
