@@ -1,7 +1,9 @@
 /**
  * `pnpm bench:snapshots`: what snapshots cost beside redis-server, with a log on both.
  *   latency   GET and SET on a schedule (open-loop-client.ts) at a rate, with no snapshot under way
- *             and with one after the other: p50, p99; and how much resident memory grows meanwhile
+ *             and with one after the other: p50, p99; and how much resident memory grows meanwhile.
+ *             Latency counts what the generator itself was late: where that is most of it, the
+ *             machine was too busy to judge by, and the table says so
  *   load      from the start of the process until PING is answered with all keys: after a snapshot
  *             alone, and from a log alone
  *   bytes     of a snapshot, of redis-server's dump of the same keys: JSON and random values
@@ -40,6 +42,8 @@ const KEYS = Number(values.keys);
 const BYTES = Number(values.bytes);
 const LOOK_MS = 5;
 const LOOKS_MAX = 60_000;
+/** Share of a p99 that the generator may have been late itself. */
+const LATE_SHARE_MAX = 0.5;
 /** Big enough that a collection of the young generation is rare. */
 const CLIENT_FLAGS = ['--max-semi-space-size=64'];
 
@@ -185,13 +189,17 @@ function latencyTable(results: ReadonlyMap<string, readonly LatencyRun[]>): stri
       name, us(p50), us(p99), us(inP50), us(inP99), us(of(({ during }) => during.maxUs)),
       (inP99 / p99).toFixed(2), String(of(({ snapshots }) => snapshots)),
       (of(({ grownBytes }) => grownBytes) / 1e6).toFixed(1),
+      `${us(of(({ without }) => without.lateP99Us))} / ${us(of(({ during }) => during.lateP99Us))}`,
     ];
   });
+  const isBusy = [...results.values()].flat().some(({ without, during }) =>
+    [without, during].some(({ p99Us, lateP99Us }) => lateP99Us > p99Us * LATE_SHARE_MAX));
+  const doubt = isBusy ? '\n\nThe generator was late itself: this says nothing of the servers.' : '';
   return `${KEYS} keys of ${BYTES} B, ${values.rate} operations a second, half of them SET of ` +
     `new keys, ${values.connections} connections, us\n\n${markdownTable([
       'server', 'p50', 'p99', 'p50 during', 'p99 during', 'max during', 'p99 ratio', 'snapshots',
-      'memory grown MB',
-    ], rows)}`;
+      'memory grown MB', 'generator late p99, without / during',
+    ], rows)}${doubt}`;
 }
 
 // -------------------------------------------------------------------- load
