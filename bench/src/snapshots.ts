@@ -194,8 +194,7 @@ function latencyTable(results: ReadonlyMap<string, readonly LatencyRun[]>): stri
   });
   const isBusy = [...results.values()].flat().some(({ without, during }) =>
     [without, during].some(({ p99Us, lateP99Us }) => lateP99Us > p99Us * LATE_SHARE_MAX));
-  const doubt = isBusy
-    ? '\n\nThe generator was late itself: this says nothing of the servers.' : '';
+  const doubt = isBusy ? '\n\nThe generator was late itself: this does not judge the servers.' : '';
   return `${KEYS} keys of ${BYTES} B, ${values.rate} operations a second, half of them SET of ` +
     `new keys, ${values.connections} connections, us\n\n${markdownTable([
       'server', 'p50', 'p99', 'p50 during', 'p99 during', 'max during', 'p99 ratio', 'snapshots',

@@ -66,6 +66,8 @@ export class CrashScene implements Scene {
   #model: LifeModel | null = null;
   #eventCount = 0;
   #isDown = false;
+  /** All is loaded, and held against the life before. */
+  #isLooking = false;
   /** Number of the last snapshot that was seen to be under way. */
   #snapshot = 0;
   /** Snapshots that count. */
@@ -172,7 +174,9 @@ export class CrashScene implements Scene {
       });
     }
     const records = this.#records.filter((record) => record !== undefined);
-    if (records.length < rigs.length) return;
+    if (records.length < rigs.length || this.#isLooking) return;
+    // What looks at shared words here may be interrupted, by the next event.
+    this.#isLooking = true;
     const found = new Map(records.flatMap((record) => [...record.found]));
     this.#life.onLoaded(found, clock.nowMs());
     this.#model = new LifeModel(records);
