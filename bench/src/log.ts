@@ -72,7 +72,8 @@ async function start(kind: ServerKind, policy: string, root: string): Promise<Su
     if (isRedis) more.push('--appendonly', 'yes', '--appendfsync', policy);
     else more.push('--fsync', policy);
   }
-  if (isRedis) more.push('--auto-aof-rewrite-percentage', '0', '--maxmemory', '2gb');
+  more.push('--auto-aof-rewrite-percentage', '0');
+  if (isRedis) more.push('--maxmemory', '2gb');
   return { kind: kind.name, policy, server: await kind.start(more), runs: [] };
 }
 
