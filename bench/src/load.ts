@@ -41,41 +41,65 @@ export interface CommandLoad {
   readonly operations: number;
 }
 
+/** One of several generators at once: where it connects, and the hashtag of all of its keys. */
+export interface LoadEnd {
+  readonly port: number;
+  readonly tag: string;
+}
+
 /** Runs the load once. */
 export async function runLoad(server: ServerProcess, load: Load): Promise<LoadResult> {
-  return measure(server, load, [
-    '-t', load.test, '-d', String(load.valueBytes), '-r', String(load.keys),
-  ]);
+  return measure(server, load, [{
+    port: server.port,
+    more: ['-t', load.test, '-d', String(load.valueBytes), '-r', String(load.keys)],
+  }]);
+}
+
+/** Runs the load, GET or SET, in equal shares from each end, on as many keys in all. */
+export async function runSharedLoad(
+  server: ServerProcess, load: Load, ends: readonly LoadEnd[],
+): Promise<LoadResult> {
+  return measure(server, load, ends.map(({ port, tag }) => {
+    const words = [load.test, `key:{${tag}}:__rand_int__`];
+    if (load.test === 'set') words.push('x'.repeat(load.valueBytes));
+    return { port, more: ['-r', String(Math.ceil(load.keys / ends.length)), ...words] };
+  }));
 }
 
 /** Runs the command as often as the load says. */
 export async function runCommandLoad(
   server: ServerProcess, load: CommandLoad,
 ): Promise<LoadResult> {
-  return measure(server, load, ['-r', String(load.keys), ...load.words]);
+  return measure(server, load, [{
+    port: server.port, more: ['-r', String(load.keys), ...load.words],
+  }]);
 }
 
-/** Runs the generator with the arguments given, and reads the server's CPU time around it. */
+/** Runs a generator for each of the ends at once, and reads the server's CPU time around them. */
 async function measure(
   server: ServerProcess, load: Pick<Load, 'connections' | 'pipeline' | 'operations'>,
-  more: readonly string[],
+  ends: readonly { readonly port: number; readonly more: readonly string[] }[],
 ): Promise<LoadResult> {
+  const share = (count: number): number => Math.ceil(count / ends.length);
   const before = server.cpuSeconds();
-  const report = await output([
+  const reports = await Promise.all(ends.map(({ port, more }) => output([
     ...withDescriptors(load.connections + OTHER_DESCRIPTORS), ...pinTo(LOAD_CORE),
-    'redis-benchmark', '-h', '127.0.0.1', '-p', String(server.port),
-    '-n', String(load.operations), '-c', String(load.connections), '-P', String(load.pipeline),
-    ...more,
-  ]);
+    'redis-benchmark', '-h', '127.0.0.1', '-p', String(port),
+    '-n', String(share(load.operations)), '-c', String(share(load.connections)),
+    '-P', String(load.pipeline), ...more,
+  ])));
   const after = server.cpuSeconds();
-  const toUs = 1e6 / load.operations;
+  const toUs = 1e6 / (share(load.operations) * ends.length);
+  const worst = (wanted: number): number =>
+    Math.max(...reports.map((report) => percentile(report, wanted)));
   return {
-    operationsPerSecond: Number(/([\d.]+) requests per second/.exec(report)?.[1] ?? NaN),
+    operationsPerSecond: reports.reduce((sum, report) =>
+      sum + Number(/([\d.]+) requests per second/.exec(report)?.[1] ?? NaN), 0),
     userUs: (after.user - before.user) * toUs,
     systemUs: (after.system - before.system) * toUs,
-    p50Ms: percentile(report, 50),
-    p99Ms: percentile(report, 99),
-    p999Ms: percentile(report, 99.9),
+    p50Ms: worst(50),
+    p99Ms: worst(99),
+    p999Ms: worst(99.9),
   };
 }
 

@@ -9,13 +9,16 @@
  * Options: --io uring,epoll,node --rounds 5 --tests get,set --pipelines 1,16 --bytes 64
  *   --connections 50 --keys 100000 --cpu-seconds 2.5
  *   --operations N   instead of --cpu-seconds: per run at P=1, and P times as many pipelined
+ *   --own-keys 2     as many generators at once, each on keys of one hashtag; those of a server with
+ *                    as many workers connect to the port of the worker that owns its keys
  * All combinations are run; --bytes 1024,16384,65536 or --connections 50,500,5000 show those.
  */
 import { parseArgs } from 'node:util';
-import type { Load, LoadResult } from './load.ts';
-import { runLoad } from './load.ts';
-import type { ServerProcess } from './processes.ts';
-import { LOAD_CORE, isInstalled, pinTo, serverKinds } from './processes.ts';
+import { slotOfKey, slotOwners } from '@kora/core';
+import type { Load, LoadEnd, LoadResult } from './load.ts';
+import { runLoad, runSharedLoad } from './load.ts';
+import type { ServerKind, ServerProcess } from './processes.ts';
+import { LOAD_CORE, freePort, isInstalled, pinTo, serverKinds } from './processes.ts';
 import { markdownTable, median } from './table.ts';
 
 const { values } = parseArgs({
@@ -29,6 +32,7 @@ const { values } = parseArgs({
     keys: { type: 'string', default: '100000' },
     'cpu-seconds': { type: 'string', default: '2.5' },
     operations: { type: 'string' },
+    'own-keys': { type: 'string', default: '0' },
   },
 });
 
@@ -45,6 +49,10 @@ const FILL_FACTOR = 3;
 const BACKLOG = ['--tcp-backlog', '4096'];
 
 type Results = Map<string, LoadResult[]>;
+
+const ENDS = Number(values['own-keys']);
+/** Where the generators of a server connect, when there are several. */
+const endsOf = new Map<ServerProcess, readonly LoadEnd[]>();
 
 const numbers = (list: string): number[] => list.split(',').map(Number);
 const keysOf = (bytes: number): number =>
@@ -75,18 +83,18 @@ async function prepare(server: ServerProcess, bytes: number): Promise<void> {
     test: 'set', connections: 50, pipeline: 16, valueBytes: bytes, keys,
     operations: Math.max(FILL_FACTOR * keys, trialOperations(bytes)),
   };
-  await runLoad(server, fill);
-  await runLoad(server, { ...fill, test: 'get' });
+  await run(server, fill);
+  await run(server, { ...fill, test: 'get' });
   const single: Load = { ...fill, pipeline: 1, operations: trialOperations(bytes) };
-  await runLoad(server, single);
-  await runLoad(server, { ...single, test: 'get' });
+  await run(server, single);
+  await run(server, { ...single, test: 'get' });
 }
 
 /** The load with as many operations as a run takes. */
 async function scaled(server: ServerProcess, load: Load): Promise<Load> {
   let operations = Number(values.operations) * load.pipeline;
   if (values.operations === undefined) {
-    const trial = await runLoad(server, load);
+    const trial = await run(server, load);
     operations = Math.ceil((Number(values['cpu-seconds']) * 1e6) / (trial.userUs + trial.systemUs));
   }
   return { ...load, operations: Math.min(operations, OPERATIONS_MAX) };
@@ -106,7 +114,7 @@ async function measure(
     for (const load of loads) {
       for (const server of order) {
         const key = `${nameOf(load)} ${server.name}`;
-        results.set(key, [...(results.get(key) ?? []), await runLoad(server, load)]);
+        results.set(key, [...(results.get(key) ?? []), await run(server, load)]);
       }
     }
     process.stderr.write(`${bytes} B: round ${round + 1} of ${values.rounds}\n`);
@@ -133,12 +141,42 @@ function row(load: Load, server: ServerProcess, results: Results): string[] {
   ];
 }
 
+/** A hashtag whose keys belong to this one of as many workers as there are generators. */
+function tagOf(worker: number): string {
+  const owners = slotOwners(ENDS);
+  for (let i = 0; ; i++) {
+    const tag = `t${i}`;
+    const bytes = Buffer.from(tag);
+    if (owners[slotOfKey(bytes, 0, bytes.length)] === worker) return tag;
+  }
+}
+
+/** Starts a server, with a port for each worker where the load asks for that. */
+async function startOne(kind: ServerKind): Promise<ServerProcess> {
+  const hasPorts = ENDS > 0 && kind.name.endsWith(`:${ENDS}`);
+  const first = hasPorts ? await freePort() : 0;
+  const server = await kind.start(
+    hasPorts ? [...BACKLOG, '--cluster-ports', String(first)] : BACKLOG,
+  );
+  const ends = Array.from({ length: ENDS }, (_, i) => (
+    { port: hasPorts ? first + i : server.port, tag: tagOf(i) }
+  ));
+  endsOf.set(server, ends);
+  return server;
+}
+
+/** Runs the load once, from as many generators as were asked for. */
+function run(server: ServerProcess, load: Load): Promise<LoadResult> {
+  const ends = endsOf.get(server) ?? [];
+  return ends.length === 0 ? runLoad(server, load) : runSharedLoad(server, load, ends);
+}
+
 /** Starts the servers, runs all loads, prints the table. */
 async function main(): Promise<void> {
   const servers: ServerProcess[] = [];
   try {
     for (const kind of await serverKinds(values.io.split(','))) {
-      servers.push(await kind.start(BACKLOG));
+      servers.push(await startOne(kind));
     }
     const results: Results = new Map();
     const rows: string[][] = [];
