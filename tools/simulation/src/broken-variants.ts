@@ -41,12 +41,17 @@ export function inEachMesh(
 /** Of so many notes of a topic between workers one gets lost. */
 export function losingNotes(topic: number, notesPerLost: number): () => Faults {
   return inEachMesh(({ notes }) => {
-    const send = notes.send.bind(notes);
+    const [send, sendEncoded] = [notes.send.bind(notes), notes.sendEncoded.bind(notes)];
     let sent = 0;
-    notes.send = (worker, wanted, number, write) => {
-      if (wanted === topic) sent++;
-      if (wanted === topic && sent % notesPerLost === 0) return true;
-      return send(worker, wanted, number, write);
+    const isLost = (wanted: number): boolean => {
+      if (wanted !== topic) return false;
+      sent++;
+      return sent % notesPerLost === 0;
+    };
+    notes.send = (worker, wanted, number, write) =>
+      isLost(wanted) || send(worker, wanted, number, write);
+    notes.sendEncoded = (worker, wanted, number, ranges) => {
+      if (!isLost(wanted)) sendEncoded(worker, wanted, number, ranges);
     };
   });
 }
