@@ -9,8 +9,8 @@
  * Options: --io uring,epoll,node --rounds 5 --tests get,set --pipelines 1,16 --bytes 64
  *   --connections 50 --keys 100000 --cpu-seconds 2.5
  *   --operations N   instead of --cpu-seconds: per run at P=1, and P times as many pipelined
- *   --own-keys 2     as many generators at once, each on keys of one hashtag; those of a server with
- *                    as many workers connect to the port of the worker that owns its keys
+ *   --own-keys 2     as many generators at once, each on keys of one hashtag; with as many workers
+ *                    each connects to the port of the worker that owns its keys
  * All combinations are run; --bytes 1024,16384,65536 or --connections 50,500,5000 show those.
  */
 import { parseArgs } from 'node:util';
