@@ -11,10 +11,12 @@ import type { ReplyError } from '../../errors/reply-error.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { dimensionMismatch, inputMismatch, vectorErrors } from './vector-errors.ts';
 import type { VectorShape } from './vector-set-layout.ts';
-import { VECTOR_DIMENSION_MAX, VectorMetric } from './vector-set-layout.ts';
+import { VECTOR_DIMENSION_MAX, VectorForm, VectorMetric } from './vector-set-layout.ts';
 
 const wordFp32 = wordOf('FP32');
 const wordValues = wordOf('VALUES');
+const wordQ8 = wordOf('Q8');
+const wordBin = wordOf('BIN');
 
 /** A word in the form that isWord takes. */
 export function wordOf(word: string): Uint8Array {
@@ -27,6 +29,16 @@ export function integerAt(frame: ArgFrame, i: number, least: number, most: numbe
   if (i >= frame.count || at < 0) return -1;
   if (!parseInteger(frame.memory.low, at, frame.bytes[i] ?? 0) || !parsed.isSafe) return -1;
   return parsed.value >= least && parsed.value <= most ? parsed.value : -1;
+}
+
+/**
+ * The form that argument i names: `plain` is the word for f32.
+ * @returns one of VectorForm; -1 when it names none
+ */
+export function formNamed(frame: ArgFrame, i: number, plain: Uint8Array): number {
+  if (isWord(frame, i, plain)) return VectorForm.F32;
+  if (isWord(frame, i, wordQ8)) return VectorForm.Q8;
+  return isWord(frame, i, wordBin) ? VectorForm.Bits : -1;
 }
 
 /**

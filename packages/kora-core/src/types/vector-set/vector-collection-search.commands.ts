@@ -16,7 +16,6 @@ import { ReplyError, replyErrors } from '../../errors/reply-error.ts';
 import { collectionCount } from '../../keyspace/collection-entry.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { entryKeyAt, entryKeyBytes } from '../../structs/entry.hot.ts';
-import { fieldValueAt } from '../../structs/member.hot.ts';
 import { integerAt, readVector, wordOf } from './vector-arguments.ts';
 import { collectionAsked, refusalOfVector } from './vector-collection.commands.ts';
 import { distanceText } from './vector-distance-text.ts';
@@ -24,9 +23,9 @@ import type { FilterStrategy, VectorFilter } from './vector-engine.ts';
 import { engramErrors, koraErrors, vectorErrors } from './vector-errors.ts';
 import { filterAt, writeAttributes } from './vector-search.commands.ts';
 import type { VectorHits } from './vector-search.ts';
-import { searchVectorSet } from './vector-search.ts';
-import { PLACE_BYTES, shapeOf, VECTOR_EF_MAX } from './vector-set-layout.ts';
-import { findElement } from './vector-set.ts';
+import { queryByName, searchVectorSet } from './vector-search.ts';
+import { shapeOf, VECTOR_EF_MAX } from './vector-set-layout.ts';
+import { elementNamed } from './vector-set.ts';
 
 const EF_DEFAULT = 50;
 const FIRST_QUERY_WORD = 3;
@@ -156,21 +155,15 @@ function readOption(frame: ArgFrame, i: number): ReplyError | null {
 
 /** Makes what is asked for the vector at hand. */
 function takeQuery(shard: Shard, frame: ArgFrame, ref: number): ReplyError | null {
-  const shape = shapeOf(shard, ref);
-  if (asked.id === 0) return refusalOfVector(shard, shape);
-  const { id } = asked;
-  const member = findElement(shard, ref, frame.at[id] ?? 0, frame.bytes[id] ?? 0);
-  if (member === 0) return vectorErrors.noElement;
-  shard.collections.vectors.read(fieldValueAt(shard.memory.i32, member) + PLACE_BYTES, shape);
-  return null;
+  if (asked.id === 0) return refusalOfVector(shard, shapeOf(shard, ref));
+  return queryByName(shard, frame, ref, asked.id) ? null : vectorErrors.noElement;
 }
 
 function answer(
   shard: Shard, frame: ArgFrame, ref: number, filter: VectorFilter | null, out: ReplySink,
 ): void {
-  const { id } = asked;
-  const self = id === 0 || asked.hasSelf
-    ? 0 : findElement(shard, ref, frame.at[id] ?? 0, frame.bytes[id] ?? 0);
+  const { id, hasSelf } = asked;
+  const self = id === 0 || hasSelf ? 0 : elementNamed(shard, frame, ref, id);
   const size = collectionCount(shard, ref);
   const wanted = Math.min(size, asked.offset + asked.k + (self === 0 ? 0 : 1));
   const ef = asked.ef === 0 ? shapeOf(shard, ref).searchEf : asked.ef;

@@ -17,23 +17,21 @@ import { defineCommand, Flag } from '../../command/spec.ts';
 import type { ReplyError } from '../../errors/reply-error.ts';
 import { replyErrors } from '../../errors/reply-error.ts';
 import { collectionCount } from '../../keyspace/collection-entry.ts';
-import { EffectOp, EffectReason } from '../../keyspace/effect.ts';
+import { EffectReason } from '../../keyspace/effect.ts';
 import { KeyEvent } from '../../keyspace/events.ts';
 import type { Shard } from '../../shard/shard.ts';
-import { effectOfKey } from '../string/string-effects.ts';
-import { fitVector, hasLength, integerAt, readBlob, wordOf } from './vector-arguments.ts';
+import { fitVector, formNamed, hasLength, integerAt, readBlob, wordOf } from './vector-arguments.ts';
 import { engramErrors, koraErrors, vectorErrors, wrongDimension } from './vector-errors.ts';
 import type { VectorShape } from './vector-set-layout.ts';
 import {
   givenDimension, shapeOf, VECTOR_ATTRIBUTES_BYTES_MAX, VECTOR_DIMENSION_MAX, VECTOR_EF_MAX,
   VECTOR_M_MAX, VECTOR_M_MIN, VectorFace, VectorForm, VectorMetric,
 } from './vector-set-layout.ts';
-import { addShapePart } from './vector-set-replay.ts';
 import {
-  attributedCount, createVectorSet, ELEMENT_ADDED, ELEMENT_NO_MEMORY, isVectorSetOrAbsent,
-  bytesToReserve, reserveElements,
+  attributedCount, bytesToReserve, ELEMENT_ADDED, ELEMENT_NO_MEMORY, isVectorSetOrAbsent,
+  reserveElements,
 } from './vector-set.ts';
-import { storeElement } from './vector-store.ts';
+import { createEmpty, storeElement } from './vector-store.ts';
 
 /** What a collection is made with; each number that is given wins over the preset's. */
 const PRESETS: Readonly<Record<string, { m: number; ef: number; searchEf: number }>> = {
@@ -52,7 +50,7 @@ const ELEMENT_WORDS = 3;
 const FIRST_ELEMENT = 2;
 
 const words = {
-  metric: wordOf('METRIC'), f32: wordOf('F32'), q8: wordOf('Q8'), bin: wordOf('BIN'),
+  metric: wordOf('METRIC'), f32: wordOf('F32'),
   preset: wordOf('PRESET'), m: wordOf('M'), efConstruction: wordOf('EF_CONSTRUCTION'),
   ef: wordOf('EF'),
 };
@@ -95,7 +93,7 @@ export const vecnew = defineCommand({
     const ref = shard.keyspace.write(frame, 1);
     if (!isVectorSetOrAbsent(shard, ref, out)) return;
     if (ref !== 0) out.error(engramErrors.exists);
-    else create(shard, frame, shapeAsked(dimension), out);
+    else createEmpty(shard, frame, shapeAsked(dimension), out);
   },
 });
 
@@ -106,12 +104,9 @@ function readAsked(frame: ArgFrame): ReplyError | null {
   asked.preset = 'default';
   asked.m = asked.ef = asked.searchEf = -1;
   for (let i = 3; i < frame.count; i++) {
-    if (isWord(frame, i, words.f32)) {
-      asked.form = VectorForm.F32;
-    } else if (isWord(frame, i, words.q8)) {
-      asked.form = VectorForm.Q8;
-    } else if (isWord(frame, i, words.bin)) {
-      asked.form = VectorForm.Bits;
+    const form = formNamed(frame, i, words.f32);
+    if (form >= 0) {
+      asked.form = form;
     } else {
       const error = readOption(frame, i);
       if (error !== null) return error;
@@ -157,18 +152,6 @@ function shapeAsked(dimension: number): VectorShape {
     m: given(asked.m, preset?.m), ef: given(asked.ef, preset?.ef),
     searchEf: given(asked.searchEf, preset?.searchEf), inputDimension: 0, seed: SEED,
   };
-}
-
-function create(shard: Shard, frame: ArgFrame, shape: VectorShape, out: ReplySink): void {
-  const ref = createVectorSet(shard, frame.at[1] ?? 0, frame.bytes[1] ?? 0, shape, 0);
-  if (ref === 0) {
-    out.error(replyErrors.arenaFull);
-    return;
-  }
-  const effect = effectOfKey(shard, frame, 1, EffectOp.VectorCreate, KeyEvent.VNew);
-  if (shard.journal.isHeard) addShapePart(shard, effect, ref);
-  shard.commit();
-  out.ok();
 }
 
 /** The collection of argument 1; 0: the error was written. */

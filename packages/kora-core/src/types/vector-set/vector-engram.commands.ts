@@ -16,11 +16,8 @@ import type { Command } from '../../command/spec.ts';
 import { defineCommand, Flag } from '../../command/spec.ts';
 import { replyErrors } from '../../errors/reply-error.ts';
 import { collectionCount } from '../../keyspace/collection-entry.ts';
-import { EffectOp } from '../../keyspace/effect.ts';
-import { KeyEvent } from '../../keyspace/events.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { entryKeyAt, entryKeyBytes } from '../../structs/entry.hot.ts';
-import { effectOfKey } from '../string/string-effects.ts';
 import { fitVector, hasLength, readBlob, wordOf } from './vector-arguments.ts';
 import { distanceText } from './vector-distance-text.ts';
 import { engramErrors, saveFailed, wrongDimension } from './vector-errors.ts';
@@ -29,11 +26,10 @@ import type { VectorShape } from './vector-set-layout.ts';
 import {
   givenDimension, shapeOf, VECTOR_DIMENSION_MAX, VectorFace, VectorForm, VectorMetric,
 } from './vector-set-layout.ts';
-import { addShapePart } from './vector-set-replay.ts';
 import {
-  createVectorSet, ELEMENT_ADDED, ELEMENT_NO_MEMORY, isVectorSetOrAbsent, KEEP_ATTRIBUTES,
+  ELEMENT_ADDED, ELEMENT_NO_MEMORY, isVectorSetOrAbsent, KEEP_ATTRIBUTES,
 } from './vector-set.ts';
-import { storeElement, takeElement } from './vector-store.ts';
+import { createEmpty, storeElement, takeElement } from './vector-store.ts';
 
 const M = 16;
 const EF_CONSTRUCTION = 200;
@@ -93,7 +89,7 @@ export const vnew = defineCommand({
     const ref = shard.keyspace.write(frame, 1);
     if (!isVectorSetOrAbsent(shard, ref, out)) return;
     if (ref !== 0) out.error(engramErrors.exists);
-    else create(shard, frame, indexShape(dimension, metric), out);
+    else createEmpty(shard, frame, indexShape(dimension, metric), out);
   },
 });
 
@@ -102,18 +98,6 @@ function indexShape(dimension: number, metric: number): VectorShape {
     dimension, metric, form: VectorForm.F32, face: VectorFace.Engram, keepsEmpty: true,
     m: M, ef: EF_CONSTRUCTION, searchEf: 0, inputDimension: 0, seed: SEED,
   };
-}
-
-function create(shard: Shard, frame: ArgFrame, shape: VectorShape, out: ReplySink): void {
-  const ref = createVectorSet(shard, frame.at[1] ?? 0, frame.bytes[1] ?? 0, shape, 0);
-  if (ref === 0) {
-    out.error(replyErrors.arenaFull);
-    return;
-  }
-  const effect = effectOfKey(shard, frame, 1, EffectOp.VectorCreate, KeyEvent.VNew);
-  if (shard.journal.isHeard) addShapePart(shard, effect, ref);
-  shard.commit();
-  out.ok();
 }
 
 /** True when `ref` holds an index; otherwise the error was written. */

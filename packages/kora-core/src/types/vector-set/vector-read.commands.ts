@@ -27,7 +27,7 @@ import {
   elementPlace, elementVectorAt, PLACE_BYTES, shapeOf, vectorBytesOf, VectorFace, VectorForm,
 } from './vector-set-layout.ts';
 import {
-  attributedCount, findElement, isVectorSetOrAbsent, vectorDict,
+  attributedCount, elementNamed, isVectorSetOrAbsent, vectorDict,
 } from './vector-set.ts';
 
 const readKey = [keysAt({ first: 1, last: 1, step: 1, access: 'RO' })];
@@ -102,7 +102,27 @@ export const vismember = defineCommand({
 
 /** The element of argument 2 in the set of entry `ref`, 0 when there is none. */
 function elementAsked(shard: Shard, frame: ArgFrame, ref: number): number {
-  return ref === 0 ? 0 : findElement(shard, ref, frame.at[2] ?? 0, frame.bytes[2] ?? 0);
+  return ref === 0 ? 0 : elementNamed(shard, frame, ref, 2);
+}
+
+/**
+ * Answers for the element of argument 2, which `word` may follow and nothing else.
+ * @param answer of the set and its element, which is there; with or without the word
+ */
+function answerOfElement(
+  shard: Shard, frame: ArgFrame, out: ReplySink, word: Uint8Array,
+  answer: (ref: number, member: number, hasWord: boolean) => void,
+): void {
+  const hasWord = frame.count > 3;
+  if (frame.count > 4 || (hasWord && !isWord(frame, 3, word))) {
+    out.error(replyErrors.syntax);
+    return;
+  }
+  const ref = shard.keyspace.read(frame, 1);
+  if (!isVectorSetOrAbsent(shard, ref, out)) return;
+  const member = elementAsked(shard, frame, ref);
+  if (member === 0) out.null();
+  else answer(ref, member, hasWord);
 }
 
 export const vgetattr = defineCommand({
@@ -150,17 +170,10 @@ export const vemb = defineCommand({
   ],
   parse: () => null,
   apply(shard, frame, out) {
-    const isRaw = frame.count > 3;
-    if (frame.count > 4 || (isRaw && !isWord(frame, 3, wordRaw))) {
-      out.error(replyErrors.syntax);
-      return;
-    }
-    const ref = shard.keyspace.read(frame, 1);
-    if (!isVectorSetOrAbsent(shard, ref, out)) return;
-    const member = elementAsked(shard, frame, ref);
-    if (member === 0) out.null();
-    else if (isRaw) writeRaw(shard, shapeOf(shard, ref), member, out);
-    else writeVector(shard, shapeOf(shard, ref), member, out);
+    answerOfElement(shard, frame, out, wordRaw, (ref, member, isRaw) => {
+      if (isRaw) writeRaw(shard, shapeOf(shard, ref), member, out);
+      else writeVector(shard, shapeOf(shard, ref), member, out);
+    });
   },
 });
 
@@ -275,16 +288,9 @@ export const vlinks = defineCommand({
   ],
   parse: () => null,
   apply(shard, frame, out) {
-    const hasScores = frame.count > 3;
-    if (frame.count > 4 || (hasScores && !isWord(frame, 3, wordWithScores))) {
-      out.error(replyErrors.syntax);
-      return;
-    }
-    const ref = shard.keyspace.read(frame, 1);
-    if (!isVectorSetOrAbsent(shard, ref, out)) return;
-    const member = elementAsked(shard, frame, ref);
-    if (member === 0) out.null();
-    else writeLinks(shard, ref, member, hasScores, out);
+    answerOfElement(shard, frame, out, wordWithScores, (ref, member, hasScores) => {
+      writeLinks(shard, ref, member, hasScores, out);
+    });
   },
 });
 

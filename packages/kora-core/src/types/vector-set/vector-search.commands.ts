@@ -14,16 +14,13 @@ import { defineCommand, Flag } from '../../command/spec.ts';
 import { ReplyError, replyErrors } from '../../errors/reply-error.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { entryKeyAt, entryKeyBytes } from '../../structs/entry.hot.ts';
-import { fieldValueAt } from '../../structs/member.hot.ts';
 import { fitVector, integerAt, readVector, wordOf } from './vector-arguments.ts';
 import type { VectorFilter } from './vector-engine.ts';
 import { filterSyntax, vectorErrors } from './vector-errors.ts';
 import type { VectorHits } from './vector-search.ts';
-import { searchVectorSet } from './vector-search.ts';
-import {
-  attributeBytes, attributesAt, PLACE_BYTES, shapeOf,
-} from './vector-set-layout.ts';
-import { findElement, isVectorSetOrAbsent } from './vector-set.ts';
+import { queryByName, searchVectorSet } from './vector-search.ts';
+import { attributeBytes, attributesAt, shapeOf } from './vector-set-layout.ts';
+import { isVectorSetOrAbsent } from './vector-set.ts';
 
 const COUNT_DEFAULT = 10;
 const EF_DEFAULT = 100;
@@ -167,14 +164,8 @@ export function filterAt(shard: Shard, frame: ArgFrame, i: number): VectorFilter
 
 /** Makes what is asked for the vector at hand. */
 function takeQuery(shard: Shard, frame: ArgFrame, ref: number): ReplyError | null {
-  const shape = shapeOf(shard, ref);
-  if (asked.element === 0) return fitVector(shard, shape);
-  const { element } = asked;
-  const member = findElement(shard, ref, frame.at[element] ?? 0, frame.bytes[element] ?? 0);
-  if (member === 0) return vectorErrors.noElement;
-  const at = fieldValueAt(shard.memory.i32, member) + PLACE_BYTES;
-  shard.collections.vectors.read(at, shape);
-  return null;
+  if (asked.element === 0) return fitVector(shard, shapeOf(shard, ref));
+  return queryByName(shard, frame, ref, asked.element) ? null : vectorErrors.noElement;
 }
 
 function answer(

@@ -6,6 +6,7 @@
  * Cost: a scan one distance an element and a filter's reading of its attributes; a search through
  * an index of 20,000 x 128 about 30 us.
  */
+import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { collectionCount } from '../../keyspace/collection-entry.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { CHAIN_SLOTS_MAX } from '../../structs/dict-layout.ts';
@@ -14,7 +15,7 @@ import { fieldValueAt } from '../../structs/member.hot.ts';
 import type { FilterStrategy, NearestIndex, VectorFilter } from './vector-engine.ts';
 import type { VectorShape } from './vector-set-layout.ts';
 import { PLACE_BYTES, shapeOf, VECTOR_EF_MAX } from './vector-set-layout.ts';
-import { vectorDict } from './vector-set.ts';
+import { elementNamed, vectorDict } from './vector-set.ts';
 
 /** Candidates of an index that are ranked by their vectors: this many, or twice what is asked. */
 const RANKED_MIN = 20;
@@ -31,6 +32,15 @@ export interface VectorQuery {
   readonly strategy: FilterStrategy;
   /** Every element is looked at. */
   readonly isExact: boolean;
+}
+
+/** The vector of the element that argument i names becomes the query; false: there is none. */
+export function queryByName(shard: Shard, frame: ArgFrame, ref: number, i: number): boolean {
+  const member = elementNamed(shard, frame, ref, i);
+  if (member === 0) return false;
+  const at = fieldValueAt(shard.memory.i32, member) + PLACE_BYTES;
+  shard.collections.vectors.read(at, shapeOf(shard, ref));
+  return true;
 }
 
 /** Answers, nearest first. */

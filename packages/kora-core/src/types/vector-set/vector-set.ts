@@ -10,6 +10,7 @@
  * index of a set that has one (vector-indexes.ts).
  */
 import { assert } from '../../assert.ts';
+import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import { replyErrors } from '../../errors/reply-error.ts';
 import {
@@ -132,6 +133,11 @@ export function findElement(shard: Shard, ref: number, at: number, bytes: number
   foundElement.slot = slot;
   foundElement.member = slot === 0 ? 0 : (shard.memory.i32[slot] ?? 0);
   return foundElement.member;
+}
+
+/** The element of the set that argument i names, 0 = none. */
+export function elementNamed(shard: Shard, frame: ArgFrame, ref: number, i: number): number {
+  return findElement(shard, ref, frame.at[i] ?? 0, frame.bytes[i] ?? 0);
 }
 
 /** Bytes of the block of an element. */

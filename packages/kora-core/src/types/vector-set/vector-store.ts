@@ -1,8 +1,11 @@
 /**
- * Changes of elements as commands make them, whoever's they are: stored or removed, and announced.
+ * Changes as commands make them, whoever's they are: an empty set, an element stored or removed; and
+ * announced.
  * The key is argument 1.
  */
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
+import type { ReplySink } from '../../command/sink.ts';
+import { replyErrors } from '../../errors/reply-error.ts';
 import { EffectOp } from '../../keyspace/effect.ts';
 import { KeyEvent } from '../../keyspace/events.ts';
 import type { Shard } from '../../shard/shard.ts';
@@ -13,6 +16,21 @@ import {
   createVectorSet, ELEMENT_NO_MEMORY, elementBytesFor, findElement, putVector, removeElement,
   removeIfEmptied,
 } from './vector-set.ts';
+
+/** Makes an empty set of this shape under the key, which holds nothing, and answers. */
+export function createEmpty(
+  shard: Shard, frame: ArgFrame, shape: VectorShape, out: ReplySink,
+): void {
+  const ref = createVectorSet(shard, frame.at[1] ?? 0, frame.bytes[1] ?? 0, shape, 0);
+  if (ref === 0) {
+    out.error(replyErrors.arenaFull);
+    return;
+  }
+  const effect = effectOfKey(shard, frame, 1, EffectOp.VectorCreate, KeyEvent.VNew);
+  if (shard.journal.isHeard) addShapePart(shard, effect, ref);
+  shard.commit();
+  out.ok();
+}
 
 /**
  * Stores the vector at hand in the set of entry `found`, or in a new one of that shape when it is

@@ -18,7 +18,9 @@ import { EffectOp } from '../../keyspace/effect.ts';
 import { KeyEvent } from '../../keyspace/events.ts';
 import type { Shard } from '../../shard/shard.ts';
 import { effectOfKey } from '../string/string-effects.ts';
-import { fitVector, hasLength, integerAt, readVector, wordOf } from './vector-arguments.ts';
+import {
+  fitVector, formNamed, hasLength, integerAt, readVector, wordOf,
+} from './vector-arguments.ts';
 import { dimensionMismatch, vectorErrors } from './vector-errors.ts';
 import type { VectorShape } from './vector-set-layout.ts';
 import {
@@ -42,8 +44,8 @@ const EF_NAMED_MAX = 1_000_000;
 const SEED = 1;
 
 const words = {
-  reduce: wordOf('REDUCE'), cas: wordOf('CAS'), noquant: wordOf('NOQUANT'), q8: wordOf('Q8'),
-  bin: wordOf('BIN'), ef: wordOf('EF'), setattr: wordOf('SETATTR'), m: wordOf('M'),
+  reduce: wordOf('REDUCE'), cas: wordOf('CAS'), noquant: wordOf('NOQUANT'),
+  ef: wordOf('EF'), setattr: wordOf('SETATTR'), m: wordOf('M'),
 };
 
 /** What VADD was asked; filled anew by each. Owner: the running command. */
@@ -123,12 +125,9 @@ function readAsked(shard: Shard, frame: ArgFrame): ReplyError | null {
   if (asked.reduced > shard.collections.vectors.dimension) return vectorErrors.specification;
   for (let i = asked.element + 1; i < frame.count; i++) {
     if (isWord(frame, i, words.cas)) continue;
-    if (isWord(frame, i, words.noquant)) {
-      asked.form = VectorForm.F32;
-    } else if (isWord(frame, i, words.q8)) {
-      asked.form = VectorForm.Q8;
-    } else if (isWord(frame, i, words.bin)) {
-      asked.form = VectorForm.Bits;
+    const form = formNamed(frame, i, words.noquant);
+    if (form >= 0) {
+      asked.form = form;
     } else {
       const error = readOption(frame, i);
       if (error !== null) return error;
