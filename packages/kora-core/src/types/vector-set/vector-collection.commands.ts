@@ -20,7 +20,9 @@ import { collectionCount } from '../../keyspace/collection-entry.ts';
 import { EffectReason } from '../../keyspace/effect.ts';
 import { KeyEvent } from '../../keyspace/events.ts';
 import type { Shard } from '../../shard/shard.ts';
-import { fitVector, formNamed, hasLength, integerAt, readBlob, wordOf } from './vector-arguments.ts';
+import {
+  fitVector, formNamed, hasLength, integerAt, readBlob, wordOf,
+} from './vector-arguments.ts';
 import { engramErrors, koraErrors, vectorErrors, wrongDimension } from './vector-errors.ts';
 import type { VectorShape } from './vector-set-layout.ts';
 import {

@@ -1,6 +1,6 @@
 /**
- * Changes as commands make them, whoever's they are: an empty set, an element stored or removed; and
- * announced.
+ * Changes as commands make them, whoever's they are: an empty set is made, an element stored or
+ * removed; all are announced.
  * The key is argument 1.
  */
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
