@@ -201,11 +201,12 @@ export class WaitObserver {
     const beginClosing = worker.beginClosing.bind(worker);
     worker.beginClosing = (session) => {
       const op = this.#clientAt(index, session.slot)?.op;
-      if (!session.isClosing && op !== undefined && op.isFree(this.#wordAt)) {
-        op.hasLeftFreely = true;
-        this.#stage.trace(() => `${op.toString()} leaves while it waits`);
-      }
+      const isFree = !session.isClosing && op !== undefined && op.isFree(this.#wordAt);
       beginClosing(session);
+      // A shard that has all its keys may have served it before the claim was cancelled.
+      if (!isFree || op.isServed) return;
+      op.hasLeftFreely = true;
+      this.#stage.trace(() => `${op.toString()} leaves while it waits`);
     };
   }
 }
