@@ -185,10 +185,13 @@ export class WaitingScene implements Scene {
 
   // ------------------------------------------------------------------ checks
 
-  /** Nobody has anything to do: no key has something to serve, where nothing is paused. */
+  /**
+   * Nobody has anything to do: no key has something to serve, where nothing was paused in the last
+   * turn. A pause that is over since then ends with the next tick.
+   */
   #checkReady({ mesh }: World): void {
     for (const [index, { worker: { shard } }] of mesh.rigs.entries()) {
-      if (!shard.waiting.hasReady || shard.pause.isActive(mesh.clock.nowMs())) continue;
+      if (!shard.waiting.hasReady || shard.pause.isActive(shard.nowMs)) continue;
       throw new Broken(`worker ${index} sleeps, and a key of it is ready for those who wait`);
     }
   }
