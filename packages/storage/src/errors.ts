@@ -45,11 +45,13 @@ export class CorruptFileFault extends Fault implements Damage {
   readonly expected: string;
   readonly found: string;
 
-  constructor(damage: Damage) {
+  /** @param note what follows from it, for people */
+  constructor(damage: Damage, note?: string) {
     const { path, offset, expected, found } = damage;
     super(
       'CORRUPT_FILE',
-      `${path} is damaged at byte ${offset}: expected ${expected}, found ${found}`,
+      `${path} is damaged at byte ${offset}: expected ${expected}, found ${found}` +
+      (note === undefined ? '' : `; ${note}`),
     );
     this.path = path;
     this.offset = offset;

@@ -98,6 +98,30 @@ describe('kora repair', () => {
   });
 });
 
+describe('what is no directory of an engine', () => {
+  it('is told in a line, and never passes for one that holds', () => {
+    const empty = mkdtempSync(join(root, 'empty-'));
+    const lines = linesOf((write) => { expect(inspect(empty, false, write)).toBe(false); });
+    expect(lines).toEqual([`${empty}: there is no data of an engine in it`]);
+    const file = join(empty, 'notes.txt');
+    writeFileSync(file, 'mine');
+    const told = linesOf((write) => { expect(inspect(file, false, write)).toBe(false); });
+    expect(told).toEqual(["notes.txt: 4 bytes, not one of Kora's files"]);
+    const absent = join(root, 'absent');
+    expect(() => { inspect(absent, false, () => undefined); }).toThrow(/no such file$/);
+    expect(() => { repair(absent, 1, () => undefined); }).toThrow(/no such directory$/);
+    expect(() => { repair(file, 1, () => undefined); }).toThrow(/no such directory$/);
+    expect(() => { repair(empty, 1, () => undefined); }).toThrow(/no manifest: nothing to repair/);
+    expect(readdirSync(empty)).toEqual(['notes.txt']);
+  });
+  it('is data whose manifest is gone', () => {
+    const dir = written('manifestless');
+    rmSync(join(dir, readdirSync(dir).find((name) => name.startsWith('manifest')) ?? ''));
+    const lines = linesOf((write) => { expect(inspect(dir, false, write)).toBe(false); });
+    expect(lines.at(-2)).toMatch(/refuses this directory: .* expected the manifest of wal-/);
+  });
+});
+
 describe('their words', () => {
   it('are one path and known options', () => {
     expect(readDirectoryLine('inspect', ['a', '--records'])).toEqual({

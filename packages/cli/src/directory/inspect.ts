@@ -1,11 +1,12 @@
 /**
  * `kora inspect`: what lies in a directory, or in one file of it, and whether it holds. Changes
  * nothing and needs no lock. Ends with 1 when something is damaged, so that scripts can ask: of a
- * directory, when recovery would refuse it. The end of a log that was not closed may be torn
+ * directory, when recovery would refuse it or there is no data in it. The end of a log that was not closed may be torn
  * without being damaged, which is said.
  */
 import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { Fault } from '@kora/core/control';
 import {
   damageOfDirectory, inspectDirectory, inspectFile, inspectSegment, NodeFiles,
 } from '@kora/storage';
@@ -23,7 +24,9 @@ export type WriteLine = (line: string) => void;
  */
 export function inspect(path: string, showsRecords: boolean, write: WriteLine): boolean {
   const files = new NodeFiles();
-  const isDirectory = statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) throw new Fault('INVALID_ARGUMENT', `${path}: there is no such file`);
+  const isDirectory = stats.isDirectory();
   const directory = isDirectory ? path : dirname(path).replace(/\/$/, '');
   const summaries = isDirectory
     ? inspectDirectory(files, path) : [inspectFile(files, directory, basename(path))];
@@ -43,11 +46,19 @@ export function inspect(path: string, showsRecords: boolean, write: WriteLine): 
     if (!lastSegments.has(summary.name)) holds = false;
     else if (refused?.path !== `${directory}/${summary.name}`) write(`  ${tornLine(isDirectory)}`);
   }
+  if (!summaries.some(({ kind }) => isOfStore(kind))) {
+    if (isDirectory) write(`${path}: there is no data of an engine in it`);
+    return false;
+  }
   if (refused === undefined) return holds;
   write(`recovery refuses this directory: ${refused.path} at byte ${refused.offset}, ` +
     `expected ${refused.expected}, found ${refused.found}`);
-  write(`kora repair ${path} makes it open again, and says what that costs`);
+  write(`kora repair ${path} makes it open again where that takes no guess, and says what it costs`);
   return false;
+}
+
+function isOfStore(kind: FileSummary['kind']): boolean {
+  return kind === 'segment' || kind === 'part' || kind === 'manifest';
 }
 
 /** What becomes of a log's end that does not hold. */

@@ -190,6 +190,7 @@ describe('damage', () => {
     return { files, name };
   };
   const flip = (bytes: Uint8Array): void => { bytes[bytes.length >> 1]! ^= 4; };
+  const all = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 
   it('of the newest manifest is passed over when an older one tells everything', () => {
     const { files } = damaged('manifest', 'last', flip);
@@ -241,9 +242,49 @@ describe('damage', () => {
     files.crash('drop');
     expect(load(files, recover(files))).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
-  it('is repaired by the next attempt when the power goes in the middle', () => {
-    for (let n = 1; n < 30; n++) {
-      const { files } = damaged('wal', 'last', (bytes) => { bytes[70]! ^= 1; });
+  it('of a log before the snapshot costs nothing when it is repaired', () => {
+    const { files, name } = damaged('wal', 'first', (bytes) => { bytes[70]! ^= 1; });
+    const before = files.contentOf(`data/${name}`).slice();
+    expect(() => recover(files)).toThrow(name);
+    const { steps } = repairDirectory(files, 'data', processes, nowMs);
+    expect(new Set(steps.map(({ action }) => action))).toEqual(new Set(['superfluous']));
+    expect(files.contentOf(`data/repair-${nowMs}/${name}`)).toEqual(before);
+    files.crash('drop');
+    expect(load(files, recover(files))).toEqual(all);
+  });
+  it('of a log before the snapshot is a segment that is missing there', () => {
+    const { files } = damaged('wal', 'first', () => undefined);
+    files.unlink(`data/${names(files, 'wal')[1]}`);
+    expect(() => recover(files)).toThrow(CorruptFileFault);
+    repairDirectory(files, 'data', processes, nowMs);
+    expect(load(files, recover(files))).toEqual(all);
+  });
+  it('of the only snapshot costs nothing while the log reaches back to its beginning', () => {
+    const { files, name } = damaged('snapshot', 'last', flip);
+    files.unlink(`data/${names(files, 'manifest')[0]}`);
+    const { steps } = repairDirectory(files, 'data', processes, nowMs);
+    expect(steps.map(({ action, path }) => [action, path])).toContainEqual(
+      ['superfluous', `data/${name}`]);
+    files.crash('drop');
+    expect(load(files, recover(files))).toEqual(all);
+  });
+  it('of the only snapshot is refused, with nothing changed, when the log begins later', () => {
+    const { files } = damaged('snapshot', 'last', flip);
+    files.unlink(`data/${names(files, 'manifest')[0]}`);
+    files.unlink(`data/${names(files, 'wal')[0]}`);
+    const before = files.list('data');
+    expect(() => repairDirectory(files, 'data', processes, nowMs)).toThrow(/nothing was changed$/);
+    expect(files.list('data')).toEqual(before);
+  });
+  it.each([
+    ['the end of a log', 'wal', 'last', all.slice(0, 8)], ['an old log', 'wal', 'first', all],
+    ['the only snapshot', 'snapshot', 'last', all],
+  ] as const)('of %s is repaired by the next attempt when the power goes in the middle', (
+    _what, kind, which, left,
+  ) => {
+    for (let n = 1; n < 40; n++) {
+      const { files } = damaged(kind, which, (bytes) => { bytes[70]! ^= 1; });
+      if (kind === 'snapshot') files.unlink(`data/${names(files, 'manifest')[0]}`);
       files.crashAt(n);
       try {
         repairDirectory(files, 'data', processes, nowMs);
@@ -252,8 +293,7 @@ describe('damage', () => {
       }
       files.crash(n % 2 === 0 ? 'drop' : 'chance');
       repairDirectory(files, 'data', later, nowMs + 1);
-      expect(load(files, recover(files, 1, later)), `operation ${n}`)
-        .toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+      expect(load(files, recover(files, 1, later)), `operation ${n}`).toEqual(left);
     }
   });
   it('repairs nothing that is whole', () => {
@@ -279,6 +319,7 @@ describe('damage', () => {
     append(files, [1]);
     files.unlink(`data/${manifestName(1)}`);
     expect(() => recover(files)).toThrow(CorruptFileFault);
+    expect(damageOfDirectory(files, 'data')).toMatchObject({ found: 'no such file' });
   });
 });
 

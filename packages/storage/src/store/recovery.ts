@@ -177,18 +177,21 @@ function firstManifest(
   files: Files, options: RecoveryOptions, names: readonly string[],
 ): Manifest {
   const { directory, shardCount, nowMs } = options;
-  const data = names.find((name) => /^(wal|snapshot)-\d/.test(name));
-  if (data !== undefined) {
-    throw new CorruptFileFault({
-      path: `${directory}/${manifestName(1)}`, offset: 0,
-      expected: `the manifest of ${data}`, found: 'no such file',
-    });
-  }
+  const missing = missingManifest(directory, names);
+  if (missing !== undefined) throw new CorruptFileFault(missing);
   const manifest: Manifest = {
     number: 1, createdMs: nowMs, parts: [], logSets: [newLogSet(1, shardCount)],
   };
   putManifest(files, directory, manifest);
   return manifest;
+}
+
+/** Data in a directory without any manifest; undefined: there is none, so it is a new directory. */
+export function missingManifest(directory: string, names: readonly string[]): Damage | undefined {
+  const data = names.find((name) => /^(wal|snapshot)-\d/.test(name));
+  if (data === undefined) return undefined;
+  const path = `${directory}/${manifestName(1)}`;
+  return { path, offset: 0, expected: `the manifest of ${data}`, found: 'no such file' };
 }
 
 function newLogSet(logSet: number, shardCount: number): LogSet {

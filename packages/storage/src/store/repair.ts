@@ -1,9 +1,11 @@
 /**
  * Makes a damaged directory one that opens, by leaving out what cannot be believed: damaged logs
  * end where they stop to hold, damaged manifests are set aside for the newest one that holds.
+ * Where nothing but segments is damaged that lie before the snapshot, they go and cost nothing; a
+ * damaged snapshot costs nothing either while the logs reach back to their first records.
  * Everything that is changed or removed is copied first, to a directory inside, durably. What a
- * repair cannot do without guessing it refuses: a damaged snapshot without an older one behind it,
- * a directory without any manifest that holds.
+ * repair cannot do without guessing it refuses: a damaged snapshot without an older one behind it
+ * whose logs begin later, a directory without any manifest that holds.
  */
 import { Fault } from '@kora/core/control';
 import { OpenMode, readWhole, writeAll } from '../disk/files.ts';
@@ -18,11 +20,13 @@ import { parseManifestName } from './manifest.ts';
 import type { LogSet, Manifest } from './manifest.ts';
 import type { ProcessTable } from './process-table.ts';
 import { putManifest, readManifestFile } from './recovery.ts';
+import { firstSequenceOf } from './snapshot-commit.ts';
 import { damageOfSnapshot } from './verify.ts';
 
 /** What a repair did to one file; `damage` is why. */
 export interface RepairStep {
-  readonly action: 'cut' | 'removed';
+  /** `superfluous`: removed, and nothing is lost by it, for the snapshot or the logs have it. */
+  readonly action: 'cut' | 'removed' | 'superfluous';
   readonly path: string;
   /** Bytes that the file has now, 0 when it is gone. */
   readonly bytes: number;
@@ -74,7 +78,37 @@ class Repair {
     if (first === undefined) {
       throw new Fault('INVALID_ARGUMENT', `${this.#directory} has no manifest: nothing to repair`);
     }
-    throw new CorruptFileFault(first[1]);
+    const [name, damage] = first;
+    const read = readManifestFile(this.#files, `${this.#directory}/${name}`);
+    const byLogs = 'expected' in read ? undefined : this.#withoutSnapshot(read, name, damage);
+    if (byLogs !== undefined) return byLogs;
+    throw new CorruptFileFault(damage, 'no older whole state stands behind it, so a repair would ' +
+      'have to guess: nothing was changed');
+  }
+
+  /**
+   * A manifest by which the logs alone are the data; undefined where they do not reach back to the
+   * beginning. Only the first log set begins with nothing.
+   */
+  #withoutSnapshot(
+    manifest: Manifest, name: string, damage: Damage,
+  ): Manifest | undefined {
+    const [set, ...more] = manifest.logSets;
+    if (set?.logSet !== 1 || more.length > 0) return undefined;
+    const names = this.#files.list(this.#directory);
+    for (const [shard, cut] of set.cuts.entries()) {
+      const scan = salvageLog(this.#files, names, this.#logName(set, shard));
+      if (scan.firstSequence !== 1 || scan.lastSequence < cut) return undefined;
+    }
+    const parts = manifest.parts.map((part) => part.name).filter((part) => names.includes(part));
+    this.#keepAll([name, ...parts]);
+    const logSets = [{ ...set, cuts: set.cuts.map(() => 0) }];
+    const byLogs = { ...manifest, number: manifest.number + 1, parts: [], logSets };
+    putManifest(this.#files, this.#directory, byLogs);
+    for (const each of [name, ...parts]) {
+      this.#remove(`${this.#directory}/${each}`, damage, 'superfluous');
+    }
+    return byLogs;
   }
 
   #snapshotDamage(manifest: Manifest): Damage | undefined {
@@ -85,8 +119,8 @@ class Repair {
   /** Ends each log of a set where it stops to hold. @returns the set, with the ends it has now */
   repairLogs(set: LogSet): LogSet {
     const lasts = set.cuts.map((cut, shard) => {
-      const { logSet, shardCount } = set;
-      const log: LogName = { directory: this.#directory, logSet, shard, shardCount };
+      const log = this.#logName(set, shard);
+      this.#removeSuperfluous(log, cut);
       const names = this.#files.list(this.#directory);
       const scan = salvageLog(this.#files, names, log);
       this.#checkStart(scan, cut);
@@ -94,6 +128,26 @@ class Repair {
       return Math.max(cut, scan.lastSequence);
     });
     return set.ends === null ? set : { ...set, ends: lasts };
+  }
+
+  #logName({ logSet, shardCount }: LogSet, shard: number): LogName {
+    return { directory: this.#directory, logSet, shard, shardCount };
+  }
+
+  /** Segments that lie before the snapshot's cut go when more of the log holds without them. */
+  #removeSuperfluous(log: LogName, cut: number): void {
+    const names = this.#files.list(this.#directory);
+    const { tornTail, lastSequence } = salvageLog(this.#files, names, log);
+    if (tornTail === undefined) return;
+    const own = segmentNamesOf(names, log);
+    const begins = own.map((name) => firstSequenceOf(this.#files, `${this.#directory}/${name}`));
+    const superfluous = own.slice(0, Math.max(0, begins.findLastIndex((at) => at <= cut + 1)));
+    const others = names.filter((name) => !superfluous.includes(name));
+    if (salvageLog(this.#files, others, log).lastSequence <= lastSequence) return;
+    this.#keepAll(superfluous);
+    for (const name of superfluous) {
+      this.#remove(`${this.#directory}/${name}`, tornTail, 'superfluous');
+    }
   }
 
   /** Records before the log begins cannot be had back by leaving something out. */
@@ -124,10 +178,10 @@ class Repair {
     }
   }
 
-  #remove(path: string, damage: Damage): void {
+  #remove(path: string, damage: Damage, action: RepairStep['action'] = 'removed'): void {
     this.#files.unlink(path);
     this.#files.syncDirectory(this.#directory);
-    this.steps.push({ action: 'removed', path, bytes: 0, damage });
+    this.steps.push({ action, path, bytes: 0, damage });
   }
 
   /** Copies files aside, durably, before anything is done to them. */

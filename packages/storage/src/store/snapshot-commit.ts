@@ -154,7 +154,7 @@ function superfluousSegments(
 }
 
 /** First sequence of a segment; Infinity for one whose header does not hold (yet). */
-function firstSequenceOf(files: Files, path: string): number {
+export function firstSequenceOf(files: Files, path: string): number {
   const file = files.open(path, OpenMode.Read);
   try {
     const bytes = new Uint8Array(SEGMENT_HEADER_BYTES);

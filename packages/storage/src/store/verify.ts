@@ -11,7 +11,7 @@ import type { FileSummary } from './inspect.ts';
 import type { Manifest } from './manifest.ts';
 import { missingPart, wrongContent, wrongPart } from './named-part.ts';
 import { scanLogSet } from './recover-logs.ts';
-import { findManifest } from './recovery.ts';
+import { findManifest, missingManifest } from './recovery.ts';
 
 /**
  * Reads the newest manifest that counts, and all that it names.
@@ -25,7 +25,7 @@ export function damageOfDirectory(
   const names = files.list(directory);
   try {
     const manifest = findManifest(files, directory, names, []);
-    if (manifest === undefined) return undefined;
+    if (manifest === undefined) return missingManifest(directory, names);
     const damage = damageOfSnapshot(files, directory, names, manifest, inspected);
     if (damage !== undefined) return damage;
     for (const set of manifest.logSets) scanLogSet(files, names, directory, set);
