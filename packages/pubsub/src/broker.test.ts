@@ -2,9 +2,40 @@
  * What a program sees of a broker: listeners that publish, leave and throw, names and payloads of
  * any bytes, what is refused.
  */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Broker } from './broker.ts';
 import type { Message } from './message.ts';
+
+const nothing = (): void => undefined;
+
+describe('what has the wrong type', () => {
+  const wrong = (value: unknown): never => value as never;
+
+  it.each<[string, string, (broker: Broker) => unknown]>([
+    ['INVALID_OPTION', 'not null', () => new Broker(wrong(null))],
+    ['INVALID_OPTION', 'unknown option "onError"', () => new Broker(wrong({ onError: nothing }))],
+    ['INVALID_OPTION', 'not number', () => new Broker({ onListenerError: wrong(5) })],
+    ['INVALID_ARGUMENT', 'not undefined', (broker) => broker.listen('a', wrong(undefined))],
+    ['INVALID_ARGUMENT', 'not number', (broker) => broker.listen(wrong(5), nothing)],
+    ['INVALID_OPTION', '"pattern"', (broker) => broker.listen('a', nothing, wrong({ pattern: 1 }))],
+    ['INVALID_ARGUMENT', 'not undefined', (broker) => broker.subscribe(wrong(undefined))],
+    ['INVALID_ARGUMENT', 'needs a name', (broker) => broker.subscribe([])],
+    ['INVALID_ARGUMENT', 'not number', (broker) => broker.subscribe(['a', wrong(5)])],
+    ['INVALID_OPTION', 'AbortSignal', (broker) => broker.subscribe('a', { signal: wrong(5) })],
+    ['INVALID_OPTION', '"max"', (broker) => broker.subscribe('a', wrong({ max: 5 }))],
+    ['INVALID_ARGUMENT', 'not undefined', (broker) => broker.publish('a', wrong(undefined))],
+    ['INVALID_ARGUMENT', 'not object', (broker) => broker.publishSharded('a', wrong({}))],
+    ['INVALID_ARGUMENT', 'not null', (broker) => broker.publish(wrong(null), 'x')],
+    ['INVALID_ARGUMENT', 'not number', (broker) => broker.channels(wrong(5))],
+    ['INVALID_ARGUMENT', 'not undefined', (broker) => broker.subscriberCount(wrong(undefined))],
+  ])('is refused at once with %s: %s', (code, part, call) => {
+    const broker = new Broker();
+    expect(() => call(broker)).toThrow(expect.objectContaining({
+      code, message: expect.stringContaining(part) as string,
+    }) as Error);
+    expect([broker.subscribedCount, broker.publish('a', 'x')]).toEqual([0, 0]);
+  });
+});
 
 describe('listeners', () => {
   it('all see the messages of a channel in one order, also when one of them publishes', () => {
@@ -37,6 +68,21 @@ describe('listeners', () => {
     expect(heard).toEqual([]);
     expect(broker.publish('a', '2')).toBe(2);
     expect(heard).toEqual(['late 2']);
+  });
+
+  it('are all told when the one who hears of errors throws as well', () => {
+    const later = vi.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => undefined);
+    const thrown = new Error('from the handler');
+    const broker = new Broker({ onListenerError() { throw thrown; } });
+    const heard: string[] = [];
+    broker.listen('a', () => { throw new Error('from a listener'); });
+    broker.listen('a', ({ text }) => { heard.push(text); });
+    expect(broker.publish('a', '1')).toBe(2);
+    expect(broker.publish('a', '2')).toBe(2);
+    const [[throwIt = nothing] = []] = later.mock.calls;
+    later.mockRestore();
+    expect(throwIt).toThrow(thrown);
+    expect(heard).toEqual(['1', '2']);
   });
 
   it('that throw keep nobody from the message', () => {

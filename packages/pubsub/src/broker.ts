@@ -8,7 +8,8 @@
  * Bounds: NESTED_MESSAGES_MAX of what listeners have published while one is being told.
  */
 import { Fault } from '@kora/core';
-import { binaryOf, textOf } from './binary-text.ts';
+import { textOf } from './binary-text.ts';
+import { checkedFunction, checkedName, checkedPayload, checkOptions } from './checks.ts';
 import { Exchange, Subscriber } from './exchange.ts';
 import { NESTED_MESSAGES_MAX } from './limits.ts';
 import type { Name, Payload } from './message.ts';
@@ -40,6 +41,9 @@ export interface BrokerOptions {
   readonly onListenerError?: (cause: unknown, message: Message) => void;
 }
 
+const LISTEN_OPTIONS = ['isPattern', 'isSharded'];
+const SUBSCRIBE_OPTIONS = [...LISTEN_OPTIONS, 'signal', 'queuedMessagesMax', 'queuedBytesMax'];
+
 /** One who is told. */
 class Receiver extends Subscriber {
   readonly tell: (message: Message) => void;
@@ -66,26 +70,31 @@ export class Broker {
   readonly #open = new Set<Subscription>();
   #isClosed = false;
 
+  /** @throws {Fault} INVALID_OPTION */
   constructor(options: BrokerOptions = {}) {
-    this.#onListenerError = options.onListenerError ?? throwLater;
+    checkOptions(options, ['onListenerError']);
+    const { onListenerError = throwLater } = options;
+    this.#onListenerError = checkedFunction('INVALID_OPTION', 'onListenerError', onListenerError);
   }
 
   /**
    * Calls `listener` with each message from now on, before `publish` returns.
    * @returns ends it; calling that again is allowed
-   * @throws {Fault} ENGINE_CLOSED, INVALID_OPTION
+   * @throws {Fault} ENGINE_CLOSED, INVALID_ARGUMENT, INVALID_OPTION
    */
   listen(
     name: Name, listener: (message: Message) => void, options: ListenOptions = {},
   ): () => void {
     this.#check();
-    return this.#add(kindOf(options), binaryOf(name), new Receiver(listener));
+    checkOptions(options, LISTEN_OPTIONS);
+    const receiver = new Receiver(checkedFunction('INVALID_ARGUMENT', 'a listener', listener));
+    return this.#add(kindOf(options), checkedName(name), receiver);
   }
 
   /**
    * Messages from now on, for `for await`. `break`, `return` and the signal unsubscribe.
    * @param names one name or several, all of the same kind
-   * @throws {Fault} ENGINE_CLOSED, INVALID_OPTION
+   * @throws {Fault} ENGINE_CLOSED, INVALID_ARGUMENT, INVALID_OPTION
    */
   subscribe(names: Name | readonly Name[], options: SubscribeOptions = {}): Subscription {
     this.#check();
@@ -108,17 +117,19 @@ export class Broker {
    * Sends a message to all subscribers of the channel and of patterns that match it.
    * @param payload bytes are copied
    * @returns how many receive it: one who has subscribed twice over counts twice
-   * @throws {Fault} ENGINE_CLOSED; ENGINE_BUSY when listeners publish without end
+   * @throws {Fault} ENGINE_CLOSED, INVALID_ARGUMENT; ENGINE_BUSY when listeners publish without end
    */
   publish(channel: Name, payload: Payload): number {
     this.#check();
-    return this.publishBinary(Kind.Channel, binaryOf(channel), () => ownPayload(payload));
+    const given = checkedPayload(payload);
+    return this.publishBinary(Kind.Channel, checkedName(channel), () => ownPayload(given));
   }
 
   /** As `publish`, to the subscribers of a sharded channel. */
   publishSharded(channel: Name, payload: Payload): number {
     this.#check();
-    return this.publishBinary(Kind.Sharded, binaryOf(channel), () => ownPayload(payload));
+    const given = checkedPayload(payload);
+    return this.publishBinary(Kind.Sharded, checkedName(channel), () => ownPayload(given));
   }
 
   /**
@@ -171,7 +182,7 @@ export class Broker {
 
   /** Subscribers of a name, or of a pattern itself. */
   subscriberCount(name: Name, options: ListenOptions = {}): number {
-    return this.#exchange.topic(kindOf(options), binaryOf(name))?.subscribers.size ?? 0;
+    return this.#exchange.topic(kindOf(options), checkedName(name))?.subscribers.size ?? 0;
   }
 
   /** Different patterns that somebody has subscribed to. */
@@ -191,7 +202,7 @@ export class Broker {
   }
 
   #names(kind: TopicKind, pattern: Name | undefined): string[] {
-    const glob = pattern === undefined ? null : binaryOf(pattern);
+    const glob = pattern === undefined ? null : checkedName(pattern);
     return this.#exchange.names(kind, glob).map(textOf);
   }
 
@@ -224,8 +235,17 @@ export class Broker {
       try {
         receiver.tell(message);
       } catch (cause) {
-        this.#onListenerError(cause, message);
+        this.#tellOfError(cause, message);
       }
+    }
+  }
+
+  /** Who hears of errors may throw too: that keeps nobody from the message either. */
+  #tellOfError(cause: unknown, message: Message): void {
+    try {
+      this.#onListenerError(cause, message);
+    } catch (thrown) {
+      throwLater(thrown);
     }
   }
 
@@ -251,11 +271,13 @@ function kindOf({ isPattern = false, isSharded = false }: ListenOptions): TopicK
 
 /**
  * @internal The names of a subscription as binary strings, each once, and what they are names of.
- * @throws {Fault} INVALID_OPTION
+ * @throws {Fault} INVALID_ARGUMENT, INVALID_OPTION
  */
 export function namesOf(
   names: Name | readonly Name[], options: ListenOptions,
 ): { readonly kind: TopicKind; readonly list: readonly string[] } {
-  const given = typeof names === 'string' || names instanceof Uint8Array ? [names] : names;
-  return { kind: kindOf(options), list: [...new Set(given.map(binaryOf))] };
+  checkOptions(options, SUBSCRIBE_OPTIONS);
+  const given = Array.isArray(names) ? (names as readonly Name[]) : [names as Name];
+  if (given.length === 0) throw new Fault('INVALID_ARGUMENT', 'a subscription needs a name');
+  return { kind: kindOf(options), list: [...new Set(given.map(checkedName))] };
 }

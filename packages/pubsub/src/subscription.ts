@@ -57,6 +57,9 @@ export class Subscription implements AsyncIterableIterator<Message, undefined, u
   constructor(limits: QueueLimits, leave: () => void, signal?: AbortSignal) {
     this.#messagesMax = boundOf('queuedMessagesMax', limits.queuedMessagesMax, QUEUED_MESSAGES_MAX);
     this.#bytesMax = boundOf('queuedBytesMax', limits.queuedBytesMax, QUEUED_BYTES_MAX);
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      throw new Fault('INVALID_OPTION', 'signal is the AbortSignal of an AbortController');
+    }
     this.#leave = leave;
     this.#signal = signal;
     this.ready = new Promise<void>((resolve, reject) => {
