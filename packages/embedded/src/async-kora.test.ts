@@ -301,6 +301,16 @@ describe('a reply that a worker has no memory for', () => {
   });
 });
 
+describe('options of set', () => {
+  it('are known, or the promise is rejected and nothing is stored', async () => {
+    const db = await open();
+    await expect(db.set('k', 'v', { ttl: 5 } as never))
+      .rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(await db.size()).toBe(0);
+    await db.close();
+  });
+});
+
 describe('options of open', () => {
   it.each([0, -1, 1.5, 31, NaN, '2', 'x', null])('refuse workers: %s', async (workers) => {
     const call = open({ workers: workers as number });
@@ -311,6 +321,9 @@ describe('options of open', () => {
   it('are checked before anything starts', async () => {
     await expect(open({ workers: 2, maxmemory: 'much' }))
       .rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    await expect(open(null as never)).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    await expect(open({ workers: 2, onNotice: 5 as never }))
+      .rejects.toThrow('onNotice is 5; it is a function');
     await expect(open({ workers: 2, nosuch: 1 } as OpenAsyncOptions))
       .rejects.toThrow('unknown option "nosuch"');
     const platform = {

@@ -132,11 +132,15 @@ export class AsyncKora implements AsyncDisposable {
    * Stores a string.
    * @returns true when it was stored, false when a condition refused
    * @throws {KoraReplyError} rejects with OOM; `ERR` for impossible times and combinations
+   * @throws {Fault} rejects with INVALID_ARGUMENT for an option nobody knows
    */
   set(key: Key, value: CallArgument, options?: SetOptions): Promise<boolean> {
-    const given = options === undefined
-      ? ['SET', key, value] : ['SET', key, value, ...setWords(options)];
-    return this.#typed(BulkForm.Text, given, isThere);
+    if (options !== undefined) return this.#setWith(key, value, options);
+    return this.#typed(BulkForm.Text, ['SET', key, value], isThere);
+  }
+
+  async #setWith(key: Key, value: CallArgument, options: SetOptions): Promise<boolean> {
+    return this.#typed(BulkForm.Text, ['SET', key, value, ...setWords(options)], isThere);
   }
 
   /** Removes keys; how many there were. */

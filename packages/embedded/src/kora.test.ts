@@ -238,6 +238,14 @@ describe('refusals', () => {
       [{ memoryBytesMax: 1000 }, /memoryBytesMax is 1000/],
       [{ memoryBytesMax: 64 * 1024 * 1024 + 1 }, /a multiple of 65536/],
       [{ settings: { nosuch: 1 } }, /there is no setting "nosuch"/],
+      [{ settings: 'x' as never }, /settings is x; it is an object/],
+      [{ dir: 5 as never }, /dir is 5; it is the path of a directory/],
+      [{ dir: 'a\0b' }, /it is the path of a directory/],
+      [{ onNotice: 5 as never }, /onNotice is 5; it is a function/],
+      [{ onError: {} as never }, /onError is an object; it is a function/],
+      [{ platform: {} as never }, /platform.clock is undefined; it is an object/],
+      [null as never, /the argument of openSync\(\) is null; it is an object/],
+      ['data' as never, /the argument of openSync\(\) is data; it is an object/],
     ];
     for (const [options, message] of bad) {
       expect(codeOf(() => open(options))).toBe('INVALID_OPTION');
@@ -247,6 +255,32 @@ describe('refusals', () => {
     expect(db.call('CONFIG', 'GET', 'maxmemory-samples')).toEqual(
       new Map([['maxmemory-samples', '7']]),
     );
+  });
+
+  it('of options of set come before anything is stored', () => {
+    const db = open();
+    for (const options of [{ ttlMS: 5 }, { ifAbsent: true, ttl: 5 }, null, 5, 'NX']) {
+      expect(codeOf(() => db.set('k', 'v', options as never))).toBe('INVALID_ARGUMENT');
+    }
+    expect(() => db.set('k', 'v', { ttl: 5 } as never)).toThrow(
+      'unknown option ttl of set; known: ttlMs, expireAtMs, keepTtl, ifAbsent, ifPresent');
+    expect(db.size).toBe(0);
+    expect(db.set('k', 'v', { ttlMs: 5000, ifAbsent: true })).toBe(true);
+  });
+
+  it('of a place for bytes leave it as it was', () => {
+    const db = open();
+    const target = new Uint8Array(4);
+    for (const [key, value] of [['short', 'abc'], ['long', 'x'.repeat(100_000)]] as const) {
+      db.set(key, value);
+      for (const offset of [-1, 1.5, NaN, '1' as never]) {
+        expect(codeOf(() => db.getInto(key, target, offset))).toBe('INVALID_ARGUMENT');
+      }
+      for (const given of [null, undefined, [], new ArrayBuffer(9)]) {
+        expect(codeOf(() => db.getInto(key, given as never))).toBe('INVALID_ARGUMENT');
+      }
+    }
+    expect(target).toEqual(new Uint8Array(4));
   });
 
   it('a key longer than a megabyte is refused, the engine goes on', () => {

@@ -155,6 +155,9 @@ export class Kora implements Disposable {
    */
   getInto(key: Key, target: Uint8Array, offset = 0): number {
     const engine = this.#engine;
+    if (!(target instanceof Uint8Array) || !Number.isSafeInteger(offset) || offset < 0) {
+      throw new Fault('INVALID_ARGUMENT', 'getInto takes a Uint8Array, and an offset from 0 on');
+    }
     const ref = this.#direct.findKey(key);
     if (ref === 0) return -1;
     if (ref !== NOT_DIRECT) {

@@ -92,6 +92,7 @@ export function readOptions(options: OpenOptions): {
       'INVALID_OPTION', `unknown option "${name}"; there is ${[...OPTION_NAMES].join(', ')}`,
     );
   }
+  checkKinds(options);
   const pairs: [string, string][] = [];
   if (options.maxmemory !== undefined) pairs.push(['maxmemory', String(options.maxmemory)]);
   if (options.maxmemoryPolicy !== undefined) {
@@ -122,6 +123,32 @@ export function readOptions(options: OpenOptions): {
   return { settings, pairs, memoryBytesMax };
 }
 
+/** Values that are kept to be used later must be what they are used as.
+ * @throws {Fault} INVALID_OPTION */
+function checkKinds({ settings = {}, platform, ...options }: OpenOptions): void {
+  checkObject('settings', settings);
+  for (const name of ['onNotice', 'onError'] as const) {
+    const given: unknown = options[name];
+    if (given === undefined || typeof given === 'function') continue;
+    throw new Fault('INVALID_OPTION', `${name} is ${shown(given)}; it is a function`);
+  }
+  if (platform === undefined) return;
+  checkObject('platform', platform);
+  for (const part of ['clock', 'chance', 'scheduler'] as const) {
+    checkObject(`platform.${part}`, platform[part]);
+  }
+}
+
+/** @throws {Fault} INVALID_OPTION */
+function checkObject(name: string, given: unknown): void {
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) return;
+  throw new Fault('INVALID_OPTION', `${name} is ${shown(given)}; it is an object`);
+}
+
+function shown(given: unknown): string {
+  return typeof given === 'object' && given !== null ? 'an object' : String(given);
+}
+
 /** What the settings say of the directory.
  * @throws {Fault} INVALID_OPTION */
 function storePairs({ dir, fsync, settings = {} }: OpenOptions): [string, string][] {
@@ -138,6 +165,9 @@ function storePairs({ dir, fsync, settings = {} }: OpenOptions): [string, string
     throw new Fault('INVALID_OPTION', 'fsync is about a directory: say dir as well');
   }
   if (dir === '') throw new Fault('INVALID_OPTION', 'dir is empty; leave it out to keep nothing');
+  if (typeof dir !== 'string' || dir.includes('\0')) {
+    throw new Fault('INVALID_OPTION', `dir is ${JSON.stringify(dir)}; it is the path of a directory`);
+  }
   const pairs: [string, string][] = [['dir', dir], ['appendonly', 'yes']];
   if (fsync !== undefined) pairs.push(['appendfsync', fsync]);
   return pairs;
@@ -146,13 +176,16 @@ function storePairs({ dir, fsync, settings = {} }: OpenOptions): [string, string
 /** An engine in the caller's thread has no workers.
  * @throws {Fault} INVALID_OPTION */
 export function refuseWorkers(options: OpenOptions): void {
+  checkObject('the argument of openSync()', options);
   if (!Object.hasOwn(options, 'workers')) return;
   throw new Fault('INVALID_OPTION', 'workers are for open(); openSync() has this thread alone');
 }
 
 /** How many worker threads are asked for; 0 when none are.
  * @throws {Fault} INVALID_OPTION */
-export function readWorkers({ workers, platform }: OpenAsyncOptions): number {
+export function readWorkers(options: OpenAsyncOptions): number {
+  checkObject('the argument of open()', options);
+  const { workers, platform } = options;
   if (workers === undefined) return 0;
   checkInteger('workers', workers, 1, MESH_WORKER_COUNT_MAX);
   if (platform !== undefined) {

@@ -172,9 +172,7 @@ export class AsyncVectorCollection {
   async searchMany(
     queries: readonly VectorLike[], k: number, options: VectorSearchOptions = {},
   ): Promise<VectorHit[][]> {
-    return Promise.all(
-      queries.map((query) => this.#asks.search(query, k, options)).map(this.#ask),
-    );
+    return Promise.all(this.#asks.searchMany(queries, k, options).map(this.#ask));
   }
 
   /**

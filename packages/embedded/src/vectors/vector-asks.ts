@@ -7,8 +7,8 @@ import type { Attributes, Metric, VectorLike } from '@kora/vector';
 import type { CallArgument } from '../arguments.ts';
 import type { ReplyValue } from '../open-values.ts';
 import {
-  attributesText, batchWords, checkCount, checkId, makingWords, searchByIdWords, searchWords,
-  vectorBytes,
+  attributesText, batchWords, checkCount, checkId, checkList, checkPage, makingWords,
+  searchByIdWords, searchWords, vectorBytes,
 } from './vector-words.ts';
 import type {
   GivenAttributes, VectorBatch, VectorCollectionOptions, VectorSearchByIdOptions,
@@ -197,6 +197,13 @@ export class CollectionAsks {
     };
   }
 
+  searchMany(
+    queries: readonly VectorLike[], k: number, options: VectorSearchOptions,
+  ): Ask<VectorHit[]>[] {
+    checkList('queries', queries);
+    return queries.map((query) => this.search(query, k, options));
+  }
+
   searchById(id: string, k: number, options: VectorSearchByIdOptions): Ask<VectorHit[]> {
     checkId(id);
     const words = ['ID', id, ...searchByIdWords(options)];
@@ -205,7 +212,9 @@ export class CollectionAsks {
     };
   }
 
-  listIds({ after, limit = PAGE_IDS }: VectorIdPageOptions): Ask<VectorIdPage> {
+  listIds(options: VectorIdPageOptions): Ask<VectorIdPage> {
+    checkPage(options);
+    const { after, limit = PAGE_IDS } = options;
     if (after !== undefined) checkId(after);
     const wanted = Math.min(checkCount('limit', limit), Number.MAX_SAFE_INTEGER - 1);
     const start = after === undefined ? '-' : `(${after}`;

@@ -76,6 +76,11 @@ export function checkCount(name: string, count: number): number {
   throw invalid(`${name} is ${String(count)}; an integer from 0 on is wanted`);
 }
 
+/** @throws {Fault} INVALID_ARGUMENT */
+export function checkList(name: string, list: unknown): void {
+  if (!Array.isArray(list)) throw invalid(`${name} are an array, not ${typeof list}`);
+}
+
 /**
  * A vector as bytes, which are the caller's own where it is a Float32Array.
  * @throws {Fault} INVALID_ARGUMENT
@@ -134,9 +139,13 @@ const SEARCHING: ReadonlyMap<string, Words> = new Map([
 const SEARCHING_BY_ID: ReadonlyMap<string, Words> = new Map([
   ...SEARCHING, ['includeSelf', flag('WITHSELF')],
 ]);
+const PAGING: ReadonlyMap<string, Words> = new Map([['after', () => []], ['limit', () => []]]);
 const STORAGES: readonly unknown[] = ['f32', 'q8', 'bin'];
 
 function wordsOf(options: object, known: ReadonlyMap<string, Words>): CallArgument[] {
+  if (typeof options !== 'object' || (options as unknown) === null) {
+    throw invalid(`options are an object, not ${String(options)}`);
+  }
   return Object.entries(options).flatMap(([name, value]: [string, unknown]) => {
     const words = known.get(name);
     if (words === undefined) {
@@ -148,16 +157,22 @@ function wordsOf(options: object, known: ReadonlyMap<string, Words>): CallArgume
 
 /** Words of VECNEW behind the name. @throws {Fault} INVALID_ARGUMENT */
 export function makingWords(options: VectorCollectionOptions): CallArgument[] {
+  const words = wordsOf(options, MAKING);
   const { dimension, storage = 'f32' } = options;
   if (!STORAGES.includes(storage)) {
     throw invalid(`storage is ${String(storage)}; wanted: ${STORAGES.join(', ')}`);
   }
-  return [String(dimension), ...wordsOf(options, MAKING)];
+  return [String(dimension), ...words];
 }
 
 /** Words of VECSEARCH behind the query. @throws {Fault} INVALID_ARGUMENT */
 export function searchWords(options: VectorSearchOptions): CallArgument[] {
   return wordsOf(options, SEARCHING);
+}
+
+/** Options of a page of ids are known. @throws {Fault} INVALID_ARGUMENT */
+export function checkPage(options: object): void {
+  wordsOf(options, PAGING);
 }
 
 /** The same of a search from an element. @throws {Fault} INVALID_ARGUMENT */
@@ -173,6 +188,7 @@ export type VectorBatch = Float32Array | readonly VectorLike[];
 /** The vectors one by one. @throws {Fault} INVALID_ARGUMENT */
 function* vectorsOf(vectors: VectorBatch, count: number): Generator<Uint8Array> {
   if (!(vectors instanceof Float32Array)) {
+    checkList('vectors', vectors);
     if (vectors.length !== count) {
       throw invalid(`${vectors.length} vectors do not go with ${count} ids`);
     }
@@ -196,6 +212,8 @@ function* vectorsOf(vectors: VectorBatch, count: number): Generator<Uint8Array> 
 export function batchWords(
   ids: readonly string[], vectors: VectorBatch, attributes: readonly GivenAttributes[],
 ): CallArgument[][] {
+  checkList('ids', ids);
+  checkList('attributes', attributes);
   if (attributes.length > ids.length) {
     throw invalid(`${attributes.length} attributes do not go with ${ids.length} ids`);
   }

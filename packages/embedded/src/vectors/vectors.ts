@@ -172,7 +172,7 @@ export class VectorCollection {
   searchMany(
     queries: readonly VectorLike[], k: number, options: VectorSearchOptions = {},
   ): VectorHit[][] {
-    return queries.map((query) => this.#asks.search(query, k, options)).map(this.#ask);
+    return this.#asks.searchMany(queries, k, options).map(this.#ask);
   }
 
   /**
