@@ -13,8 +13,8 @@ import {
   HEADER_WORDS, READER_COUNT, READER_WORDS, READER_WORDS_FROM, METRIC_NUMBERS,
 } from './engine/layout.ts';
 import {
-  checkedSection, factsOf, joinImage, jsonBytes, jsonOf, padded, readManifest, refuseImage,
-  sectionOf,
+  checkedSection, checkEnd, factsOf, joinImage, jsonBytes, jsonOf, padded, readManifest,
+  refuseImage, sectionOf,
 } from './manifest.ts';
 import type { SectionFacts } from './manifest.ts';
 import { checkOptions } from './options.ts';
@@ -107,5 +107,6 @@ export function loadIndex(image: Uint8Array): VectorIndex {
     for (const [slot, each] of carried) attributes.set(slot, checkAttributes(each));
     return { segment, ids: ids.map((id) => id ?? undefined), attributes };
   });
+  checkEnd(image, at);
   return VectorIndex.fromParts(options, parts);
 }

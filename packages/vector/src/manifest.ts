@@ -52,6 +52,7 @@ export function joinImage(
 export function readManifest(
   image: Uint8Array, magic: string, bytesMax: number,
 ): { manifest: unknown; end: number } {
+  if (!(image instanceof Uint8Array)) throw refuseImage('is no Uint8Array');
   const given = String.fromCharCode(...image.subarray(0, MAGIC_BYTES));
   if (image.length < PREFIX_BYTES || given !== magic) {
     throw refuseImage('is not one of this package, or of another version');
@@ -64,13 +65,27 @@ export function readManifest(
     throw refuseImage('has a changed manifest');
   }
   const manifest: unknown = JSON.parse(decoder.decode(text));
-  return { manifest, end: padded(PREFIX_BYTES + bytes) };
+  const end = padded(PREFIX_BYTES + bytes);
+  checkPadding(image, PREFIX_BYTES + bytes, end);
+  return { manifest, end };
 }
 
-/** Bytes `from` to `from + bytes` of an image. @throws VectorError IMAGE */
+/** Bytes `from` to `from + bytes` of an image, with zeros behind. @throws VectorError IMAGE */
 export function sectionOf(image: Uint8Array, from: number, bytes: number): Uint8Array {
-  if (from + bytes > image.length) throw refuseImage('is cut');
+  checkPadding(image, from + bytes, from + padded(bytes));
   return image.subarray(from, from + bytes);
+}
+
+function checkPadding(image: Uint8Array, from: number, end: number): void {
+  if (end > image.length) throw refuseImage('is cut');
+  for (let at = from; at < end; at++) {
+    if (image[at] !== 0) throw refuseImage('has changed contents');
+  }
+}
+
+/** Nothing comes behind the last section. @throws VectorError IMAGE */
+export function checkEnd(image: Uint8Array, end: number): void {
+  if (image.length !== end) throw refuseImage(`has ${image.length - end} bytes behind its end`);
 }
 
 /** What a manifest says of a section. */

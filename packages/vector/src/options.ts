@@ -7,7 +7,7 @@ import {
   TRAINING_COMPONENTS, TRAINING_VECTORS_MAX, TRAINING_VECTORS_MIN,
 } from './limits.ts';
 import type { EngineVariant } from './engine/modules.ts';
-import { VectorError } from './vector-error.ts';
+import { checkObject, VectorError } from './vector-error.ts';
 
 /** `cosine`: 1 - cos, 0..2. `l2`: Euclidean. `ip`: minus the dot product. Smaller is nearer. */
 export type Metric = 'cosine' | 'l2' | 'ip';
@@ -18,6 +18,8 @@ export type Metric = 'cosine' | 'l2' | 'ip';
 export type Storage = 'f32' | 'bf16' | 'codes' | 'bits';
 /** `exact`: always a scan. `hnsw`: a graph from the start. `auto`: a graph once scans are slow. */
 export type Mode = 'auto' | 'exact' | 'hnsw';
+/** Every metric. */
+export const METRICS: readonly Metric[] = ['cosine', 'l2', 'ip'];
 export type Preset = 'high_speed' | 'default' | 'high_recall';
 
 /** How to make an index. */
@@ -66,7 +68,8 @@ function integer(name: string, value: number, min: number, max: number): number 
   throw new VectorError('OPTION', `${name} is ${value}; wanted: an integer from ${min} to ${max}`);
 }
 
-function oneOf<Name extends string>(name: string, value: Name, names: readonly Name[]): Name {
+/** @throws VectorError OPTION */
+export function oneOf<Name extends string>(name: string, value: Name, names: readonly Name[]): Name {
   if (names.includes(value)) return value;
   throw new VectorError('OPTION', `${name} is ${String(value)}; wanted: ${names.join(', ')}`);
 }
@@ -79,10 +82,11 @@ function trainingCount(dimension: number): number {
 
 /** Checks options and fills in what was left out. @throws VectorError OPTION */
 export function checkOptions(given: VectorIndexOptions): CheckedOptions {
+  checkObject('options', given);
   const preset = PRESETS[
     oneOf('preset', given.preset ?? 'default', ['high_speed', 'default', 'high_recall'])
   ];
-  const metric = oneOf('metric', given.metric ?? 'cosine', ['cosine', 'l2', 'ip']);
+  const metric = oneOf('metric', given.metric ?? 'cosine', METRICS);
   const storage = oneOf('storage', given.storage ?? 'f32', ['f32', 'bf16', 'codes', 'bits']);
   if (storage === 'bits' && metric !== 'cosine') {
     throw new VectorError('OPTION', 'storage bits keeps signs only, which compare by cosine');

@@ -6,7 +6,7 @@ import { BATCH_BYTES } from './limits.ts';
 import type { Segment } from './segment.ts';
 import { VectorError } from './vector-error.ts';
 import type { VectorId } from './vector-types.ts';
-import { checkId } from './vector-types.ts';
+import { checkId, checkVectors } from './vector-types.ts';
 
 /** Vectors of a dimension that are copied at once. */
 export function batchCount(dimension: number): number {
@@ -22,6 +22,8 @@ export function checkBatch(
 ): void {
   const { engine, options } = segment;
   const { dimension } = options;
+  if (!Array.isArray(ids)) throw new VectorError('ID', `ids are an array, not ${typeof ids}`);
+  if (!(vectors instanceof Float32Array)) checkVectors(vectors, dimension);
   if (vectors.length !== ids.length * dimension) {
     throw new VectorError('DIMENSION',
       `${vectors.length} components are not ${ids.length} vectors of ${dimension}`);

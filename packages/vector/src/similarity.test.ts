@@ -39,5 +39,7 @@ describe('two vectors', () => {
     expect(() => similarity([], [])).toThrow('cannot be compared');
     expect(() => similarity([1], [1, 2])).toThrow('vectors of 1 and 2 components');
     expect(() => distanceBetween('l2', [NaN], [1])).toThrow('not finite');
+    expect(() => distanceBetween('l1' as never, [1], [1])).toThrow('metric is l1; wanted: cosine');
+    expect(() => scoreOf('l1' as never, 1)).toThrow('metric is l1; wanted: cosine, l2, ip');
   });
 });

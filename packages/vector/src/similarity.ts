@@ -2,6 +2,7 @@
  * Distances, similarities and scores of two vectors at hand, without an index: for re-ranking by
  * hand, for checks, for thresholds. In doubles, so the last bits differ from what an index answers.
  */
+import { METRICS, oneOf } from './options.ts';
 import type { Metric } from './options.ts';
 import type { VectorLike } from './vector-types.ts';
 import { VectorError } from './vector-error.ts';
@@ -48,9 +49,10 @@ export function similarity(a: VectorLike, b: VectorLike): number {
 
 /**
  * Distance as an index of this metric answers it; smaller is nearer.
- * @throws VectorError DIMENSION, NOT_FINITE
+ * @throws VectorError DIMENSION, NOT_FINITE, OPTION
  */
 export function distanceBetween(metric: Metric, a: VectorLike, b: VectorLike): number {
+  oneOf('metric', metric, METRICS);
   if (metric === 'cosine') return 1 - similarity(a, b);
   const { dot, squareApart } = sumsOf(a, b);
   return metric === 'l2' ? Math.sqrt(squareApart) : -dot;
@@ -58,9 +60,10 @@ export function distanceBetween(metric: Metric, a: VectorLike, b: VectorLike): n
 
 /**
  * A distance as a score, greater is nearer: cosine -1..1, l2 1 / (1 + distance), ip the dot
- * product.
+ * product. @throws VectorError OPTION
  */
 export function scoreOf(metric: Metric, distance: number): number {
+  oneOf('metric', metric, METRICS);
   if (metric === 'cosine') return 1 - distance;
   return metric === 'l2' ? 1 / (1 + distance) : -distance;
 }

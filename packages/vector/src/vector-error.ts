@@ -35,3 +35,9 @@ export class VectorError extends Error {
 export function assert(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(`vector index: broken invariant: ${what}`);
 }
+
+/** @throws VectorError OPTION */
+export function checkObject(name: string, given: unknown): void {
+  if (typeof given === 'object' && given !== null) return;
+  throw new VectorError('OPTION', `${name} are an object, not ${String(given)}`);
+}

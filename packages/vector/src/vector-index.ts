@@ -15,7 +15,9 @@ import { selectSlots } from './filter/selection.ts';
 import { EF_MAX, LINKS_PER_ADD, SEGMENT_BYTES_MIN } from './limits.ts';
 import { checkOptions } from './options.ts';
 import type { CheckedOptions, VectorIndexOptions } from './options.ts';
-import { checkCount, checkId, checkStrategy } from './vector-types.ts';
+import {
+  checkCount, checkId, checkSearchOptions, checkStrategy, checkVector, checkVectors,
+} from './vector-types.ts';
 import type {
   SearchHit, SearchOptions, VectorId, VectorIndexInfo, VectorLike, WithinOptions,
 } from './vector-types.ts';
@@ -75,7 +77,7 @@ export class VectorIndex {
    */
   add(id: VectorId, vector: VectorLike, attributes?: object): boolean {
     checkId(id);
-    this.checkVector(vector);
+    checkVector(vector, this.options.dimension);
     const checked = attributes === undefined ? undefined : checkAttributes(attributes);
     const place = this.store(vector);
     const isNew = this.settleId(id, place, checked);
@@ -162,10 +164,11 @@ export class VectorIndex {
    * @throws VectorError DIMENSION, NOT_FINITE, COUNT, FILTER
    */
   search(query: VectorLike, k: number, options: SearchOptions = {}): SearchHit[] {
+    checkSearchOptions(options);
     checkCount('k', k);
     const offset = options.offset ?? 0;
     checkCount('offset', offset);
-    this.checkVector(query);
+    checkVector(query, this.options.dimension);
     const ef = options.ef ?? this.options.ef;
     checkCount('ef', ef);
     const filter = options.filter === undefined ? undefined : parseFilter(options.filter);
@@ -211,7 +214,7 @@ export class VectorIndex {
   searchWithin(
     query: VectorLike, distance: number, options: WithinOptions = {},
   ): SearchHit[] {
-    this.checkVector(query);
+    checkVector(query, this.options.dimension);
     const limit = options.limit ?? Number.MAX_SAFE_INTEGER;
     const offset = options.offset ?? 0;
     checkCount('limit', limit);
@@ -233,7 +236,7 @@ export class VectorIndex {
   /** Answers for many queries: query i is components i * dimension and on. */
   searchMany(queries: Float32Array, k: number, options: SearchOptions = {}): SearchHit[][] {
     const { dimension } = this.options;
-    if (queries.length % dimension !== 0) this.refuseDimension(queries.length);
+    checkVectors(queries, dimension);
     const answers: SearchHit[][] = [];
     for (let at = 0; at < queries.length; at += dimension) {
       answers.push(this.search(queries.subarray(at, at + dimension), k, options));
@@ -318,10 +321,6 @@ export class VectorIndex {
     const room = this.rooms[Math.floor(place / SLOTS_MAX)];
     assert(room !== undefined, 'a place lies in a room');
     return room;
-  }
-
-  private checkVector(vector: VectorLike): void {
-    if (vector.length !== this.options.dimension) this.refuseDimension(vector.length);
   }
 
   private refuseDimension(length: number): never {

@@ -4,7 +4,7 @@
  */
 import type { Attributes } from './attributes/attribute-index.ts';
 import { ID_UNITS_MAX } from './limits.ts';
-import { VectorError } from './vector-error.ts';
+import { checkObject, VectorError } from './vector-error.ts';
 
 /** What a vector is called: a text or a safe integer. `1` and `'1'` are two ids. */
 export type VectorId = string | number;
@@ -81,6 +81,39 @@ export function checkId(id: unknown): void {
 export function checkCount(name: string, count: number): void {
   if (Number.isSafeInteger(count) && count >= 0) return;
   throw new VectorError('COUNT', `${name} is ${count}; an integer from 0 on is wanted`);
+}
+
+/** Refuses what is no vector of the dimension. @throws VectorError DIMENSION */
+export function checkVector(vector: VectorLike, dimension: number): void {
+  const isVector = vector instanceof Float32Array || Array.isArray(vector);
+  if (isVector && vector.length === dimension) return;
+  throw new VectorError('DIMENSION', isVector
+    ? `the vector has ${vector.length} components, the index ${dimension}`
+    : `a vector is a Float32Array or an array of numbers, not ${typeof vector}`);
+}
+
+/** Refuses what is not many vectors in one array. @throws VectorError DIMENSION */
+export function checkVectors(vectors: Float32Array, dimension: number): void {
+  const isOne = vectors instanceof Float32Array;
+  if (isOne && vectors.length % dimension === 0) return;
+  throw new VectorError('DIMENSION', isOne
+    ? `${vectors.length} components are not vectors of ${dimension}`
+    : `many vectors are one Float32Array, one behind the other, not ${typeof vectors}`);
+}
+
+const SEARCH_OPTIONS: readonly string[] = [
+  'ef', 'exact', 'filter', 'filterStrategy', 'offset', 'distanceMax', 'withAttributes',
+  'includeSelf',
+];
+
+/** @throws VectorError OPTION for an option nobody knows */
+export function checkSearchOptions(options: SearchOptions): void {
+  checkObject('options', options);
+  for (const name in options) {
+    if (SEARCH_OPTIONS.includes(name)) continue;
+    throw new VectorError('OPTION',
+      `unknown option ${name}; known: ${SEARCH_OPTIONS.join(', ')}`);
+  }
 }
 
 /** @throws VectorError OPTION */

@@ -9,7 +9,7 @@ import { checkAttributes } from '../attributes/attribute-index.ts';
 import type { Attributes } from '../attributes/attribute-index.ts';
 import { dumpIndex, loadIndex } from '../image.ts';
 import {
-  checkedSection, factsOf, joinImage, jsonBytes, jsonOf, padded, readManifest, sectionOf,
+  checkedSection, checkEnd, factsOf, joinImage, jsonBytes, jsonOf, padded, readManifest, sectionOf,
 } from '../manifest.ts';
 import type { SectionFacts } from '../manifest.ts';
 import type { VectorIndexOptions } from '../options.ts';
@@ -108,9 +108,9 @@ export class EntityIndex {
     // Its hash says it is what dump wrote, and so do those of the sections.
     const { bare, indexBytes } = manifest as Manifest;
     const fields = jsonOf(checkedSection(image, end, bare)) as [VectorId, Attributes][];
-    const loaded = new EntityIndex(
-      loadIndex(sectionOf(image, end + padded(bare.bytes), indexBytes)),
-    );
+    const indexAt = end + padded(bare.bytes);
+    const loaded = new EntityIndex(loadIndex(sectionOf(image, indexAt, indexBytes)));
+    checkEnd(image, indexAt + padded(indexBytes));
     for (const [id, each] of fields) loaded.bare.set(id, each);
     return loaded;
   }

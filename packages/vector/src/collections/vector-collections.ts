@@ -5,7 +5,7 @@
  */
 import { dumpIndex, loadIndex } from '../image.ts';
 import { ID_UNITS_MAX } from '../limits.ts';
-import { joinImage, padded, readManifest, sectionOf } from '../manifest.ts';
+import { checkEnd, joinImage, padded, readManifest, sectionOf } from '../manifest.ts';
 import type { VectorIndexOptions } from '../options.ts';
 import { VectorError } from '../vector-error.ts';
 import { VectorIndex } from '../vector-index.ts';
@@ -77,6 +77,7 @@ export class VectorCollections {
       loaded.byName.set(name, loadIndex(sectionOf(image, at, bytes)));
       at += padded(bytes);
     }
+    checkEnd(image, at);
     return loaded;
   }
 }

@@ -11,7 +11,7 @@
 import { checkCount, checkId } from '../vector-types.ts';
 import type { VectorId } from '../vector-types.ts';
 import {
-  checkedSection, factsOf, joinImage, jsonBytes, jsonOf, padded, readManifest,
+  checkedSection, checkEnd, factsOf, joinImage, jsonBytes, jsonOf, padded, readManifest,
 } from '../manifest.ts';
 import type { SectionFacts } from '../manifest.ts';
 import { VectorError } from '../vector-error.ts';
@@ -174,6 +174,7 @@ export class SparseVectorIndex {
       from += padded(facts.bytes);
       return section;
     });
+    checkEnd(image, from);
     const loaded = new SparseVectorIndex({ metric });
     const allComponents = new Uint32Array(components?.buffer ?? []);
     const allValues = new Float32Array(values?.buffer ?? []);

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { VectorError } from '../vector-error.ts';
+import { checkObject, VectorError } from '../vector-error.ts';
 import { ThreadBoard, THREADS_MAX } from './thread-board.ts';
 import type { SearchRequest, ThreadMessage, ThreadPlan } from './thread-messages.ts';
 
@@ -24,6 +24,11 @@ export interface ThreadOptions {
 
 /** @throws VectorError OPTION */
 export function threadCountOf(options: ThreadOptions): number {
+  checkObject('options', options);
+  const unknown = Object.keys(options).find((name) => name !== 'threads');
+  if (unknown !== undefined) {
+    throw new VectorError('OPTION', `unknown option ${unknown}; known: threads`);
+  }
   const count = options.threads ?? Math.min(THREADS_MAX, Math.max(1, availableParallelism() - 1));
   if (Number.isInteger(count) && count >= 1 && count <= THREADS_MAX) return count;
   throw new VectorError('OPTION',

@@ -172,6 +172,22 @@ describe('searches by threads', () => {
     const query = new Float32Array(DIMENSION);
     await expect(index.search(query.slice(1), 1)).rejects.toMatchObject({ code: 'DIMENSION' });
     await expect(index.search(query, -1)).rejects.toMatchObject({ code: 'COUNT' });
+    for (const given of [undefined, null, 'a text']) {
+      await expect(index.add('b', given as never)).rejects.toMatchObject({ code: 'DIMENSION' });
+      await expect(index.search(given as never, 1)).rejects.toMatchObject({ code: 'DIMENSION' });
+      await expect(index.searchMany(given as never, 1)).rejects.toMatchObject({
+        code: 'DIMENSION',
+      });
+      await expect(index.addMany(['b'], given as never)).rejects.toMatchObject({
+        code: 'DIMENSION',
+      });
+      const opening = ThreadedVectorIndex.open(given as never);
+      await expect(opening).rejects.toMatchObject({ code: 'OPTION' });
+    }
+    await expect(index.search(query, 1, { efs: 5 } as never)).rejects
+      .toMatchObject({ code: 'OPTION' });
+    await expect(ThreadedVectorIndex.open(new VectorIndex({ dimension: 2 }), { count: 2 } as never))
+      .rejects.toMatchObject({ code: 'OPTION', message: 'unknown option count; known: threads' });
     await expect(index.search(query, 1, { filter: '.a ==' })).rejects
       .toMatchObject({ code: 'FILTER' });
     await expect(index.search(query.fill(NaN), 1)).rejects.toMatchObject({ code: 'NOT_FINITE' });

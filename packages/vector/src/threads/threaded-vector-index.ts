@@ -21,7 +21,9 @@ import type { SlotHit } from '../segment-search.ts';
 import type { Segment } from '../segment.ts';
 import { assert, VectorError } from '../vector-error.ts';
 import { VectorIndex } from '../vector-index.ts';
-import { checkCount, checkId, checkStrategy } from '../vector-types.ts';
+import {
+  checkCount, checkId, checkSearchOptions, checkStrategy, checkVector, checkVectors,
+} from '../vector-types.ts';
 import type {
   SearchHit, SearchOptions, VectorId, VectorIndexInfo, VectorLike,
 } from '../vector-types.ts';
@@ -95,6 +97,9 @@ export class ThreadedVectorIndex {
   static async open(
     index: VectorIndex, options: ThreadOptions = {}, faults: KnownFaults = {},
   ): Promise<ThreadedVectorIndex> {
+    if (!(index instanceof VectorIndex)) {
+      throw new VectorError('OPTION', 'what threads share is a VectorIndex');
+    }
     const threads = threadCountOf(options);
     if (index.parts().length !== 1) {
       throw new VectorError('OPTION', 'an index of several memories cannot be shared by threads');
@@ -144,7 +149,7 @@ export class ThreadedVectorIndex {
   async add(id: VectorId, vector: VectorLike, attributes?: object): Promise<boolean> {
     this.checkUsable();
     checkId(id);
-    this.checkDimension(vector.length);
+    checkVector(vector, this.options.dimension);
     const checked = attributes === undefined ? undefined : checkAttributes(attributes);
     if (this.line.isFree && this.hasRoom(1)) {
       const isNew = this.addNow(id, vector, checked);
@@ -250,7 +255,7 @@ export class ThreadedVectorIndex {
    * @throws VectorError DIMENSION, NOT_FINITE, COUNT, FILTER, BUSY, THREAD, CLOSED
    */
   async search(query: VectorLike, k: number, options: SearchOptions = {}): Promise<SearchHit[]> {
-    this.checkDimension(query.length);
+    checkVector(query, this.options.dimension);
     const [hits] = await this.searchPart(Float32Array.from(query), k, options);
     return hits ?? [];
   }
@@ -260,7 +265,7 @@ export class ThreadedVectorIndex {
     queries: Float32Array, k: number, options: SearchOptions = {},
   ): Promise<SearchHit[][]> {
     const { dimension } = this.options;
-    if (queries.length % dimension !== 0) this.checkDimension(queries.length);
+    checkVectors(queries, dimension);
     const count = queries.length / dimension;
     const each = Math.min(QUERIES_PER_MESSAGE, Math.max(1, Math.ceil(count / this.threadCount)));
     const answers: SearchHit[][] = [];
@@ -451,6 +456,7 @@ export class ThreadedVectorIndex {
     queries: Float32Array, k: number, options: SearchOptions,
   ): Promise<SearchHit[][]> {
     this.checkUsable();
+    checkSearchOptions(options);
     checkCount('k', k);
     const offset = options.offset ?? 0;
     checkCount('offset', offset);
