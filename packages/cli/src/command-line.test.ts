@@ -69,6 +69,9 @@ describe('a command line', () => {
     expect(reason(['--port', '1', 'two'])).toBe(
       'two: not expected after --port, which takes one value',
     );
+    for (const words of [['--dir', ''], ['--dir='], ['--data-dir', '']]) {
+      expect(reason(words)).toMatch(/^--(data-)?dir: the path is empty; leave it out to keep nothi/);
+    }
     expect(reason(['-x'])).toBe('-x: unknown option; kora --help names them');
     expect(reason(['123456'])).toMatch(/^123456: unknown command/);
   });

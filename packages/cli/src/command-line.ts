@@ -31,6 +31,9 @@ const SHORT_FLAGS: ReadonlyMap<string, string> = new Map([
 /** Flags that mean something without a value, and what. */
 const LONE_FLAGS: ReadonlyMap<string, string> = new Map([['enable-debug-command', 'yes']]);
 
+/** Flags that say where data is kept. */
+const DIRECTORY_FLAGS: readonly string[] = ['dir', 'data-dir'];
+
 /** Sorts the words after the program's name. */
 export function readCommandLine(words: readonly string[]): Request {
   const [task] = words;
@@ -90,6 +93,9 @@ class Reader {
     const lone = LONE_FLAGS.get(name);
     if (values.length === 0 && lone !== undefined) values.push(lone);
     if (values.length === 0) return `${shown}: a value is missing`;
+    // As a script has it whose variable is not set: nothing would be kept, without a word.
+    const isEmptyPath = values[0] === '' && DIRECTORY_FLAGS.includes(name);
+    if (isEmptyPath) return `${shown}: the path is empty; leave it out to keep nothing`;
     if (name === 'config') this.#configFile = values[0];
     else this.#add(name, shown, values);
     return null;

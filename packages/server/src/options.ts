@@ -85,7 +85,10 @@ export function checkOptions(options: ServerOptions): void {
 
 const FSYNC_WORDS: readonly string[] = ['always', 'everysec', 'no'];
 
-function checkFsync({ fsync }: ServerOptions): void {
+function checkFsync({ fsync, dataDir }: ServerOptions): void {
+  if (dataDir === '') {
+    throw new Fault('INVALID_OPTION', 'dataDir is empty; leave it out to keep nothing');
+  }
   if (fsync === undefined || FSYNC_WORDS.includes(fsync)) return;
   const allowed = FSYNC_WORDS.join(', ');
   throw new Fault('INVALID_OPTION', `fsync is ${String(fsync)}; allowed: ${allowed}`);
@@ -104,6 +107,16 @@ export function directoryOf(
   const dir = settings.text('dir');
   if (dir !== '') return dir;
   return isOn ? '.' : null;
+}
+
+/** A worker's own port as a node of a cluster cannot be the one that all share. */
+export function checkPorts(settings: Settings, workers = 1): void {
+  const port = settings.number('port');
+  const first = settings.number('cluster-ports');
+  if (first === 0 || port < first || port >= first + workers) return;
+  const ports = workers === 1 ? `port ${first}` : `ports ${first} to ${first + workers - 1}`;
+  const reason = `the ${ports} of its nodes cannot be the port ${port} of all workers`;
+  throw new Fault('INVALID_OPTION', `cluster-ports is ${first}: ${reason}`);
 }
 
 /** Several workers are threads, to which commands given as functions cannot go. */

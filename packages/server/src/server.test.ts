@@ -42,11 +42,22 @@ describe('options', () => {
     [{ settings: { maxclients: 0 } }, 'INVALID_OPTION', 'maxclients'],
     [{ settings: { 'no-such-thing': 1 } }, 'INVALID_OPTION', 'no-such-thing'],
     [{ settings: { appendonly: 'maybe' } }, 'INVALID_OPTION', 'appendonly'],
+    [{ dataDir: '' }, 'INVALID_OPTION', 'dataDir is empty; leave it out to keep nothing'],
+    [{ settings: { port: 7001, 'cluster-ports': 7000 }, workers: 2 }, 'INVALID_OPTION',
+      'cluster-ports is 7000: the ports 7000 to 7001 of its nodes cannot be the port 7001'],
+    [{ settings: { port: 7000, 'cluster-ports': 7000 } }, 'INVALID_OPTION', 'the port 7000 of its'],
   ])('%j is refused as %s', (options, code, named) => {
     const fault = faultOf(() => createServer(options));
     expect(fault.code).toBe(code);
     expect(fault.message).toContain(named);
     expect(fault.message).not.toContain('\n');
+  });
+
+  it.each([[6999, 2], [7002, 2], [7001, 1], [0, 2]])('takes port %i beside nodes of %i workers', (
+    port, workers,
+  ) => {
+    const settings = { port, 'cluster-ports': 7000 };
+    expect(() => createServer({ settings, workers })).not.toThrow();
   });
 
   it('takes texts, numbers, booleans and lists', async () => {

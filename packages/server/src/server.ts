@@ -12,7 +12,7 @@ import type { ListeningAt } from './listeners.ts';
 import type { Log } from './log.ts';
 import { logWriter } from './log.ts';
 import type { IoChoice, ServerOptions } from './options.ts';
-import { checkOptions, directoryOf, settingPairs } from './options.ts';
+import { checkOptions, checkPorts, directoryOf, settingPairs } from './options.ts';
 import type { Runner, RunnerHost, Started } from './runner.ts';
 import type { RoomPlan, ShardRoom } from './shard-room.ts';
 import type { ServerStore } from './store/server-store.ts';
@@ -66,6 +66,7 @@ export class KoraServer {
     const settings = new Settings();
     const refusal = settings.load(pairs);
     if (refusal !== null) throw new Fault('INVALID_OPTION', refusal);
+    checkPorts(settings, options.workers);
     this.#directory = directoryOf(settings, pairs);
     if (this.#directory !== null) {
       pairs.push(['dir', resolvePath(this.#directory)], ['appendonly', 'yes']);

@@ -3,6 +3,7 @@
  * loads. A Redis gives its dump itself, as to a replica; a Kora is read key by key, with the writes
  * of its clients held meanwhile unless that is not wanted.
  */
+import { Fault } from '@kora/core/control';
 import type { DumpFormat } from '@kora/storage';
 import { RdbFileReader } from '@kora/storage';
 import { DumpFile } from './dump-file.ts';
@@ -71,6 +72,10 @@ async function exportFromKora(file: DumpFile, options: ExportOptions): Promise<E
 }
 
 async function exportFromRedis(file: DumpFile, options: ExportOptions): Promise<ExportReport> {
+  if (options.isLive || options.format === 'valkey') {
+    throw new Fault('INVALID_ARGUMENT', `${options.source.shown} is no Kora: --live and --valkey ` +
+      'are for one; the dump of another server is taken as it sends it');
+  }
   const source = await ReplicaLink.open(options.source);
   try {
     const sync = await source.fullSync();

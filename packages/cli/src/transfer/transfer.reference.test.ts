@@ -97,6 +97,11 @@ describe('a dump of redis-server', () => {
     const source = await ServerProcess.redis(['--repl-diskless-sync-delay', '0']);
     await fill(source, 4);
     const path = join(folder, 'taken.rdb');
+    for (const option of ['--live', '--valkey']) {
+      const refused = await run('export', path, '--from', source.url.shown, option);
+      expect(refused.output).toMatch(/^kora: \S+ is no Kora: --live and --valkey are for one; .*\n$/);
+      expect(refused.code).toBe(1);
+    }
     const taken = await run('export', path, '--from', source.url.shown);
     expect(taken.output).toMatch(/^kora: exported \d+ keys/);
     const other = await redisWith(path);

@@ -33,7 +33,8 @@ export async function openServerStore(
     log(report.kind === 'removed' ? 'notice' : 'warning', reportText(report));
   }
   if (opened.dealtOutCount >= 0) {
-    log('notice', `${opened.dealtOutCount} keys were dealt out to ${workerCount} workers`);
+    const workers = workerCount === 1 ? '1 worker' : `${workerCount} workers`;
+    log('notice', `${opened.dealtOutCount} keys were dealt out to ${workers}`);
   }
   return {
     plan: storePlanOf(opened),
