@@ -91,7 +91,7 @@ export type { Waiter, WaitHost } from './waiting/waiter.ts';
 
 // vector sets
 export type {
-  NearestIndex, NearestIndexOptions, VectorEngine, VectorFilter,
+  NearestImage, NearestIndex, NearestIndexOptions, RestoringIndex, VectorEngine, VectorFilter,
 } from './types/vector-set/vector-engine.ts';
 
 // settings and INFO

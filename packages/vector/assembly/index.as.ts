@@ -19,6 +19,7 @@ export {
   beginRemoval, endRemoval, linkNext, markGone, movePending, removeGone, share, unshare,
 } from './tail.as';
 export { sweep, reclaim } from './removal.as';
+export { restoreNode, settle } from './restore.as';
 export { exact, coded, walk, twoHop, collect, within, setBitmap, setLate } from './search.as';
 export { takeBlock, giveBlock } from './layout.as';
 

@@ -15,6 +15,7 @@ import { PooledMemories } from './engine/pooled-memories.ts';
 import { evaluate } from './filter/evaluate.ts';
 import { parseFilter } from './filter/expression.ts';
 import { selectSlots } from './filter/selection.ts';
+import { GraphImage, GraphRestore } from './graph-image.ts';
 import { ATTRIBUTES_UNITS_MAX, EF_MAX } from './limits.ts';
 import { checkOptions } from './options.ts';
 import type { VectorIndexOptions } from './options.ts';
@@ -84,6 +85,10 @@ export class SlotIndex {
   private attributeBytes = new Map<number, number>();
   private attributeBytesSum = 0;
   private readonly selections = new Map<string, { version: number; bitmap: Bitmap }>();
+  /** Is told which slots change hands while the graph is written. */
+  private image: GraphImage | null = null;
+  /** While the graph is made of nodes that were written; else null. */
+  private restore: GraphRestore | null = null;
 
   private constructor(segment: Segment) {
     this.segment = segment;
@@ -100,6 +105,21 @@ export class SlotIndex {
       if (error instanceof VectorError && error.code === 'MEMORY_LIMIT') return null;
       throw error;
     }
+  }
+
+  /**
+   * One whose graph is made of an image: give each vector with its node to `putNode`, or to `put`
+   * where it has none, then `settle`. Nothing else is asked of it before.
+   * @param head what GraphImage.head gave
+   * @returns null when there is no memory, or the image is not of such an index
+   */
+  static restoring(options: VectorIndexOptions, head: Uint8Array): SlotIndex | null {
+    const index = SlotIndex.create(options);
+    if (index === null) return null;
+    index.restore = GraphRestore.begin(index.segment, head);
+    if (index.restore !== null) return index;
+    index.close();
+    return null;
   }
 
   /** Bytes of the memory in use, and of attributes, about. */
@@ -119,11 +139,34 @@ export class SlotIndex {
     segment.setQuery(vector);
     const slot = segment.append();
     segment.engine.fit();
+    if (slot >= 0) this.image?.noteChanged(slot);
     return slot;
+  }
+
+  /** As put, of a vector whose node was written. @returns its slot; below 0: refused */
+  putNode(vector: Float32Array, node: Uint8Array): number {
+    assert(this.restore !== null, 'nodes are put before the graph is settled');
+    return node.length === 0 ? this.put(vector) : this.restore.putNode(vector, node);
+  }
+
+  /** All vectors of the image have come. @returns false: close it, the image did not hold */
+  settle(): boolean {
+    const isWhole = this.restore?.settle() === true;
+    this.restore = null;
+    return isWhole;
+  }
+
+  /** Begins an image of the graph; null when nothing is linked. `end` it. One at a time. */
+  beginImage(): GraphImage | null {
+    if (this.segment.engine.header('entry') === 0) return null;
+    this.image?.end();
+    this.image = new GraphImage(this.segment);
+    return this.image;
   }
 
   remove(slot: number): void {
     this.setAttributes(slot, null);
+    this.image?.noteChanged(slot);
     this.segment.remove(slot);
   }
 
@@ -187,6 +230,8 @@ export class SlotIndex {
   compact(): Int32Array | null {
     const { slotCount, liveCount, engine } = this.segment;
     if (slotCount <= COMPACTED_SLOTS_MIN || liveCount * 4 >= slotCount) return null;
+    // Slots that an image names keep their numbers.
+    if (this.image?.isOpen === true) return null;
     const compacted = compactSegment(this.segment);
     if (compacted === undefined) return null;
     memories.give(engine);
@@ -207,6 +252,7 @@ export class SlotIndex {
 
   /** It is of no further use. */
   close(): void {
+    this.image?.end();
     memories.give(this.segment.engine);
   }
 

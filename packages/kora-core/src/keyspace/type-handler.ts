@@ -41,6 +41,8 @@ export interface TypeHandler {
   readonly name: string;
   /** Type bytes of the RDB format that `load` understands. */
   readonly rdbTypes: readonly number[];
+  /** The same of fragments of a snapshot, where they are others. */
+  readonly fragmentTypes?: readonly number[];
   /**
    * Frees what the entry's value owns besides the entry block itself, or hands it to
    * `shard.lazyFree.takeValue` when that is more than a few blocks. Bounded work; never fails. Of a
@@ -80,6 +82,8 @@ export interface TypeHandler {
    * @throws {RdbError} when the bytes are no such value; the same holds
    */
   load(shard: Shard, rdbType: number, reader: RdbReader, ref: number): boolean;
+  /** All fragments of a snapshot were loaded into entry `ref`. */
+  finishFragments?(shard: Shard, ref: number): void;
   /**
    * Makes a change of a collection that a journal tells (ops from COLLECTION_OP_MIN on); the key
    * was looked up last. The parts lie in low memory.

@@ -40,4 +40,6 @@ export const RdbType = Object.freeze({
   HashTimed: 22,
   /** Ours: Redis has no type byte for vector sets. */
   VectorSet: 176,
+  /** Ours, in snapshots only: some elements of a vector set with their nodes of its graph. */
+  VectorSetNodes: 177,
 } as const);

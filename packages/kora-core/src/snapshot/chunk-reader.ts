@@ -4,17 +4,17 @@
  * Cost: O(1) each; bytes are not copied.
  */
 import { Fault } from '../errors/fault.ts';
-import type { WorkerMemory } from '../structs/worker-memory.ts';
 import { VARINT_BYTES_MAX } from './snapshot-format.ts';
 
 const TWO_32 = 4_294_967_296;
 
 export class ChunkReader {
-  readonly #memory: WorkerMemory;
+  readonly #memory: { readonly low: Uint8Array };
   #at = 0;
   #end = 0;
 
-  constructor(memory: WorkerMemory) {
+  /** @param memory read anew each time, as low memory may grow */
+  constructor(memory: { readonly low: Uint8Array }) {
     this.#memory = memory;
   }
 

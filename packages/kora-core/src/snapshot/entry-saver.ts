@@ -201,6 +201,7 @@ export class EntrySaver {
     for (const { root } of this.#ropes) this.#shard.ropes.unpin(root);
     this.#ropes.length = 0;
     this.#lists.closeAll();
+    for (const { image } of this.#open.values()) image?.end();
     this.#rdb.close();
     this.#isClosed = true;
   }
@@ -208,12 +209,15 @@ export class EntrySaver {
   /** Its members are told apart from now on; nothing of them is read yet. */
   #openMembers(db: number, ref: number, header: number): number {
     const type = entryType(this.#shard.memory.i32, ref);
-    const form = FORM_OF_TYPE[type];
+    const root = entryRoot(this.#shard.memory.i32, ref);
+    const image = type === ValueType.VectorSet ? this.#shard.vectors.beginImage(root) : null;
+    const form = image === null ? FORM_OF_TYPE[type] : OpenForm.VectorNodeFragments;
     assert(form !== undefined, 'members have a form of their own');
     const id = this.#openRecord(db, ref, form, 0);
     const left = this.#members.open(header);
-    const root = entryRoot(this.#shard.memory.i32, ref);
-    this.#open.set(header, { id, type, header, root, line: 0, left, passed: 0, ownRef: 0 });
+    this.#open.set(header, {
+      id, type, header, root, image, total: left, line: 0, left, passed: 0, ownRef: 0,
+    });
     return entryKeyBytes(this.#shard.memory.i32, ref);
   }
 
@@ -226,6 +230,7 @@ export class EntrySaver {
   #closeMembers(open: OpenMembers): void {
     this.#members.close(open.header);
     this.#open.delete(open.header);
+    open.image?.end();
     if (!this.#isClosed) this.#close(open.id);
     if (open.ownRef === 0) return;
     this.#shard.freeValue(open.ownRef);

@@ -28,7 +28,10 @@ import {
 } from '../structs/member.hot.ts';
 import { HASH_DICT, HASH_TIMED } from '../types/hash/hash-layout.ts';
 import { SET_DICT } from '../types/set/set-layout.ts';
-import { writeVectorElement, writeVectorHead } from '../types/vector-set/vector-set.codec.ts';
+import type { NearestImage } from '../types/vector-set/vector-engine.ts';
+import {
+  writeVectorElement, writeVectorHead, writeVectorNodes,
+} from '../types/vector-set/vector-set.codec.ts';
 import { ZSET_TREE } from '../types/zset/zset-layout.ts';
 
 /** A fragment of a walk has about this many bytes, but at least one member. */
@@ -51,6 +54,10 @@ export interface OpenMembers {
   readonly header: number;
   /** Root of the entry's value. */
   readonly root: number;
+  /** Of the graph of a vector set, which goes along; else null. */
+  readonly image: NearestImage | null;
+  /** Members that there were when it was opened. */
+  readonly total: number;
   /** Line at which the walk goes on. */
   line: number;
   /** Members that are not saved yet. */
@@ -179,6 +186,11 @@ export class MemberWalk {
     if (count === 0 || !writes) return count;
     if (open.type === ENTRY_HASH) {
       this.#writeFields(count);
+      return count;
+    }
+    if (open.image !== null) {
+      const { root, total, image } = open;
+      writeVectorNodes(this.#shard, root, this.#members, count, total, image, this.#rdb);
       return count;
     }
     if (open.type === ENTRY_VECTOR_SET) {

@@ -23,6 +23,7 @@ const TYPE_OF_FORM: Readonly<Record<number, number>> = {
   [OpenForm.SetFragments]: ValueType.Set, [OpenForm.HashFragments]: ValueType.Hash,
   [OpenForm.ZsetFragments]: ValueType.SortedSet, [OpenForm.ListFragments]: ValueType.List,
   [OpenForm.VectorFragments]: ValueType.VectorSet,
+  [OpenForm.VectorNodeFragments]: ValueType.VectorSet,
 };
 
 export class OpenValue {
@@ -123,7 +124,8 @@ export class OpenValue {
     const reader = new RdbReader(this.#shard.memory, fragment, from);
     try {
       const rdbType = reader.u8();
-      if (!handler.rdbTypes.includes(rdbType)) throw corrupt('a fragment of another type');
+      const rdbTypes = handler.fragmentTypes ?? handler.rdbTypes;
+      if (!rdbTypes.includes(rdbType)) throw corrupt('a fragment of another type');
       const isLoaded = handler.load(this.#shard, rdbType, reader, this.entry);
       if (isLoaded && reader.left > 0) throw corrupt('a fragment with more behind it');
       return isLoaded;

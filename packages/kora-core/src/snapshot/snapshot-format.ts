@@ -35,11 +35,12 @@ export const TRAIT_GOES_ON = 8;
 /**
  * What the bytes behind the key of an Open are: a string, a value in the RDB format, or fragments:
  * of a set, hash, sorted set or vector set each a value in the RDB format of some of its members,
- * of a list each a u32, its place among the others, and such a value of some elements.
+ * of a list each a u32, its place among the others, and such a value of some elements. Fragments
+ * with nodes have the graph of a vector set beside its elements (vector-set.codec.ts).
  */
 export const OpenForm = Object.freeze({
   String: 0, Value: 1, SetFragments: 2, HashFragments: 3, ZsetFragments: 4, ListFragments: 5,
-  VectorFragments: 6,
+  VectorFragments: 6, VectorNodeFragments: 7,
 } as const);
 
 /** Most bytes of an LEB128 of a u32. */

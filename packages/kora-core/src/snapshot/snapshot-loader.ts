@@ -292,6 +292,7 @@ export class SnapshotLoader {
       const ref = value.entry;
       value.give();
       shard.keyspace.link(ref);
+      shard.handlerOf(ref).finishFragments?.(shard, ref);
       this.#noteLoaded(ref);
       return;
     }

@@ -20,6 +20,8 @@ export interface EngineCalls {
   append(): number;
   appendMany(from: number, count: number, bytes: number, to: number): number;
   adopt(level: number, isPending: number): number;
+  restoreNode(level: number, place: number): number;
+  settle(places: number): number;
   inherit(low: number, scale: number, isTrained: number, radius: number): void;
   setEntry(slot: number): void;
   recordAt(slot: number): number;

@@ -28,6 +28,9 @@ export type FilterStrategy = 'auto' | 'pre' | 'post';
 export const PUT_NO_MEMORY = -1;
 export const PUT_NOT_FINITE = -2;
 
+/** What an image has of a slot that it has nothing of. */
+export const NO_NODE = new Uint8Array(0);
+
 /** An index of vectors by slot; slots are small integers that it gives. */
 export interface NearestIndex {
   /** Bytes it takes, attributes included. */
@@ -56,10 +59,36 @@ export interface NearestIndex {
   neighbours(slot: number, level: number): readonly number[];
   /** Highest level of the graph. */
   readonly levelMax: number;
-  /** Moves what is left together when most slots are free. @returns new slots by old ones */
+  /**
+   * Moves what is left together when most slots are free, and no image is open.
+   * @returns new slots by old ones
+   */
   compact(): Int32Array | null;
+  /** Begins an image of the graph, one at a time; null: none of it is linked. Without: no images. */
+  beginImage?(): NearestImage | null;
   /** It is of no further use. */
   close(): void;
+}
+
+/**
+ * What is linked of an index, as bytes that mean something to its engine only. The index may change
+ * meanwhile; what does is left out.
+ */
+export interface NearestImage {
+  /** What all nodes have in common; the caller's. */
+  head(): Uint8Array;
+  /** What belongs to a slot; empty: nothing. Valid until the next call. */
+  node(slot: number): Uint8Array;
+  /** Nothing more is asked. */
+  end(): void;
+}
+
+/** An index that is made of an image; not searched, linked or removed from until it is settled. */
+export interface RestoringIndex extends NearestIndex {
+  /** As put, with what `node` gave of the vector, or nothing. @returns slot; below 0: refused */
+  putNode(vector: Float32Array, node: Uint8Array): number;
+  /** All has come. @returns false: the image does not hold, and the index is of no use */
+  settle(): boolean;
 }
 
 /** A filter that was read. */
@@ -73,6 +102,11 @@ export interface VectorFilter {
 export interface VectorEngine {
   /** @returns null when there is no memory */
   createIndex(options: NearestIndexOptions): NearestIndex | null;
+  /**
+   * Makes an index of an image that begins with `head`. Without: indexes are made anew.
+   * @returns null when there is no memory, or the head is of another version or kind
+   */
+  restoreIndex?(options: NearestIndexOptions, head: Uint8Array): RestoringIndex | null;
   /** Reads a filter, UTF-8. @returns it; or a text that tells what is wrong */
   parseFilter(filter: Uint8Array): VectorFilter | string;
 }

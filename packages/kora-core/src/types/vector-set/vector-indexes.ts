@@ -1,10 +1,11 @@
 /**
  * The indexes of a shard's big vector sets, beside the arena: made when a set grows beyond what is
  * scanned in no time, filled and linked in slices, dropped when it has shrunk or gone. The elements
- * are the data; an index only knows where to look first, and is made again after a restart.
+ * are the data; an index only knows where to look first, and can be made again of them at any time.
  *
  *   none ─ FLAT_COMPONENTS_MAX passed ─▶ filling ─ every element has a place ─▶ whole
- *     ◀──────────────── shrunk to a quarter, gone, or refused by the engine ─────────┘
+ *     │ ◀────────────── shrunk to a quarter, gone, or refused by the engine ─────────┘ ▲
+ *     └─ a snapshot has its graph ─▶ restoring ─ all elements have come ───────────────┘
  *
  * While an index is filling, searches scan the elements. A set names its index by the handle in its
  * root block; an element names its slot, and the room of the set names the element of each slot.
@@ -21,12 +22,13 @@ import { CHAIN_SLOTS_MAX } from '../../structs/dict-layout.ts';
 import { Dict } from '../../structs/dict.hot.ts';
 import { entryRoot } from '../../structs/entry.hot.ts';
 import { fieldValueAt } from '../../structs/member.hot.ts';
-import type { NearestIndex, VectorEngine } from './vector-engine.ts';
-import { PUT_NO_MEMORY, PUT_NOT_FINITE } from './vector-engine.ts';
+import type { NearestImage, NearestIndex, RestoringIndex, VectorEngine } from './vector-engine.ts';
+import { NO_NODE, PUT_NO_MEMORY, PUT_NOT_FINITE } from './vector-engine.ts';
+import { indexOptionsOf } from './vector-index-options.ts';
 import type { VectorShape } from './vector-set-layout.ts';
 import {
   attributeBytes, attributesAt, elementPlace, PLACE_BYTES, SET_DICT_WORD, SET_HANDLE,
-  SET_DIMENSION, setElementPlace, shapeAt, VectorForm, VectorMetric,
+  SET_DIMENSION, setElementPlace, shapeAt,
 } from './vector-set-layout.ts';
 import { VectorWindow } from './vector-window.ts';
 
@@ -35,8 +37,6 @@ const FLAT_COMPONENTS_MAX = 131_072;
 const FLAT_ELEMENTS_MIN = 128;
 /** An index goes when its set has shrunk to this share of that. */
 const SHRUNK_SHARE = 4;
-/** Below this dimension codes of 7 bits would tie too often: the index keeps the components. */
-const CODED_DIMENSION_MIN = 64;
 /** Elements put into an index by the command that makes it, and by one slice later. */
 const FILLED_AT_ONCE = 1024;
 const FILLED_PER_SLICE = 128;
@@ -52,12 +52,13 @@ const REFUSED_MS = 1000;
 const LINK_BYTES = 200;
 
 const PUT_FLAT = 0;
-const METRICS = ['cosine', 'l2', 'ip'] as const;
 
 /** An index and what it is of. */
 interface Room {
   readonly handle: number;
   readonly index: NearestIndex;
+  /** The index, while it is made of an image. */
+  restoring: RestoringIndex | null;
   readonly shape: VectorShape;
   /** Root block of the set. */
   root: number;
@@ -76,6 +77,9 @@ export class VectorIndexes {
   engine: VectorEngine | null = null;
   /** Bytes that the indexes take. */
   indexBytes = 0;
+  /** Graphs that came out of snapshots, and those that did not hold and are made anew. */
+  graphsLoaded = 0;
+  graphsRefused = 0;
   readonly #shard: Shard;
   readonly #rooms = new Map<number, Room>();
   /** Rooms with something to fill or to link. */
@@ -84,6 +88,8 @@ export class VectorIndexes {
   /** Not the shard's: a command may have its vector there. */
   readonly #window: VectorWindow;
   readonly #slots = new Int32Array(CHAIN_SLOTS_MAX);
+  /** What a snapshot has of the element that is stored next. */
+  #node: Uint8Array = NO_NODE;
   #lastHandle = 0;
   #refusedUntilMs = 0;
 
@@ -120,7 +126,12 @@ export class VectorIndexes {
     const room = this.#roomOf(ref);
     if (room === null) return PUT_FLAT;
     const { query, dimension } = this.#shard.collections.vectors;
-    const slot = room.index.put(query.subarray(0, dimension));
+    const vector = query.subarray(0, dimension);
+    if (room.restoring !== null) {
+      this.#putNode(room, room.restoring.putNode(vector, this.#node), member);
+      return PUT_FLAT;
+    }
+    const slot = room.index.put(vector);
     if (slot === PUT_NOT_FINITE) {
       // Its length is beyond the engine's numbers: the set is scanned.
       this.#dropRoom(room);
@@ -129,7 +140,8 @@ export class VectorIndexes {
     }
     if (slot < 0) return PUT_NO_MEMORY;
     this.#place(room, slot, member);
-    room.index.link(LINKS_PER_WRITE);
+    // A log that is replayed is not to wait for links: they are made in slices.
+    if (!this.#shard.isReplaying) room.index.link(LINKS_PER_WRITE);
     this.#weigh(room);
     this.#awaken(room);
     return PUT_FLAT;
@@ -241,6 +253,65 @@ export class VectorIndexes {
     this.indexBytes = 0;
   }
 
+  // ------------------------------------------------------------------ images of graphs
+
+  /** Begins an image of the graph of the set whose root block this is; null: it has none. */
+  beginImage(root: number): NearestImage | null {
+    return this.#rooms.get(this.#handleAt(root))?.index.beginImage?.() ?? null;
+  }
+
+  /**
+   * The graph of the set in entry `ref`, which is being loaded, comes with its elements.
+   * @param head what the image began with
+   * @param count elements that the set had
+   */
+  restoreGraph(ref: number, head: Uint8Array, count: number): void {
+    const { engine } = this;
+    const root = entryRoot(this.#shard.memory.i32, ref);
+    if (engine?.restoreIndex === undefined || collectionCount(this.#shard, ref) > 0) return;
+    const shape = shapeAt(this.#shard.memory.i32, root);
+    const hasRoom = this.#hasRoom(count * (shape.dimension + LINK_BYTES));
+    const index = hasRoom ? engine.restoreIndex(indexOptionsOf(shape), head) : null;
+    if (index === null) this.graphsRefused++;
+    else this.#newRoom(index, index, shape, root);
+  }
+
+  /** What the image has of the element that is stored next; without: `NO_NODE`. */
+  takeNode(node: Uint8Array): void {
+    this.#node = node;
+  }
+
+  /** All elements of the set in entry `ref` have been loaded. */
+  settleGraph(ref: number): void {
+    const room = this.#roomOf(ref);
+    if (room?.restoring == null) return;
+    if (!room.restoring.settle()) {
+      this.#refuseGraph(room);
+      return;
+    }
+    room.restoring = null;
+    this.graphsLoaded++;
+    // Nothing is left to fill in, which is seen here and not by a first slice.
+    this.#fill(room, 0);
+    this.#weigh(room);
+    this.#awaken(room);
+  }
+
+  /** @param slot that of an element of the image; below 0: it does not hold, or memory is short */
+  #putNode(room: Room, slot: number, member: number): void {
+    if (slot < 0) {
+      this.#refuseGraph(room);
+      return;
+    }
+    this.#place(room, slot, member);
+    this.#weigh(room);
+  }
+
+  #refuseGraph(room: Room): void {
+    this.graphsRefused++;
+    this.#dropRoom(room);
+  }
+
   // ------------------------------------------------------------------ searching
 
   /** The whole index of the set in entry `ref`, null when it has none or it is filling. */
@@ -308,30 +379,30 @@ export class VectorIndexes {
   }
 
   #open(engine: VectorEngine, root: number): void {
-    const { i32 } = this.#shard.memory;
-    const shape = shapeAt(i32, root);
-    const index = engine.createIndex({
-      dimension: shape.dimension,
-      metric: METRICS[shape.metric] ?? 'cosine',
-      storage: shape.form === VectorForm.Bits && shape.metric === VectorMetric.Cosine ? 'bits'
-        : shape.dimension < CODED_DIMENSION_MIN ? 'f32' : 'codes',
-      m: shape.m, efConstruction: shape.ef, seed: shape.seed,
-    });
+    const shape = shapeAt(this.#shard.memory.i32, root);
+    const index = engine.createIndex(indexOptionsOf(shape));
     if (index === null) {
       this.#refuse();
       return;
     }
-    this.#lastHandle++;
-    const room: Room = {
-      handle: this.#lastHandle, index, shape, root, members: new Int32Array(FLAT_ELEMENTS_MIN),
-      placed: 0, line: 0, isWhole: false, bytes: 0,
-    };
-    i32[(root << 1) + SET_HANDLE] = room.handle;
-    this.#rooms.set(room.handle, room);
+    const room = this.#newRoom(index, null, shape, root);
     this.#fill(room, FILLED_AT_ONCE);
     if (!this.#rooms.has(room.handle)) return;
     this.#weigh(room);
     this.#awaken(room);
+  }
+
+  #newRoom(
+    index: NearestIndex, restoring: RestoringIndex | null, shape: VectorShape, root: number,
+  ): Room {
+    this.#lastHandle++;
+    const room: Room = {
+      handle: this.#lastHandle, index, restoring, shape, root,
+      members: new Int32Array(FLAT_ELEMENTS_MIN), placed: 0, line: 0, isWhole: false, bytes: 0,
+    };
+    this.#shard.memory.i32[(root << 1) + SET_HANDLE] = room.handle;
+    this.#rooms.set(room.handle, room);
+    return room;
   }
 
   /**

@@ -22,7 +22,9 @@ import {
   attributeBytes, ELEMENT_HEAD_BYTES, PLACE_BYTES, SET_ATTRIBUTED, SET_DICT_WORD, SET_HANDLE,
   SET_ROOT_BYTES, setElementPlace, shapeAt, shapeOf, VECTOR_ATTRIBUTES_BYTES_MAX, vectorBytesOf,
 } from './vector-set-layout.ts';
-import { loadVectorSet, saveVectorSet, VECTOR_RDB_TYPES } from './vector-set.codec.ts';
+import {
+  finishVectorSet, loadVectorSet, saveVectorSet, VECTOR_FRAGMENT_TYPES, VECTOR_RDB_TYPES,
+} from './vector-set.codec.ts';
 import { replayVectorSet } from './vector-set-replay.ts';
 import { memberBlockBytes, newRoot, vectorDict } from './vector-set.ts';
 
@@ -173,6 +175,7 @@ function check(shard: Shard, ref: number): void {
 export const vectorSetHandler: TypeHandler = Object.freeze({
   name: 'vectorset',
   rdbTypes: VECTOR_RDB_TYPES,
+  fragmentTypes: VECTOR_FRAGMENT_TYPES,
   freeValue,
   freeSlice,
   copyValue,
@@ -181,6 +184,7 @@ export const vectorSetHandler: TypeHandler = Object.freeze({
   evacuate,
   save: saveVectorSet,
   load: loadVectorSet,
+  finishFragments: finishVectorSet,
   replay: replayVectorSet,
   check,
 });

@@ -6,7 +6,12 @@
  *   value   length | norm f32 | range f32 | vector, padded to 4 | attributes
  *
  * Numbers are lengths of the RDB format, names its strings; values are as they lie in memory,
- * without their place. The graph does not travel: it is made again where the set is searched.
+ * without their place. The graph does not travel, but in snapshots (a type byte of its own):
+ *
+ *   u8 type | dimension ... elements | elements of the set | head of the image |
+ *     name, value, node | name, value, node ...
+ *
+ * Head and nodes are strings; only the engine that wrote them knows what they say.
  * Loading believes nothing; several bodies of one shape make one set (fragments of a snapshot).
  * Cost: O(bytes).
  */
@@ -20,10 +25,12 @@ import {
   entryKeyAt, entryKeyBytes, entryRoot, setEntryRoot,
 } from '../../structs/entry.hot.ts';
 import { fieldValueAt, fieldValueBytes } from '../../structs/member.hot.ts';
+import type { NearestImage } from './vector-engine.ts';
+import { NO_NODE } from './vector-engine.ts';
 import { visitElements } from './vector-search.ts';
 import type { VectorShape } from './vector-set-layout.ts';
 import {
-  isSameShape, PLACE_BYTES, shapeAt, shapeFrom, traitsOf, vectorBytesOf,
+  elementPlace, isSameShape, PLACE_BYTES, shapeAt, shapeFrom, traitsOf, vectorBytesOf,
 } from './vector-set-layout.ts';
 import {
   ELEMENT_ADDED, ELEMENT_NO_MEMORY, ELEMENT_UNSOUND, newRoot, putStored,
@@ -31,14 +38,18 @@ import {
 
 /** Type bytes that {@link loadVectorSet} understands. */
 export const VECTOR_RDB_TYPES: readonly number[] = [RdbType.VectorSet];
+/** The same of fragments of a snapshot. */
+export const VECTOR_FRAGMENT_TYPES: readonly number[] = [RdbType.VectorSet, RdbType.VectorSetNodes];
 
 /** Bytes of an element's value beside the vector: its length at least, norm and range. */
 const VALUE_SIDE_BYTES = 9;
 
 /** Writes what comes before the elements of a set whose root block this is. */
-export function writeVectorHead(shard: Shard, root: number, count: number, out: RdbWriter): void {
+export function writeVectorHead(
+  shard: Shard, root: number, count: number, out: RdbWriter, rdbType: number = RdbType.VectorSet,
+): void {
   const shape = shapeAt(shard.memory.i32, root);
-  out.u8(RdbType.VectorSet);
+  out.u8(rdbType);
   out.count(shape.dimension);
   out.count(traitsOf(shape));
   out.count(shape.m);
@@ -57,6 +68,25 @@ export function writeVectorElement(shard: Shard, member: number, out: RdbWriter)
   out.raw(fieldValueAt(i32, member) + PLACE_BYTES, bytes);
 }
 
+/**
+ * Writes some elements of a set of `total` with what the image has of them, as a fragment of a
+ * snapshot: `count` of `members`.
+ */
+export function writeVectorNodes(
+  shard: Shard, root: number, members: Int32Array, count: number, total: number,
+  image: NearestImage, out: RdbWriter,
+): void {
+  const { i32 } = shard.memory;
+  writeVectorHead(shard, root, count, out, RdbType.VectorSetNodes);
+  out.count(total);
+  out.stringOf(image.head());
+  for (let i = 0; i < count; i++) {
+    const member = members[i] ?? 0;
+    writeVectorElement(shard, member, out);
+    out.stringOf(image.node(elementPlace(i32, member) - 1));
+  }
+}
+
 /** Writes type byte and body of the set in entry `ref`. */
 export function saveVectorSet(shard: Shard, ref: number, out: RdbWriter): void {
   writeVectorHead(shard, entryRoot(shard.memory.i32, ref), collectionCount(shard, ref), out);
@@ -70,7 +100,7 @@ export function saveVectorSet(shard: Shard, ref: number, out: RdbWriter): void {
  * @returns false when memory is short @throws {RdbError} when the bytes are no vector set
  */
 export function loadVectorSet(
-  shard: Shard, _rdbType: number, reader: RdbReader, ref: number,
+  shard: Shard, rdbType: number, reader: RdbReader, ref: number,
 ): boolean {
   const shape = readShape(reader);
   checkRdb(shape !== undefined, 'a vector set has a known shape');
@@ -86,17 +116,29 @@ export function loadVectorSet(
   const vectorBytes = vectorBytesOf(shape.form, shape.dimension);
   const count = reader.countOf(1 + VALUE_SIDE_BYTES + vectorBytes);
   checkRdb(count > 0 || shape.keepsEmpty, 'a vector set has an element');
+  const hasNodes = rdbType === RdbType.VectorSetNodes;
+  if (hasNodes) {
+    const total = reader.count();
+    shard.vectors.restoreGraph(ref, reader.blob(), total);
+  }
   for (let i = 0; i < count; i++) {
     reader.string();
     reader.keep();
     reader.raw(reader.countOf());
     const { keptAt, keptBytes, at, bytes } = reader;
+    if (hasNodes) shard.vectors.takeNode(reader.blob());
     const answer = putStored(shard, ref, keptAt, keptBytes, at, bytes, false);
     if (answer === ELEMENT_NO_MEMORY) return false;
     checkRdb(answer !== ELEMENT_UNSOUND, 'an element has the form of its set');
     checkRdb(answer === ELEMENT_ADDED, 'an element comes once');
   }
+  shard.vectors.takeNode(NO_NODE);
   return true;
+}
+
+/** All fragments of the set in entry `ref` were loaded. */
+export function finishVectorSet(shard: Shard, ref: number): void {
+  shard.vectors.settleGraph(ref);
 }
 
 function readShape(reader: RdbReader): VectorShape | undefined {

@@ -299,8 +299,10 @@ export function removeElement(shard: Shard, ref: number): void {
   const { member, slot, hash } = foundElement;
   const hasJson = attributeBytes(memory.i32, member, shapeOf(shard, ref)) > 0;
   shard.noteMutation();
-  shard.vectors.drop(ref, member);
   dict.bind(vectorDict(shard, ref));
+  // A snapshot that runs saves it with its node of the graph.
+  dict.noteChange(member);
+  shard.vectors.drop(ref, member);
   dict.removeAt(slot, hash);
   memory.arenaAllocator.free(member);
   setCollectionCount(shard, ref, collectionCount(shard, ref) - 1);
