@@ -79,7 +79,8 @@ export function readSlotFilter(filter: Uint8Array): SlotFilter | string {
 }
 
 export class SlotIndex {
-  private segment: Segment;
+  /** @internal Also for ThreadedSlotIndex. */
+  segment: Segment;
   private attributes = new AttributeIndex();
   /** Heap bytes of each slot's attributes, about. */
   private attributeBytes = new Map<number, number>();
@@ -256,8 +257,8 @@ export class SlotIndex {
     memories.give(this.segment.engine);
   }
 
-  /** The slots that meet a filter, from the last search with it if nothing has changed. */
-  private selection(text: string): Bitmap {
+  /** @internal The slots that meet a filter, from the last search with it if nothing has changed. */
+  selection(text: string): Bitmap {
     const { version } = this.attributes;
     const kept = this.selections.get(text);
     if (kept?.version === version) return kept.bitmap;

@@ -1,15 +1,12 @@
 /**
- * The searches that the owner of a shared index has given to its threads. A slot that is found must
- * still be the same vector's when it becomes an id, so the era in which the oldest search began is
- * announced from before it is sent until its slots have been read (assembly/removal.as.ts frees
- * nothing of that era or later). The owner announces it for all threads: one that dies blocks
- * nothing, and nobody has to wait for an acknowledgement.
+ * The searches that the owner of a shared index has given to its threads. Their eras are announced
+ * from before they are sent until their slots have become ids (search-eras.ts).
  * Each thread has few searches at a time; the others wait here, SEARCHES_WAITING_MAX at most.
  */
-import { HEADER_WORDS, READER_WORDS_FROM } from '../engine/layout.ts';
 import type { SlotHit } from '../segment-search.ts';
 import type { Segment } from '../segment.ts';
 import { VectorError } from '../vector-error.ts';
+import { SearchEras } from './search-eras.ts';
 import type { SearchRequest, ThreadMessage } from './thread-messages.ts';
 import type { ThreadPool } from './thread-pool.ts';
 
@@ -20,15 +17,13 @@ const PER_THREAD_MAX = 2;
 
 interface Ticket {
   readonly request: SearchRequest;
-  readonly era: number;
   readonly answer: (hits: readonly (readonly SlotHit[])[]) => void;
   readonly refuse: (error: VectorError) => void;
 }
 
 export class SearchDesk {
-  private readonly segment: Segment;
+  private readonly eras: SearchEras;
   private readonly pool: ThreadPool;
-  private readonly isAnnouncing: boolean;
   /** All that are not answered, oldest first. */
   private readonly open = new Map<number, Ticket>();
   private readonly waiting: Ticket[] = [];
@@ -38,9 +33,8 @@ export class SearchDesk {
 
   /** @param isAnnouncing false for the litmus, which shows what goes wrong then */
   constructor(segment: Segment, pool: ThreadPool, isAnnouncing: boolean) {
-    this.segment = segment;
+    this.eras = new SearchEras(segment, isAnnouncing);
     this.pool = pool;
-    this.isAnnouncing = isAnnouncing;
     this.loads = Array.from({ length: pool.threadCount }, () => 0);
   }
 
@@ -61,12 +55,16 @@ export class SearchDesk {
     }
     return new Promise((resolve, reject) => {
       const number = this.nextNumber++;
-      const era = this.announce();
-      // The slots of a filter are collected here: within the era.
-      const request = make(number);
-      this.open.set(number, {
-        request, era, refuse: reject, answer: (hits) => { resolve(read(hits)); },
-      });
+      this.eras.begin(number);
+      try {
+        // The slots of a filter are collected here: within the era.
+        this.open.set(number, {
+          request: make(number), refuse: reject, answer: (hits) => { resolve(read(hits)); },
+        });
+      } catch (error) {
+        this.eras.end(number);
+        throw error;
+      }
       this.pool.hold(1);
       this.send(number);
     });
@@ -124,26 +122,9 @@ export class SearchDesk {
     this.waitingFrom = 0;
   }
 
-  /** Announces the present era when no search is open; the era that holds for a new one. */
-  private announce(): number {
-    const { i32 } = this.segment.engine;
-    let era = Atomics.load(i32, HEADER_WORDS.era);
-    if (this.open.size > 0 || !this.isAnnouncing) return era;
-    // A new era may begin between the two; pairs with the loads in `reclaim`.
-    for (;;) {
-      Atomics.store(i32, READER_WORDS_FROM, era);
-      const now = Atomics.load(i32, HEADER_WORDS.era);
-      if (now === era) return era;
-      era = now;
-    }
-  }
-
   private close(number: number): void {
     this.open.delete(number);
     this.pool.hold(-1);
-    if (!this.isAnnouncing) return;
-    let oldest = 0;
-    for (const ticket of this.open.values()) { oldest = ticket.era; break; }
-    Atomics.store(this.segment.engine.i32, READER_WORDS_FROM, oldest);
+    this.eras.end(number);
   }
 }

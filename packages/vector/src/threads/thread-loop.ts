@@ -8,16 +8,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import { receiveMessageOnPort } from 'node:worker_threads';
 import { Bitmap } from '../attributes/bitmap.ts';
-import { SWEEP_SLOTS } from '../limits.ts';
 import { searchSegment } from '../segment-search.ts';
 import type { SlotHit } from '../segment-search.ts';
 import { Segment } from '../segment.ts';
 import { VectorError } from '../vector-error.ts';
+import { removeSlice } from './removal-slice.ts';
 import { ThreadBoard } from './thread-board.ts';
 import type { SearchRequest, ThreadMessage, ThreadPlan } from './thread-messages.ts';
-
-/** Deleted slots taken out in one turn: what other threads wait for that would link. */
-const REMOVALS_PER_TURN = 8;
 
 export class ThreadLoop {
   private readonly board: ThreadBoard;
@@ -86,14 +83,7 @@ export class ThreadLoop {
 
   private remove(): boolean {
     const { segment, board } = this;
-    const { calls } = segment.engine;
-    const isSweepDue = segment.isSweepDue || (board.isSweepWanted && segment.deadCount > 0);
-    if (!isSweepDue && segment.goneCount === 0 && calls.aloneCount() === 0) return false;
-    if (calls.beginRemoval() === 0) return false;
-    calls.removeGone(REMOVALS_PER_TURN);
-    if (isSweepDue) calls.sweep(SWEEP_SLOTS);
-    calls.reclaim();
-    calls.endRemoval();
+    if (!removeSlice(segment, board.isSweepWanted)) return false;
     // Who would have linked meanwhile may sleep.
     board.wake();
     return true;
