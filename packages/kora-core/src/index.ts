@@ -87,11 +87,13 @@ export { WatchTable } from './transaction/watch-table.ts';
 
 // waiting for keys
 export { mayWait } from './waiting/wait-for-keys.ts';
+export type { ParkedSearch, SearchHost } from './types/vector-set/parked-searches.ts';
 export type { Waiter, WaitHost } from './waiting/waiter.ts';
 
 // vector sets
 export type {
-  NearestImage, NearestIndex, NearestIndexOptions, RestoringIndex, VectorEngine, VectorFilter,
+  NearestImage, NearestIndex, NearestIndexOptions, RestoringIndex, ThreadedIndex, VectorEngine,
+  VectorFilter,
 } from './types/vector-set/vector-engine.ts';
 
 // settings and INFO

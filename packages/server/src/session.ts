@@ -148,7 +148,9 @@ export class Session extends ClientState implements ReplyTarget {
   constructor(worker: Worker, id: number, slot: number, peer: Peer, nowMs: number) {
     super(id);
     this.worker = worker;
-    this.waitHost = worker.engine.isShared === true ? null : worker.keyWaits;
+    const mayWait = worker.engine.isShared !== true;
+    this.waitHost = mayWait ? worker.keyWaits : null;
+    this.searchHost = mayWait ? worker.searchWaits : null;
     this.slot = slot;
     this.peer = peer;
     this.createdMs = nowMs;

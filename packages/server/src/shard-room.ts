@@ -12,10 +12,11 @@ import type { ComposedShard, ComposeOptions } from '@kora/core';
 import { assert, composeShard, Fault, Settings } from '@kora/core';
 import { CryptoChance, nodeClock } from '@kora/embedded/node-platform';
 import { vectorEngine } from '@kora/embedded/vector-engine';
+import { VectorThreads } from '@kora/embedded/vector-threads';
 import type { StorePlan } from '@kora/storage/engine';
 import { serverCommands } from './commands/server-commands.ts';
 import { rewriteFile } from './config-rewrite.ts';
-import type { IoEngine } from './io/engine.ts';
+import type { IoEngine, LoopEngine } from './io/engine.ts';
 import { openMemoryAdvisor } from './io/native/memory-advisor.ts';
 import type { MemoryAdvice } from './io/native/memory-advisor.ts';
 import { Limits } from './limits.ts';
@@ -82,6 +83,8 @@ export class ShardRoom {
   readonly #store: RoomStore | null;
   readonly #mesh: MeshPlan | undefined;
   readonly #words: ProcessWords | undefined;
+  /** Threads for the indexes of vector sets, null without. */
+  readonly #vectorThreads: VectorThreads | null;
   #state: (typeof RoomState)[keyof typeof RoomState] = RoomState.Serving;
   #endAtUs = 0;
 
@@ -104,6 +107,7 @@ export class ShardRoom {
     if (plan.mesh !== undefined) {
       this.#words = new ProcessWords(plan.mesh.workerCount, plan.mesh.words);
     }
+    this.#vectorThreads = this.#openVectorThreads(settings, given);
     this.composed = this.#compose(settings, extraCommands);
     this.#advise(plan.memoryAdvice);
     this.worker = new Worker(this.composed, engine, new Limits(settings, this.composed.memory), {
@@ -230,6 +234,7 @@ export class ShardRoom {
     this.#store?.close(this.composed.shard.failure === null);
     this.#host.onStopping();
     if (this.#mesh !== undefined) this.#leaveOthers(this.#mesh.index);
+    this.#vectorThreads?.close();
     this.#engine.stop();
   }
 
@@ -279,7 +284,7 @@ export class ShardRoom {
         ...(mesh === undefined ? {} : placeOf(mesh)),
         settings,
         extraCommands: [...serverCommands, ...(extraCommands ?? [])],
-        vectorEngine,
+        vectorEngine: this.#vectorThreads ?? vectorEngine,
         onError: (message) => {
           this.#log('warning', message);
         },
@@ -288,6 +293,17 @@ export class ShardRoom {
       if (!(cause instanceof RangeError)) throw cause;
       throw new Fault('OUT_OF_MEMORY', 'the system has no address space for the engine', { cause });
     }
+  }
+
+  #openVectorThreads(settings: Settings, engine: IoEngine): VectorThreads | null {
+    const threads = settings.number('vector-threads');
+    if (threads === 0) return null;
+    return new VectorThreads({
+      threads,
+      shareWake: () => isLoop(engine) ? engine.shareWake() : -1,
+      requestTurn: () => { engine.requestTurn(); },
+      onFailure: (message) => { this.#log('warning', message); },
+    });
   }
 
   #advise(advice: MemoryAdvice): void {
@@ -309,4 +325,8 @@ export class ShardRoom {
     }
     addServerInfo(info, this.worker, { ...plan, ioReason: this.ioReason });
   }
+}
+
+function isLoop(engine: IoEngine): engine is LoopEngine {
+  return 'shareWake' in engine;
 }

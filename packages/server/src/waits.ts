@@ -21,6 +21,8 @@ import type { Worker } from './worker.ts';
 export interface Waited {
   /** Memory that it takes beside the session's waiter, bytes; absent: none. */
   readonly bytes?: number;
+  /** Its answer comes soon and by itself: a session whose peer has ended waits for it. */
+  readonly isOwed?: boolean;
   /**
    * The wait is to end without its answer. False: an answer is under way and cannot be stopped.
    * Called at most once with the answer true.

@@ -28,6 +28,7 @@ import { ReplyChunks } from './reply-chunks.ts';
 import { Requests } from './requests.ts';
 import { RespSink } from './resp-sink.ts';
 import { Rest } from './rest.ts';
+import { SearchWaits } from './search-waits.ts';
 import type { RoomStore } from './store/room-store.ts';
 import { Hold, Session } from './session.ts';
 import { SessionTable } from './session-table.ts';
@@ -64,6 +65,7 @@ export class Worker implements EngineHandler {
   readonly waits = new Waits(this);
   readonly monitors: Monitors;
   readonly keyWaits = new KeyWaits(this);
+  readonly searchWaits = new SearchWaits(this);
   readonly traffic = new Traffic();
   readonly limits: Limits;
   readonly host: WorkerHost;
@@ -182,6 +184,7 @@ export class Worker implements EngineHandler {
       this.#wantsRetry = false;
       this.#retryParked();
     }
+    this.#lookAtVectors();
     this.waits.resume(this.#goOnAnswered);
     if (this.mesh === null) this.tracking.endTurn();
     else this.mesh.poll();
@@ -190,6 +193,14 @@ export class Worker implements EngineHandler {
     if (failure !== null) this.host.onFailure(failure);
     this.host.onTurnEnd?.();
     this.#rest.onTurnEnd();
+  }
+
+  /** Takes what vector threads have found and linked, also for those who waited for room. */
+  #lookAtVectors(): void {
+    const { vectors } = this.shard;
+    const wasCrowded = vectors.isCrowded;
+    vectors.look();
+    if (wasCrowded && !vectors.isCrowded) this.#retryParked();
   }
 
   /**
@@ -264,8 +275,10 @@ export class Worker implements EngineHandler {
 
   /** Ends a session when all replies that other workers owe it have come. */
   endInOrder(session: Session): void {
+    const { wait } = session;
     const isOwed = session.window !== null || session.hold === Hold.Foreign;
-    if (!isOwed || session.wait !== null) this.end(session);
+    const isSearching = wait?.waited.isOwed === true;
+    if (!isSearching && (!isOwed || wait !== null)) this.end(session);
     else session.endsAfterReplies = true;
   }
 
@@ -331,6 +344,7 @@ export class Worker implements EngineHandler {
   /** A session that waited has been answered. */
   readonly #goOnAnswered = (session: Session): void => {
     this.#resume(session);
+    this.#endWhenDone(session);
   };
 
   #retryParked(): void {
@@ -369,6 +383,7 @@ export class Worker implements EngineHandler {
   /** Ends a session whose peer has said its last word, when all of that is answered. */
   #endWhenDone(session: Session): void {
     if (session.isClosing || session.window !== null || !session.endsAfterReplies) return;
+    if (session.wait?.waited.isOwed === true) return;
     if (session.hold !== Hold.Foreign && session.hold !== Hold.Unread) this.end(session);
   }
 

@@ -4,6 +4,7 @@
  * object. Commands reach it as `frame.client`. It owns no bytes and no socket.
  */
 import type { CommandQueue } from '../transaction/command-queue.ts';
+import type { SearchHost } from '../types/vector-set/parked-searches.ts';
 import type { Waiter, WaitHost } from '../waiting/waiter.ts';
 
 /** Bits of ClientState.flags. */
@@ -57,6 +58,8 @@ export class ClientState {
   tracker = 0;
   /** Who hands it replies that come later; null: its commands never wait. */
   waitHost: WaitHost | null = null;
+  /** Who hands it replies of searches that threads make; null: they are made at once. */
+  searchHost: SearchHost | null = null;
   /** Its command that waits for keys, null when none does. Its host clears it. */
   waiter: Waiter | null = null;
 

@@ -99,8 +99,17 @@ export function isRefusedByBarrier(shard: Shard, command: Command): boolean {
   return shard.barrier !== null && shard.barrier.refusalOf(command, command.flags) !== null;
 }
 
-/** True while CLIENT PAUSE, or a disk that is late, holds commands like this one. */
+/** True for a command that gives indexes of vector sets something to link. */
+function storesVectors(command: Command): boolean {
+  return (command.flags & Flag.DenyOom) !== 0 && command.definition.group === 'vector';
+}
+
+/**
+ * True while CLIENT PAUSE, a disk that is late, or threads that are far behind with linking vectors
+ * hold commands like this one.
+ */
 export function mustPause(shard: Shard, command: Command): boolean {
+  if (shard.vectors.isCrowded && storesVectors(command)) return true;
   const { barrier } = shard;
   if (barrier !== null && barrier.mustWait(command.flags)) return true;
   return shard.pause.isActive(shard.nowMs) && isHeld(shard, command, command.flags);

@@ -228,6 +228,9 @@ const tlsSettings: readonly Setting[] = [
 /** The first port of the workers, at most: as many workers as there can be have one behind it. */
 const CLUSTER_PORTS_MAX = 65_536 - MESH_WORKER_COUNT_MAX;
 
+/** As many as can work at one index. */
+const VECTOR_THREADS_MAX = 16;
+
 /** Each is a whole copy of the data. */
 const SNAPSHOT_RETAIN_MAX = 1000;
 
@@ -237,6 +240,8 @@ const ownSettings: readonly Setting[] = [
   enumSetting('pipeline-order', 'writes', ['writes', 'strict', 'relaxed']),
   // Worker i listens on this port plus i; 0 = none does.
   integerSetting('cluster-ports', 0, { min: 0, max: CLUSTER_PORTS_MAX }, { isFixed: true }),
+  // Threads of each worker that link and search the indexes of its big vector sets; 0 = none.
+  integerSetting('vector-threads', 0, { min: 0, max: VECTOR_THREADS_MAX }, { isFixed: true }),
   // Snapshots that a directory keeps, with the logs since the oldest of them; 0 counts as 1.
   integerSetting('snapshot-retain', 1, { min: 0, max: SNAPSHOT_RETAIN_MAX }),
   // Bytes at which a segment of the log ends and the next begins; 0 = it ends with a snapshot.

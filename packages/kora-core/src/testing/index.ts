@@ -18,6 +18,7 @@ export { JournalRecorder } from './journal-recorder.ts';
 export { refuseReserves, starveOfPages } from './memory-faults.ts';
 export type { FaultSetup } from './memory-faults.ts';
 export { NaiveStrings } from './naive-strings.ts';
+export { NaiveThreads } from './naive-threads.ts';
 export { OrderHistory } from './order-history.ts';
 export { RandomWaitingCommands } from './random-waiting-commands.ts';
 export { WaitingClients } from './waiting-clients.ts';

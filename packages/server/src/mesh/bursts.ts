@@ -147,7 +147,8 @@ export class Bursts {
     if (isConfined(session) || !mayTrack(session)) return false;
     if (!this.#origin.gate.isOpen) return false;
     const { shard, sink } = this.#worker;
-    if (shard.barrier !== null || shard.pause.isActive(shard.nowMs)) return false;
+    if (shard.barrier !== null || shard.vectors.isCrowded) return false;
+    if (shard.pause.isActive(shard.nowMs)) return false;
     // What confirms a subscription leaves first (reply-windows.ts).
     if (window === null) return (session.flags & ClientFlag.Subscribed) === 0 || sink.pending === 0;
     const hasRoom = window.pending > 0 && !window.isFull(AHEAD_COUNT_MAX);

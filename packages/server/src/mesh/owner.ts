@@ -166,9 +166,10 @@ export class Owner {
     this.#client.workerIndex = peer.index;
     this.#client.window = window;
     let i = this.#burstDone[done] ?? 0;
-    const { pause, barrier, nowMs } = this.#shard;
-    // A pause, and a barrier, begins and ends between turns.
-    const mayPause = this.#paused.count > 0 || barrier !== null || pause.isActive(nowMs);
+    const { pause, barrier, nowMs, vectors } = this.#shard;
+    // A pause, a barrier and a crowd begin and end between turns.
+    const mayPause = this.#paused.count > 0 || barrier !== null || pause.isActive(nowMs)
+      || vectors.isCrowded;
     while (i < burst.count && peer.outbox.isEmpty) {
       const base = burst.callOf(i);
       const command = this.#executor.registry.commands[base & CALL_COMMAND_MASK];

@@ -24,6 +24,8 @@ import { threadCountOf } from './thread-pool.ts';
 const PROGRAM = '@kora/vector/slot-thread-program';
 /** How long a thread may be at one thing. */
 const SILENT_MS_MAX = 5000;
+/** How often it is looked whether all live. */
+const CHECK_MS = 250;
 /** How long the owner waits until all threads stand still, and for room in a ring. */
 const WAIT_MS_MAX = 5000;
 const WAIT_SLICE_MS = 0.1;
@@ -34,9 +36,9 @@ export interface SlotThreadsHost {
   readonly threads: number;
   /** An eventfd for a thread, which closes it, that ends the owner's wait; -1: there is none. */
   shareWake(): number;
-  /** There are news, and no eventfd: `look` is to be called. Only from Node's loop. */
+  /** `look` is to be called soon: a thread without an eventfd has news, or one has died. */
   onNews(): void;
-  /** All indexes are given up. Once. */
+  /** All indexes are given up; called by `look`, once. */
   onFailure(error: VectorError): void;
 }
 
@@ -70,7 +72,9 @@ export class SlotThreads {
   private leftCount = 0;
   private beats: number[] = [];
   private beatsSinceMs: number[] = [];
+  private checkedMs = 0;
   private isEnding = false;
+  private isGivenUp = false;
 
   /** @throws VectorError OPTION */
   constructor(host: SlotThreadsHost) {
@@ -140,12 +144,14 @@ export class SlotThreads {
 
   /** Takes all answers and other news. */
   look(): void {
-    if (this.workers.length === 0 || this.failure !== undefined) return;
+    if (this.workers.length === 0 || this.isGivenUp) return;
     const { searches } = this;
     // First, so that whoever has news from here on rings again.
     searches.lowerBell();
-    if (searches.hasFailed) {
-      this.fail(searches.failureText);
+    if (searches.hasFailed) this.fail(searches.failureText);
+    else this.checkAtTimes();
+    if (this.failure !== undefined) {
+      this.giveUp(this.failure);
       return;
     }
     for (const [ticket, onAnswer] of this.answers) {
@@ -168,9 +174,15 @@ export class SlotThreads {
     for (const { onLeft } of left) onLeft();
   }
 
-  /** Finds out whether a thread has died without a word; to be called from time to time. */
+  private checkAtTimes(): void {
+    const nowMs = performance.now();
+    if (nowMs - this.checkedMs < CHECK_MS) return;
+    this.checkedMs = nowMs;
+    this.check(nowMs);
+  }
+
+  /** @internal Finds out whether a thread has died without a word. */
   check(nowMs: number): void {
-    if (this.failure !== undefined) return;
     for (const thread of this.workers.keys()) {
       const beat = this.searches.beatOf(thread);
       const isBusy = this.board.isWorking(thread) || this.searches.isAsked;
@@ -200,6 +212,9 @@ export class SlotThreads {
     this.board.wake();
   }
 
+  /** @internal The threads stand still, and nobody knows why: as if they had died. */
+  forget(asker: StillAsker): void { this.still.delete(asker); }
+
   /** Blocks until it is so: threads are at a piece of work each. @returns false: it took too long */
   waitUntil(isSo: () => boolean): boolean {
     const endMs = performance.now() + WAIT_MS_MAX;
@@ -221,17 +236,23 @@ export class SlotThreads {
 
   // ------------------------------------------------------------------ endings
 
+  /** From anywhere, also in the middle of a command: what follows from it is done by `look`. */
   private fail(what: string): void {
     if (this.failure !== undefined || this.isEnding) return;
     this.failure = new VectorError('THREAD', `a vector thread has ended: ${what}`);
-    this.isEnding = true;
     for (const worker of this.workers) void worker.terminate();
-    this.host.onFailure(this.failure);
+    this.host.onNews();
+  }
+
+  /** Says once that all is given up, and refuses what is under way. */
+  private giveUp(failure: VectorError): void {
+    this.isGivenUp = true;
+    this.still.clear();
+    this.leaving = [];
+    this.host.onFailure(failure);
     const answers = [...this.answers.values()];
     this.answers.clear();
     for (const onAnswer of answers) onAnswer(null);
-    this.still.clear();
-    this.leaving = [];
   }
 
   /** The owner ends: so do the threads, when they have done what they are at. */

@@ -269,16 +269,24 @@ describe('a thread that dies', () => {
     expect(each.threads.failure?.code).toBe('THREAD');
   });
 
-  it('is found out by its silence', () => {
-    const each = owner();
+  it('is found out by its silence', async () => {
     const { vectors } = makeFamily('clustered', DIMENSION, COUNT, 0, 38);
+    const each = owner();
     const index = each.open();
     share(vectors, index);
-    // As if the thread were at a piece of work that never ends: nobody beats between two looks.
-    each.threads.check(1000);
-    void each.ask(index, vectors[0]!, 1);
-    each.threads.check(2000);
-    expect(each.failures).toBe(0);
-    index.close();
+    await each.until(() => index.pendingCount === 0);
+    // Nobody takes what is asked while all stand still, as if all had died at their work.
+    const stopped = { onStill: (): void => undefined };
+    each.threads.standStill(stopped);
+    const asked = each.ask(index, vectors[0]!, 1);
+    for (const nowMs of [0, 4000, 9999]) each.threads.check(nowMs);
+    expect(each.threads.failure).toBe(undefined);
+    each.threads.forget(stopped);
+    for (const nowMs of [10_000, 14_000]) each.threads.check(nowMs);
+    expect(each.threads.failure).toBe(undefined);
+    each.threads.check(15_100);
+    expect(each.threads.failure?.message).toContain('has not moved for 5000 ms');
+    await each.until(() => each.failures > 0);
+    expect(await asked).toBe(null);
   });
 });

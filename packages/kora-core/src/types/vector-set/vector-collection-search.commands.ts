@@ -168,10 +168,11 @@ function answer(
   const wanted = Math.min(size, asked.offset + asked.k + (self === 0 ? 0 : 1));
   const ef = asked.ef === 0 ? shapeOf(shard, ref).searchEf : asked.ef;
   if (!asked.isExact) shard.vectors.ensureIndex(ref);
-  const hits = searchVectorSet(shard, ref, {
+  const hits = searchVectorSet(shard, frame, ref, {
     count: wanted, ef: Math.max(ef === 0 ? EF_DEFAULT : ef, wanted), filter,
     distanceMax: asked.distanceMax, strategy: asked.strategy, isExact: asked.isExact,
   });
+  if (hits === null) return;
   write(shard, ref, hits, self, out);
 }
 

@@ -91,6 +91,33 @@ export interface RestoringIndex extends NearestIndex {
   settle(): boolean;
 }
 
+/**
+ * An index that threads beside the shard build and search. It begins as any other; when all
+ * elements are in, threads take part.
+ */
+export interface ThreadedIndex extends NearestIndex {
+  /** True while threads link what waits: `link` wants no slices. */
+  readonly hasThreads: boolean;
+  /** A thread has died: nothing of it can be used any more. */
+  readonly hasFailed: boolean;
+  /** Most of its slots are free, and it cannot be moved together: another one had better be made. */
+  readonly isSparse: boolean;
+  /** True while so much waits to be linked that whoever stores had better wait. */
+  isCrowded(wasCrowded: boolean): boolean;
+  /** All elements are in. */
+  release(): void;
+  /**
+   * As `search`, by a thread: `done` is called by a later `look` of the engine, with null where
+   * there is no answer. A slot that it names is no other vector's until it returns, but its own may
+   * have been removed.
+   * @returns false: not now
+   */
+  ask(
+    query: Float32Array, count: number, ef: number, filter: VectorFilter | null,
+    strategy: FilterStrategy, done: (slots: readonly number[] | null) => void,
+  ): boolean;
+}
+
 /** A filter that was read. */
 export interface VectorFilter {
   readonly text: string;
@@ -101,7 +128,7 @@ export interface VectorFilter {
 /** Brings both. */
 export interface VectorEngine {
   /** @returns null when there is no memory */
-  createIndex(options: NearestIndexOptions): NearestIndex | null;
+  createIndex(options: NearestIndexOptions): NearestIndex | ThreadedIndex | null;
   /**
    * Makes an index of an image that begins with `head`. Without: indexes are made anew.
    * @returns null when there is no memory, or the head is of another version or kind
@@ -109,4 +136,9 @@ export interface VectorEngine {
   restoreIndex?(options: NearestIndexOptions, head: Uint8Array): RestoringIndex | null;
   /** Reads a filter, UTF-8. @returns it; or a text that tells what is wrong */
   parseFilter(filter: Uint8Array): VectorFilter | string;
+  /**
+   * Takes what threads have found, at the end of every turn; absent where there are none.
+   * @returns true when one has died: all indexes that threads work at have failed
+   */
+  look?(): boolean;
 }

@@ -170,16 +170,19 @@ export const vsearch = defineCommand({
     }
     const ref = shard.keyspace.read(frame, 1);
     if (!isIndex(shard, ref, out)) return;
-    if (readQuery(shard, frame, 2, shapeOf(shard, ref), out)) search(shard, ref, k, ef, out);
+    if (readQuery(shard, frame, 2, shapeOf(shard, ref), out)) search(shard, frame, ref, k, ef, out);
   },
 });
 
-function search(shard: Shard, ref: number, k: number, ef: number, out: ReplySink): void {
+function search(
+  shard: Shard, frame: ArgFrame, ref: number, k: number, ef: number, out: ReplySink,
+): void {
   shard.vectors.ensureIndex(ref);
-  const hits = searchVectorSet(shard, ref, {
+  const hits = searchVectorSet(shard, frame, ref, {
     count: k, ef: Math.max(1, ef, Math.min(k, collectionCount(shard, ref))),
     distanceMax: Infinity, filter: null, strategy: 'auto', isExact: false,
   });
+  if (hits === null) return;
   const { i32 } = shard.memory;
   out.array(hits.count * 2);
   for (let i = 0; i < hits.count; i++) {

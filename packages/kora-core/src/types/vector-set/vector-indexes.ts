@@ -22,13 +22,15 @@ import { CHAIN_SLOTS_MAX } from '../../structs/dict-layout.ts';
 import { Dict } from '../../structs/dict.hot.ts';
 import { entryRoot } from '../../structs/entry.hot.ts';
 import { fieldValueAt } from '../../structs/member.hot.ts';
+import { ParkedSearches } from './parked-searches.ts';
 import type { NearestImage, NearestIndex, RestoringIndex, VectorEngine } from './vector-engine.ts';
 import { NO_NODE, PUT_NO_MEMORY, PUT_NOT_FINITE } from './vector-engine.ts';
 import { indexOptionsOf } from './vector-index-options.ts';
+import { attributesOf, VectorRoom } from './vector-room.ts';
+import type { SearchedIndex } from './vector-room.ts';
 import type { VectorShape } from './vector-set-layout.ts';
 import {
-  attributeBytes, attributesAt, elementPlace, PLACE_BYTES, SET_DICT_WORD, SET_HANDLE,
-  SET_DIMENSION, setElementPlace, shapeAt,
+  elementPlace, PLACE_BYTES, SET_DICT_WORD, SET_HANDLE, SET_DIMENSION, setElementPlace, shapeAt,
 } from './vector-set-layout.ts';
 import { VectorWindow } from './vector-window.ts';
 
@@ -53,25 +55,6 @@ const LINK_BYTES = 200;
 
 const PUT_FLAT = 0;
 
-/** An index and what it is of. */
-interface Room {
-  readonly handle: number;
-  readonly index: NearestIndex;
-  /** The index, while it is made of an image. */
-  restoring: RestoringIndex | null;
-  readonly shape: VectorShape;
-  /** Root block of the set. */
-  root: number;
-  /** Member of each slot, 0 = none. */
-  members: Int32Array;
-  /** Elements with a place. */
-  placed: number;
-  /** Line at which filling goes on. */
-  line: number;
-  isWhole: boolean;
-  bytes: number;
-}
-
 export class VectorIndexes {
   /** Brings indexes and filters; null: every search is a scan. Set by whoever composes. */
   engine: VectorEngine | null = null;
@@ -80,10 +63,19 @@ export class VectorIndexes {
   /** Graphs that came out of snapshots, and those that did not hold and are made anew. */
   graphsLoaded = 0;
   graphsRefused = 0;
+  /**
+   * True while threads are so far behind that commands which store wait (command/gate.ts). Changes
+   * between turns only.
+   */
+  isCrowded = false;
+  /** Searches that threads are at. */
+  readonly searches: ParkedSearches;
   readonly #shard: Shard;
-  readonly #rooms = new Map<number, Room>();
+  readonly #rooms = new Map<number, VectorRoom>();
   /** Rooms with something to fill or to link. */
-  readonly #busy = new Set<Room>();
+  readonly #busy = new Set<VectorRoom>();
+  /** Rooms whose threads have something to link, or are to be looked at. */
+  readonly #watched = new Set<VectorRoom>();
   readonly #dict: Dict;
   /** Not the shard's: a command may have its vector there. */
   readonly #window: VectorWindow;
@@ -95,6 +87,7 @@ export class VectorIndexes {
 
   constructor(shard: Shard) {
     this.#shard = shard;
+    this.searches = new ParkedSearches(shard);
     this.#dict = new Dict(shard.memory, shard.memory.arenaAllocator, 0, 0);
     this.#window = new VectorWindow(shard.memory);
   }
@@ -132,14 +125,14 @@ export class VectorIndexes {
       return PUT_FLAT;
     }
     const slot = room.index.put(vector);
-    if (slot === PUT_NOT_FINITE) {
-      // Its length is beyond the engine's numbers: the set is scanned.
+    if (slot === PUT_NOT_FINITE || (slot < 0 && room.threaded?.hasFailed === true)) {
+      // Its length is beyond the engine's numbers, or threads died: the set is scanned.
       this.#dropRoom(room);
       this.#refuse();
       return PUT_FLAT;
     }
     if (slot < 0) return PUT_NO_MEMORY;
-    this.#place(room, slot, member);
+    room.place(this.#shard, slot, member);
     // A log that is replayed is not to wait for links: they are made in slices.
     if (!this.#shard.isReplaying) room.index.link(LINKS_PER_WRITE);
     this.#weigh(room);
@@ -194,8 +187,13 @@ export class VectorIndexes {
       this.#dropRoom(room);
       return;
     }
+    if (room.threaded?.isSparse === true) {
+      this.#dropRoom(room);
+      this.ensureIndex(ref);
+      return;
+    }
     const moved = room.index.compact();
-    if (moved !== null) this.#renumber(room, moved);
+    if (moved !== null) room.renumber(this.#shard.memory.i32, moved);
     this.#weigh(room);
   }
 
@@ -214,7 +212,8 @@ export class VectorIndexes {
     if (place === 0) return;
     const room = this.#roomOf(ref);
     assert(room !== null, 'an element with a place has an index');
-    room.index.setAttributes(place - 1, this.attributesOf(member, room.shape));
+    room.index.setAttributes(place - 1, attributesOf(this.#shard, member, room.shape));
+    room.attributeChanges = (room.attributeChanges + 1) | 0;
     this.#weigh(room);
   }
 
@@ -231,17 +230,18 @@ export class VectorIndexes {
   }
 
   /** Drops an index whose set stays: it is scanned from now on. */
-  #dropRoom(room: Room): void {
+  #dropRoom(room: VectorRoom): void {
     const { i32 } = this.#shard.memory;
     i32[(room.root << 1) + SET_HANDLE] = 0;
     for (const member of room.members) if (member !== 0) setElementPlace(i32, member, 0);
     this.#forget(room);
   }
 
-  #forget(room: Room): void {
+  #forget(room: VectorRoom): void {
     room.index.close();
     this.indexBytes -= room.bytes;
     this.#busy.delete(room);
+    this.#watched.delete(room);
     this.#rooms.delete(room.handle);
   }
 
@@ -250,6 +250,7 @@ export class VectorIndexes {
     for (const { index } of this.#rooms.values()) index.close();
     this.#rooms.clear();
     this.#busy.clear();
+    this.#watched.clear();
     this.indexBytes = 0;
   }
 
@@ -298,16 +299,16 @@ export class VectorIndexes {
   }
 
   /** @param slot that of an element of the image; below 0: it does not hold, or memory is short */
-  #putNode(room: Room, slot: number, member: number): void {
+  #putNode(room: VectorRoom, slot: number, member: number): void {
     if (slot < 0) {
       this.#refuseGraph(room);
       return;
     }
-    this.#place(room, slot, member);
+    room.place(this.#shard, slot, member);
     this.#weigh(room);
   }
 
-  #refuseGraph(room: Room): void {
+  #refuseGraph(room: VectorRoom): void {
     this.graphsRefused++;
     this.#dropRoom(room);
   }
@@ -320,21 +321,24 @@ export class VectorIndexes {
     return room?.isWhole === true ? room.index : null;
   }
 
+  /** What a search by threads is of, null where it is to run here. */
+  threadedIndex(ref: number): SearchedIndex | null {
+    const room = this.#roomOf(ref);
+    if (room?.isWhole !== true || room.threaded?.hasThreads !== true) return null;
+    const { handle, threaded: index, attributeChanges } = room;
+    return { handle, index, attributeChanges };
+  }
+
+  /** As memberAt; 0 when the element has been removed since. */
+  memberLeftAt(ref: number, slot: number): number {
+    return this.#roomOf(ref)?.members[slot] ?? 0;
+  }
+
   /** Member of a slot of the set's index. */
   memberAt(ref: number, slot: number): number {
     const member = this.#roomOf(ref)?.members[slot] ?? 0;
     assert(member !== 0, 'a slot that is found has an element');
     return member;
-  }
-
-  /** A copy of an element's attributes; null when it has none. */
-  attributesOf(member: number, shape: VectorShape): Uint8Array | null {
-    const { memory, rdb } = this.#shard;
-    const bytes = attributeBytes(memory.i32, member, shape);
-    if (bytes === 0) return null;
-    const json = new Uint8Array(bytes);
-    rdb.copyOut(attributesAt(memory.i32, member, shape), bytes, json, 0);
-    return json;
   }
 
   /** Bytes that the index of the set takes, 0 without one. */
@@ -351,16 +355,8 @@ export class VectorIndexes {
   check(ref: number): void {
     const room = this.#roomOf(ref);
     if (room === null) return;
-    const { i32 } = this.#shard.memory;
-    let placed = 0;
-    for (let slot = 0; slot < room.members.length; slot++) {
-      const member = room.members[slot] ?? 0;
-      if (member === 0) continue;
-      placed++;
-      assert(elementPlace(i32, member) === slot + 1, 'an element knows its slot');
-    }
-    assert(placed === room.placed, 'a room counts its elements');
-    assert(room.root === entryRoot(i32, ref), 'a room knows its set');
+    room.check(this.#shard.memory.i32);
+    assert(room.root === entryRoot(this.#shard.memory.i32, ref), 'a room knows its set');
   }
 
   // ------------------------------------------------------------------ in the background
@@ -371,11 +367,30 @@ export class VectorIndexes {
       if (!room.isWhole) this.#fill(room, FILLED_PER_SLICE);
       else if (room.index.pendingCount > 0) room.index.link(LINKS_PER_SLICE);
       this.#weigh(room);
-      const isDone = room.isWhole && room.index.pendingCount === 0;
-      if (isDone || !this.#rooms.has(room.handle)) this.#busy.delete(room);
+      if (room.isIdle || !this.#rooms.has(room.handle)) this.#busy.delete(room);
       break;
     }
     return this.#busy.size > 0;
+  }
+
+  /** Takes what threads have done; at the end of every turn. */
+  look(): void {
+    const { engine } = this;
+    if (engine?.look === undefined) return;
+    // All that threads worked at is made anew, without them.
+    if (engine.look()) for (const room of this.#rooms.values()) this.#dropFailed(room);
+    this.searches.look();
+    let isCrowded = false;
+    for (const room of this.#watched) {
+      this.#weigh(room);
+      if (room.threaded?.isCrowded(this.isCrowded) === true) isCrowded = true;
+      else if (room.index.pendingCount === 0) this.#watched.delete(room);
+    }
+    this.isCrowded = isCrowded;
+  }
+
+  #dropFailed(room: VectorRoom): void {
+    if (room.threaded?.hasFailed === true) this.#dropRoom(room);
   }
 
   #open(engine: VectorEngine, root: number): void {
@@ -394,12 +409,9 @@ export class VectorIndexes {
 
   #newRoom(
     index: NearestIndex, restoring: RestoringIndex | null, shape: VectorShape, root: number,
-  ): Room {
+  ): VectorRoom {
     this.#lastHandle++;
-    const room: Room = {
-      handle: this.#lastHandle, index, restoring, shape, root,
-      members: new Int32Array(FLAT_ELEMENTS_MIN), placed: 0, line: 0, isWhole: false, bytes: 0,
-    };
+    const room = new VectorRoom(this.#lastHandle, index, restoring, shape, root);
     this.#shard.memory.i32[(root << 1) + SET_HANDLE] = room.handle;
     this.#rooms.set(room.handle, room);
     return room;
@@ -409,7 +421,7 @@ export class VectorIndexes {
    * Gives up to `most` elements a place. Lines go in order, and around again, since lines that
    * merge may take elements to where it has been.
    */
-  #fill(room: Room, most: number): void {
+  #fill(room: VectorRoom, most: number): void {
     const { memory } = this.#shard;
     this.#dict.bind(memory.i32[(room.root << 1) + SET_DICT_WORD] ?? 0);
     const count = this.#dict.count();
@@ -427,10 +439,11 @@ export class VectorIndexes {
       room.line++;
     }
     room.isWhole = room.placed >= count;
+    if (room.isWhole) room.threaded?.release();
   }
 
   /** @returns false when the index was given up */
-  #fillIn(room: Room, member: number): boolean {
+  #fillIn(room: VectorRoom, member: number): boolean {
     const window = this.#window;
     window.read(fieldValueAt(this.#shard.memory.i32, member) + PLACE_BYTES, room.shape);
     const slot = room.index.put(window.query.subarray(0, window.dimension));
@@ -439,39 +452,11 @@ export class VectorIndexes {
       this.#refuse();
       return false;
     }
-    this.#place(room, slot, member);
+    room.place(this.#shard, slot, member);
     return true;
   }
 
-  #place(room: Room, slot: number, member: number): void {
-    if (slot >= room.members.length) {
-      const grown = new Int32Array(Math.max(slot + 1, room.members.length * 2));
-      grown.set(room.members);
-      room.members = grown;
-    }
-    room.members[slot] = member;
-    room.placed++;
-    setElementPlace(this.#shard.memory.i32, member, slot + 1);
-    const json = this.attributesOf(member, room.shape);
-    if (json !== null) room.index.setAttributes(slot, json);
-  }
-
-  /** Slots have new numbers: `moved` names them by the old ones. */
-  #renumber(room: Room, moved: Int32Array): void {
-    const { i32 } = this.#shard.memory;
-    const old = room.members;
-    room.members = new Int32Array(Math.max(FLAT_ELEMENTS_MIN, room.placed));
-    for (let slot = 0; slot < old.length; slot++) {
-      const member = old[slot] ?? 0;
-      if (member === 0) continue;
-      const to = moved[slot] ?? -1;
-      assert(to >= 0 && to < room.members.length, 'an element keeps a slot');
-      room.members[to] = member;
-      setElementPlace(i32, member, to + 1);
-    }
-  }
-
-  #roomOf(ref: number): Room | null {
+  #roomOf(ref: number): VectorRoom | null {
     if (this.#rooms.size === 0) return null;
     const handle = this.#handleAt(entryRoot(this.#shard.memory.i32, ref));
     return handle === 0 ? null : (this.#rooms.get(handle) ?? null);
@@ -481,14 +466,15 @@ export class VectorIndexes {
     return this.#shard.memory.i32[(root << 1) + SET_HANDLE] ?? 0;
   }
 
-  #weigh(room: Room): void {
+  #weigh(room: VectorRoom): void {
     const bytes = room.index.bytesUsed + room.members.byteLength;
     this.indexBytes += bytes - room.bytes;
     room.bytes = bytes;
   }
 
-  #awaken(room: Room): void {
-    if (room.isWhole && room.index.pendingCount === 0) return;
+  #awaken(room: VectorRoom): void {
+    if (room.threaded?.hasThreads === true) this.#watched.add(room);
+    if (room.isIdle) return;
     this.#busy.add(room);
     this.#shard.platform.scheduler.requestTurn();
   }

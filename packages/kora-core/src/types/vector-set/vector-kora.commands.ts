@@ -345,10 +345,11 @@ function query(shard: Shard, frame: ArgFrame, k: number, out: ReplySink): void {
   }
   const ef = shape.searchEf === 0 ? EF_MIN : shape.searchEf;
   shard.vectors.ensureIndex(ref);
-  const hits = searchVectorSet(shard, ref, {
+  const hits = searchVectorSet(shard, frame, ref, {
     count: k, ef: Math.max(ef, Math.min(k, collectionCount(shard, ref))),
     distanceMax: Infinity, filter: null, strategy: 'auto', isExact: false,
   });
+  if (hits === null) return;
   const { i32 } = shard.memory;
   out.array(hits.count);
   for (let i = 0; i < hits.count; i++) {

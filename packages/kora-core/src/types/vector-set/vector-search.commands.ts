@@ -1,8 +1,8 @@
 /**
  * VSIM: the elements of a vector set that are most like a vector, or like another element. Scores
  * are likenesses, (1 + cos) / 2: 1 the same direction, 0 the opposite one.
- * CAS, NOTHREAD and FILTER-EF are read and change nothing: searches run where the set lives, and a
- * filter finds what there is whatever that takes.
+ * FILTER-EF is read and changes nothing: a filter finds what there is whatever that takes. With
+ * NOTHREAD no thread searches, also where there are some.
  */
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { arg, isWord, readDouble } from '../../command/grammar.ts';
@@ -36,7 +36,7 @@ const words = {
 const asked = {
   /** Argument with the element's name; 0: the query is the vector at hand. */
   element: 0, hasScores: false, hasAttributes: false, count: COUNT_DEFAULT, ef: EF_DEFAULT,
-  epsilon: Infinity, filter: 0, isExact: false,
+  epsilon: Infinity, filter: 0, isExact: false, isHere: false,
 };
 
 export const vsim = defineCommand({
@@ -110,6 +110,7 @@ function readAsked(shard: Shard, frame: ArgFrame): ReplyError | null {
   asked.epsilon = Infinity;
   asked.filter = 0;
   asked.isExact = false;
+  asked.isHere = false;
   let next = 4;
   if (isWord(frame, 2, words.ele)) asked.element = 3;
   else next = readVector(shard, frame, 2);
@@ -118,7 +119,8 @@ function readAsked(shard: Shard, frame: ArgFrame): ReplyError | null {
     if (isWord(frame, i, words.withScores)) asked.hasScores = true;
     else if (isWord(frame, i, words.withAttributes)) asked.hasAttributes = true;
     else if (isWord(frame, i, words.truth)) asked.isExact = true;
-    else if (!isWord(frame, i, words.noThread)) {
+    else if (isWord(frame, i, words.noThread)) asked.isHere = true;
+    else {
       const error = readOption(frame, i);
       if (error !== null) return error;
       i++;
@@ -172,10 +174,12 @@ function answer(
   shard: Shard, frame: ArgFrame, ref: number, filter: VectorFilter | null, out: ReplySink,
 ): void {
   if (!asked.isExact) shard.vectors.ensureIndex(ref);
-  const hits = searchVectorSet(shard, ref, {
+  const hits = searchVectorSet(shard, frame, ref, {
     count: asked.count, ef: Math.max(asked.ef, Math.min(asked.count, EF_NAMED_MAX)),
     distanceMax: asked.epsilon * 2, filter, strategy: 'auto', isExact: asked.isExact,
+    isHere: asked.isHere,
   });
+  if (hits === null) return;
   write(shard, frame, ref, hits, out);
 }
 

@@ -1,7 +1,7 @@
 /**
  * Searches of one vector set: through its index where it has a whole one, else by a scan of all
  * elements. The index names candidates, which are ranked by the vectors themselves, so a distance
- * is the same either way. Filters never make an answer short while enough elements match.
+ * is the same either way. Where threads search, the command is parked meanwhile. Filters never make an answer short while enough elements match.
  * Ties are broken by name, so that equal data gives equal answers.
  * Cost: a scan one distance an element and a filter's reading of its attributes; a search through
  * an index of 20,000 x 128 about 30 us.
@@ -12,7 +12,9 @@ import type { Shard } from '../../shard/shard.ts';
 import { CHAIN_SLOTS_MAX } from '../../structs/dict-layout.ts';
 import { entryKeyAt, entryKeyBytes } from '../../structs/entry.hot.ts';
 import { fieldValueAt } from '../../structs/member.hot.ts';
-import type { FilterStrategy, NearestIndex, VectorFilter } from './vector-engine.ts';
+import type { FilterStrategy, VectorFilter } from './vector-engine.ts';
+import { attributesOf } from './vector-room.ts';
+import type { SearchedIndex } from './vector-room.ts';
 import type { VectorShape } from './vector-set-layout.ts';
 import { PLACE_BYTES, shapeOf, VECTOR_EF_MAX } from './vector-set-layout.ts';
 import { elementNamed, vectorDict } from './vector-set.ts';
@@ -32,6 +34,8 @@ export interface VectorQuery {
   readonly strategy: FilterStrategy;
   /** Every element is looked at. */
   readonly isExact: boolean;
+  /** No thread is to search; default false. */
+  readonly isHere?: boolean;
 }
 
 /** The vector of the element that argument i names becomes the query; false: there is none. */
@@ -137,8 +141,13 @@ class Nearest implements VectorHits {
   }
 }
 
-/** The nearest to the vector at hand in the set of entry `ref`. */
-export function searchVectorSet(shard: Shard, ref: number, query: VectorQuery): VectorHits {
+/**
+ * The nearest to the vector at hand in the set of entry `ref`; null: a thread searches, and the
+ * command in the frame runs again when it has, so it answers nothing now (parked-searches.ts).
+ */
+export function searchVectorSet(
+  shard: Shard, frame: ArgFrame, ref: number, query: VectorQuery,
+): VectorHits | null {
   const shape = shapeOf(shard, ref);
   const { vectors } = shard.collections;
   const count = Math.min(query.count, collectionCount(shard, ref));
@@ -146,32 +155,51 @@ export function searchVectorSet(shard: Shard, ref: number, query: VectorQuery): 
   const nearest = new Nearest(shard, count);
   if (count === 0) return nearest;
   const index = query.isExact ? null : shard.vectors.wholeIndex(ref);
-  if (index === null || !searchIndex(shard, ref, index, shape, query, nearest)) {
+  if (index === null) {
     scan(shard, ref, shape, query, nearest);
+    return nearest.sort();
   }
+  const wanted = {
+    query: vectors.query.subarray(0, vectors.dimension), count: Math.max(RANKED_MIN, count * 2),
+    ef: Math.min(query.ef, VECTOR_EF_MAX), filter: query.filter, strategy: query.strategy,
+  };
+  const searched = shard.vectors.threadedIndex(ref);
+  let slots: readonly number[] | null = null;
+  if (searched !== null) {
+    slots = foundSlots(shard, ref, searched, query.filter);
+    const mayPark = slots === null && query.isHere !== true;
+    if (mayPark && shard.vectors.searches.park(frame, searched, wanted)) return null;
+  }
+  slots ??= index.search(wanted.query, wanted.count, wanted.ef, wanted.filter, wanted.strategy);
+  // Without memory for a search.
+  if (slots === null) scan(shard, ref, shape, query, nearest);
+  else rank(shard, ref, slots, shape, query, nearest);
   return nearest.sort();
 }
 
-/** @returns false when there is no memory for a search */
-function searchIndex(
-  shard: Shard, ref: number, index: NearestIndex, shape: VectorShape, query: VectorQuery,
+/** Slots that a thread has found for this command, if they are all still what it has found. */
+function foundSlots(
+  shard: Shard, ref: number, searched: SearchedIndex, filter: VectorFilter | null,
+): readonly number[] | null {
+  const { vectors } = shard;
+  const found = vectors.searches.takeFound();
+  if (found?.searched.handle !== searched.handle) return null;
+  const isSame = filter === null
+    || found.searched.attributeChanges === searched.attributeChanges;
+  const isThere = isSame && found.slots.every((slot) => vectors.memberLeftAt(ref, slot) !== 0);
+  return isThere ? found.slots : null;
+}
+
+function rank(
+  shard: Shard, ref: number, slots: readonly number[], shape: VectorShape, query: VectorQuery,
   nearest: Nearest,
-): boolean {
-  const { memory, collections } = shard;
-  const { vectors } = collections;
-  const count = Math.min(query.count, collectionCount(shard, ref));
-  const ranked = Math.max(RANKED_MIN, count * 2);
-  const found = index.search(
-    vectors.query.subarray(0, vectors.dimension), ranked, Math.min(query.ef, VECTOR_EF_MAX),
-    query.filter, query.strategy,
-  );
-  if (found === null) return false;
-  for (const slot of found) {
+): void {
+  const { memory, collections: { vectors } } = shard;
+  for (const slot of slots) {
     const member = shard.vectors.memberAt(ref, slot);
     const distance = vectors.distance(fieldValueAt(memory.i32, member) + PLACE_BYTES, shape);
     if (distance <= query.distanceMax) nearest.add(member, distance);
   }
-  return true;
 }
 
 function scan(
@@ -184,7 +212,7 @@ function scan(
     const distance = vectors.distance(fieldValueAt(memory.i32, member) + PLACE_BYTES, shape);
     if (distance > query.distanceMax) return;
     if (filter !== null) {
-      const json = shard.vectors.attributesOf(member, shape);
+      const json = attributesOf(shard, member, shape);
       if (json === null || !filter.matches(json)) return;
     }
     nearest.add(member, distance);
