@@ -21,7 +21,8 @@ const benchmarks = [
   'server', 'open-loop', 'workers', 'embedded-workers', 'idle', 'blocking', 'pubsub', 'tracking',
   'start',
   'soak', 'memory', 'micro',
-  'stages', 'eviction', 'expiry', 'advice', 'types', 'types-memory', 'vector', 'rdb', 'snapshots',
+  'stages', 'eviction', 'expiry', 'advice', 'types', 'types-memory', 'vector', 'vector-storm',
+  'rdb', 'snapshots',
   'log',
   'code',
 ];

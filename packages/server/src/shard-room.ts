@@ -76,6 +76,8 @@ export class ShardRoom {
   readonly worker: Worker;
   /** Why this I/O engine, for INFO and the log. */
   readonly ioReason: string;
+  /** Threads for the indexes of vector sets, null without. */
+  readonly vectorThreads: VectorThreads | null;
   readonly #engine: IoEngine;
   readonly #host: RoomHost;
   readonly #log: Log;
@@ -83,8 +85,6 @@ export class ShardRoom {
   readonly #store: RoomStore | null;
   readonly #mesh: MeshPlan | undefined;
   readonly #words: ProcessWords | undefined;
-  /** Threads for the indexes of vector sets, null without. */
-  readonly #vectorThreads: VectorThreads | null;
   #state: (typeof RoomState)[keyof typeof RoomState] = RoomState.Serving;
   #endAtUs = 0;
 
@@ -107,7 +107,7 @@ export class ShardRoom {
     if (plan.mesh !== undefined) {
       this.#words = new ProcessWords(plan.mesh.workerCount, plan.mesh.words);
     }
-    this.#vectorThreads = this.#openVectorThreads(settings, given);
+    this.vectorThreads = this.#openVectorThreads(settings, given);
     this.composed = this.#compose(settings, extraCommands);
     this.#advise(plan.memoryAdvice);
     this.worker = new Worker(this.composed, engine, new Limits(settings, this.composed.memory), {
@@ -234,7 +234,7 @@ export class ShardRoom {
     this.#store?.close(this.composed.shard.failure === null);
     this.#host.onStopping();
     if (this.#mesh !== undefined) this.#leaveOthers(this.#mesh.index);
-    this.#vectorThreads?.close();
+    this.vectorThreads?.close();
     this.#engine.stop();
   }
 
@@ -284,7 +284,7 @@ export class ShardRoom {
         ...(mesh === undefined ? {} : placeOf(mesh)),
         settings,
         extraCommands: [...serverCommands, ...(extraCommands ?? [])],
-        vectorEngine: this.#vectorThreads ?? vectorEngine,
+        vectorEngine: this.vectorThreads ?? vectorEngine,
         onError: (message) => {
           this.#log('warning', message);
         },

@@ -113,7 +113,9 @@ export class SlotThreads {
         thread, wakeDescriptor: host.shareWake(), board: this.board.buffer,
         searches: this.searches.buffer,
       };
-      const worker = new Worker(program, { workerData: plan, execArgv: [], name: 'kora vectors' });
+      const worker = new Worker(program, {
+        workerData: plan, execArgv: [], name: 'kora vectors', trackUnmanagedFds: false,
+      });
       // Heard only by an owner in Node's loop; any other finds it out by looking.
       worker.on('message', () => { host.onNews(); });
       worker.on('error', (cause) => { this.fail(cause.message); });
