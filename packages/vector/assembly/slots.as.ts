@@ -9,9 +9,9 @@ import { growRadius, normOf, writeCold, writePoint } from './codes.as';
 import { chain, link } from './graph.as';
 import {
   addChunk, addWord, allocate, FREE, giveBlock, H, H_CAPACITY, H_FREE, H_FREE_COUNT, H_FREE_LOCK,
-  H_LIVE, H_PENDING, H_PENDING_COUNT, H_PENDING_SIZE, H_RADIUS, H_SEED, H_SLOTS, H_TAIL, H_TRAINED,
-  LEVELS_MAX, LIVE, M, METRIC, METRIC_IP, PENDING, R_IN, R_LEVEL, R_LIST, R_STATE, R_UPPER, record,
-  setPresent, setWord, state, takeBlock, unspin, upperBytes, word,
+  H_LIVE, H_PENDING, H_PENDING_COUNT, H_PENDING_SIZE, H_RADIUS, H_SEED, H_SLOTS, H_TRAINED, isShared,
+  LEVELS_MAX, LIVE, M, METRIC, METRIC_IP, PENDING, publishWord, R_IN, R_LEVEL, R_LIST, R_STATE,
+  R_UPPER, record, setPresent, setWord, state, takeBlock, unspin, upperBytes, word,
 } from './layout.as';
 import { retire, unlink } from './removal.as';
 import { fitVisited, QUERY } from './scratch.as';
@@ -60,7 +60,7 @@ function takeSlot(): i32 {
   }
   store<u8>(own + R_LEVEL, <u8>level);
   store<u8>(own + R_STATE, FREE);
-  atomic.store<i32>(H + H_SLOTS, id + 1);
+  publishWord(H_SLOTS, id + 1);
   return id;
 }
 
@@ -72,7 +72,7 @@ function fitPending(): bool {
   const old = <usize>word(H_PENDING);
   if (count > 0) memory.copy(block, old, <usize>count << 2);
   // A thread may be reading the old one; it is half as long, and goes with the memory.
-  if (word(H_TAIL) == 0) giveBlock(old, <usize>size << 2);
+  if (!isShared()) giveBlock(old, <usize>size << 2);
   setWord(H_PENDING, <i32>block); setWord(H_PENDING_SIZE, wanted);
   return true;
 }
@@ -81,7 +81,7 @@ function pushPending(id: i32): void {
   const n = word(H_PENDING_COUNT);
   store<i32>(<usize>word(H_PENDING) + (<usize>n << 2), id);
   store<i32>(record(id) + R_IN, n);
-  atomic.store<i32>(H + H_PENDING_COUNT, n + 1);
+  publishWord(H_PENDING_COUNT, n + 1);
 }
 
 /** Whether there is memory to list one more as pending. */
@@ -104,9 +104,9 @@ export function append(): i32 { return appendFrom(QUERY); }
 export function appendFrom(from: usize): i32 {
   const norm = normOf(from);
   if (norm < 0) return E_NOT_FINITE;
-  const isShared = word(H_TAIL) != 0;
+  const shared = isShared();
   // All numbers that follow from the radius change with it: nobody may be reading them.
-  if (isShared && METRIC == METRIC_IP && norm > load<f32>(H + H_RADIUS)) return E_RADIUS;
+  if (shared && METRIC == METRIC_IP && norm > load<f32>(H + H_RADIUS)) return E_RADIUS;
   if (M > 0 && !fitPending()) return E_MEMORY;
   const id = takeSlot();
   if (id < 0) return id;
@@ -115,11 +115,12 @@ export function appendFrom(from: usize): i32 {
   writePoint(id, from, norm);
   store<i32>(record(id) + R_IN, 0);
   // From here on a thread may link it, from a place of the tail that it had in an earlier life.
-  atomic.store<u8>(record(id) + R_STATE, PENDING);
+  if (shared) atomic.store<u8>(record(id) + R_STATE, PENDING);
+  else store<u8>(record(id) + R_STATE, PENDING);
   setPresent(id, true);
   addWord(H_LIVE, 1);
   if (M > 0) {
-    if (isShared && word(H_TRAINED) != 0) pushTail(id);
+    if (shared && word(H_TRAINED) != 0) pushTail(id);
     else pushPending(id);
   }
   return id;

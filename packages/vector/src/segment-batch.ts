@@ -28,7 +28,7 @@ export function checkBatch(
     throw new VectorError('DIMENSION',
       `${vectors.length} components are not ${ids.length} vectors of ${dimension}`);
   }
-  for (const id of ids) checkId(id);
+  for (let i = 0; i < ids.length; i++) checkId(ids[i]);
   const perBatch = batchCount(dimension);
   const block = engine.takeBlock(perBatch * dimension * 4);
   if (block === 0) throw new VectorError('MEMORY_LIMIT', 'no memory for a batch of vectors');

@@ -385,11 +385,15 @@ export class VectorIndex {
     const room = this.rooms[number];
     assert(room !== undefined, 'there is a room');
     const slots = appendBatch(room.segment, vectors, from, count);
+    const hasAttributes = attributes.length > 0;
     let newCount = 0;
-    for (const [i, slot] of slots.entries()) {
+    // By number: an iterator takes as long as the table of ids.
+    for (let i = 0; i < slots.length; i++) {
       const id = ids[from + i];
-      if (id === undefined) continue;
-      if (this.settleId(id, number * SLOTS_MAX + slot, attributes[from + i])) newCount++;
+      const slot = slots[i];
+      if (id === undefined || slot === undefined) continue;
+      const given = hasAttributes ? attributes[from + i] : undefined;
+      if (this.settleId(id, number * SLOTS_MAX + slot, given)) newCount++;
     }
     for (let i = from + slots.length; i < from + count; i++) {
       const id = ids[i];
