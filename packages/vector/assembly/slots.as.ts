@@ -9,9 +9,9 @@ import { growRadius, normOf, writeCold, writePoint } from './codes.as';
 import { chain, link } from './graph.as';
 import {
   addChunk, addWord, allocate, FREE, giveBlock, H, H_CAPACITY, H_FREE, H_FREE_COUNT, H_FREE_LOCK,
-  H_LIVE, H_PENDING, H_PENDING_COUNT, H_PENDING_SIZE, H_RADIUS, H_SEED, H_SLOTS, H_TRAINED, isShared,
-  LEVELS_MAX, LIVE, M, METRIC, METRIC_IP, PENDING, publishWord, R_IN, R_LEVEL, R_LIST, R_STATE,
-  R_UPPER, record, setPresent, setWord, state, takeBlock, unspin, upperBytes, word,
+  H_LIVE, H_PENDING, H_PENDING_COUNT, H_PENDING_SIZE, H_RADIUS, H_SEED, H_SLOTS, H_TRAINED,
+  isShared, LEVELS_MAX, LIVE, M, METRIC, METRIC_IP, PENDING, publishWord, R_IN, R_LEVEL, R_LIST,
+  R_STATE, R_UPPER, record, setPresent, setWord, state, takeBlock, unspin, upperBytes, word,
 } from './layout.as';
 import { retire, unlink } from './removal.as';
 import { fitVisited, QUERY } from './scratch.as';
