@@ -104,7 +104,7 @@ function writeAll(): void {
   sink.nullArray();
   sink.boolean(true);
   sink.double(1.5);
-  sink.double(0.1, '0.10000000000000001');
+  sink.double(0.1, () => '0.10000000000000001');
   sink.bigNumber('123456789012345678901234567890');
   sink.verbatim('txt', 'hello');
   sink.array(2);

@@ -423,9 +423,9 @@ export class RespSink implements ReplySink, ChunkWriter {
     this.#at = writeBoolean3(this.#low, this.#at, value);
   }
 
-  double(value: number, text?: string): void {
-    if (text !== undefined) {
-      this.#typedLine(DOUBLE_TYPE, text);
+  double(value: number, textOf?: (value: number) => string): void {
+    if (textOf !== undefined) {
+      this.#typedLine(DOUBLE_TYPE, textOf(value));
       return;
     }
     this.#room(DOUBLE_BULK_BYTES_MAX);

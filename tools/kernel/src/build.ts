@@ -39,6 +39,12 @@ export const kernels: readonly KernelFiles[] = [
     title: 'Records of strings in WebAssembly', constant: 'STRING_RECORD_BASE64',
   },
   {
+    sources: ['packages/kora-core/kernel/vector-scan.as.ts'],
+    origin: 'packages/kora-core/kernel/vector-scan.as.ts',
+    module: 'packages/kora-core/src/types/vector-set/vector-scan-bytes.ts',
+    title: 'Scans of vector sets in WebAssembly', constant: 'VECTOR_SCAN_BASE64',
+  },
+  {
     sources: ['packages/storage/kernel/lz4.as.ts'],
     origin: 'packages/storage/kernel/lz4.as.ts',
     module: 'packages/storage/src/lz4/lz4-kernel-bytes.ts',

@@ -58,10 +58,10 @@ export interface ReplySink {
   /** `:1`/`:0` in RESP2, `#t`/`#f` in RESP3. */
   boolean(value: boolean): void;
   /**
-   * Bulk text in RESP2, `,` in RESP3. `text`: the number's digits where Redis does not write the
-   * shortest ones.
+   * Bulk text in RESP2, `,` in RESP3. `textOf` writes the number's digits where Redis does not
+   * write the shortest ones; it is not asked where numbers stay numbers.
    */
-  double(value: number, text?: string): void;
+  double(value: number, textOf?: (value: number) => string): void;
   /** Bulk text in RESP2, `(` in RESP3; decimal digits. */
   bigNumber(text: string): void;
   /** Bulk text in RESP2, `=` in RESP3; format is three letters such as `txt`. */

@@ -121,8 +121,8 @@ export class RecordingSink implements ReplySink {
     if (this.resp === 2) this.integer(value ? 1 : 0);
     else this.#add({ kind: 'boolean', text: value ? 't' : 'f' });
   }
-  double(value: number, text: string = doubleToText17(value)): void {
-    this.#add({ kind: this.resp === 2 ? 'bulk' : 'double', text });
+  double(value: number, textOf: (value: number) => string = doubleToText17): void {
+    this.#add({ kind: this.resp === 2 ? 'bulk' : 'double', text: textOf(value) });
   }
   bigNumber(text: string): void {
     this.#add({ kind: this.resp === 2 ? 'bulk' : 'bigNumber', text });

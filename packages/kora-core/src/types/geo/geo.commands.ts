@@ -266,8 +266,8 @@ function eachPosition(
 /** Writes longitude and latitude with as many digits as Redis writes. */
 export function writePosition(position: Position, out: ReplySink): void {
   out.array(2);
-  out.double(position.longitude, coordinateText(position.longitude));
-  out.double(position.latitude, coordinateText(position.latitude));
+  out.double(position.longitude, coordinateText);
+  out.double(position.latitude, coordinateText);
 }
 
 /** Entries in the order of the documentation. */

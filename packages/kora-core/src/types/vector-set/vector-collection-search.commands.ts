@@ -188,10 +188,9 @@ function write(
   for (let i = asked.offset; i < asked.offset + count; i++) {
     const at = selfAt >= 0 && i >= selfAt ? i + 1 : i;
     const member = hits.members[at] ?? 0;
-    const distance = hits.distances[at] ?? 0;
     out.array(asked.hasAttributes ? 3 : 2);
     out.bulk(entryKeyAt(i32, member), entryKeyBytes(i32, member));
-    out.double(distance, distanceText(distance));
+    out.double(hits.distances[at] ?? 0, distanceText);
     if (asked.hasAttributes) writeAttributes(shard, ref, member, out);
   }
 }

@@ -11,11 +11,19 @@ export function distanceText(distance: number): string {
   if (Number.isNaN(distance)) return 'NaN';
   if (!Number.isFinite(distance)) return distance > 0 ? 'inf' : '-inf';
   if (distance === 0) return Object.is(distance, -0) ? '-0' : '0';
-  let digits = 1;
-  while (digits < DIGITS_MAX && Math.fround(Number(distance.toPrecision(digits))) !== distance) {
-    digits++;
+  return withoutExponent(distance.toExponential(digitsOf(distance) - 1));
+}
+
+/**
+ * How many digits tell an f32: most need 8 or 9, so the search begins there. Where so many do, more
+ * do too; the test tries the powers of two, whose neighbours lie unevenly.
+ */
+function digitsOf(distance: number): number {
+  let enough = DIGITS_MAX;
+  while (enough > 1 && Math.fround(Number(distance.toPrecision(enough - 1))) === distance) {
+    enough--;
   }
-  return withoutExponent(distance.toExponential(digits - 1));
+  return enough;
 }
 
 /** d.ddde+x laid out. */

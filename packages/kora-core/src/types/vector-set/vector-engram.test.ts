@@ -158,6 +158,15 @@ describe('texts of distances', () => {
   });
 });
 
+it('texts of distances have no more digits than they need', () => {
+  for (let exponent = -149; exponent < 128; exponent++) {
+    const x = 2 ** exponent;
+    let digits = 1;
+    while (Math.fround(Number(x.toPrecision(digits))) !== x) digits++;
+    expect(Number(distanceText(x)), `2^${exponent}`).toBe(Number(x.toPrecision(digits)));
+  }
+});
+
 it('VSAVE without a directory says what to do, and takes no words', () => {
   const driver = driverOf();
   expect(driver.run('vsave')).toBe('-"ERR persistence not enabled; start with a data dir"');

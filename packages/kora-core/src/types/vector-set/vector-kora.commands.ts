@@ -251,7 +251,7 @@ function writeItem(shard: Shard, shape: VectorShape, member: number, out: ReplyS
   out.array(shape.dimension);
   for (let i = 0; i < shape.dimension; i++) {
     const component = vectors.query[i] ?? 0;
-    out.double(component, distanceText(component));
+    out.double(component, distanceText);
   }
 }
 
@@ -354,10 +354,9 @@ function query(shard: Shard, frame: ArgFrame, k: number, out: ReplySink): void {
   out.array(hits.count);
   for (let i = 0; i < hits.count; i++) {
     const member = hits.members[i] ?? 0;
-    const distance = hits.distances[i] ?? 0;
     out.array(2);
     out.bulk(entryKeyAt(i32, member), entryKeyBytes(i32, member));
-    out.double(distance, distanceText(distance));
+    out.double(hits.distances[i] ?? 0, distanceText);
   }
 }
 

@@ -1,10 +1,11 @@
 /**
  * Searches of one vector set: through its index where it has a whole one, else by a scan of all
  * elements. The index names candidates, which are ranked by the vectors themselves, so a distance
- * is the same either way. Where threads search, the command is parked meanwhile. Filters never make an answer short while enough elements match.
+ * is the same either way. Where threads search, the command is parked meanwhile. Filters never
+ * make an answer short while enough elements match.
  * Ties are broken by name, so that equal data gives equal answers.
- * Cost: a scan one distance an element and a filter's reading of its attributes; a search through
- * an index of 20,000 x 128 about 30 us.
+ * Cost: a scan one distance an element (vector-scan.ts), and with a filter the reading of the
+ * attributes of those that are near enough; a search through an index of 20,000 x 128 about 30 us.
  */
 import type { ArgFrame } from '../../command/arg-frame.hot.ts';
 import { collectionCount } from '../../keyspace/collection-entry.ts';
@@ -15,6 +16,8 @@ import { fieldValueAt } from '../../structs/member.hot.ts';
 import type { FilterStrategy, VectorFilter } from './vector-engine.ts';
 import { attributesOf } from './vector-room.ts';
 import type { SearchedIndex } from './vector-room.ts';
+import { scanElements } from './vector-scan.ts';
+import type { ScanVisitor } from './vector-scan.ts';
 import type { VectorShape } from './vector-set-layout.ts';
 import { PLACE_BYTES, shapeOf, VECTOR_EF_MAX } from './vector-set-layout.ts';
 import { elementNamed, vectorDict } from './vector-set.ts';
@@ -67,6 +70,11 @@ class Nearest implements VectorHits {
     this.#most = most;
     this.members = new Int32Array(most);
     this.distances = new Float64Array(most);
+  }
+
+  /** Distance beyond which nothing is added; NaN: anything may be. */
+  get furthest(): number {
+    return this.count < this.#most ? Infinity : (this.distances[0] ?? Infinity);
   }
 
   add(member: number, distance: number): void {
@@ -207,15 +215,22 @@ function scan(
 ): void {
   const { memory, collections } = shard;
   const { vectors } = collections;
-  const { filter } = query;
+  const { filter, distanceMax } = query;
+  const visitor: ScanVisitor = {
+    furthest: () => Math.min(distanceMax, nearest.furthest),
+    meet(member, distance) {
+      if (distance > distanceMax) return;
+      if (filter !== null) {
+        const json = attributesOf(shard, member, shape);
+        if (json === null || !filter.matches(json)) return;
+      }
+      nearest.add(member, distance);
+    },
+  };
+  if (scanElements(shard, ref, shape, visitor)) return;
   visitElements(shard, ref, (member) => {
-    const distance = vectors.distance(fieldValueAt(memory.i32, member) + PLACE_BYTES, shape);
-    if (distance > query.distanceMax) return;
-    if (filter !== null) {
-      const json = attributesOf(shard, member, shape);
-      if (json === null || !filter.matches(json)) return;
-    }
-    nearest.add(member, distance);
+    const at = fieldValueAt(memory.i32, member) + PLACE_BYTES;
+    visitor.meet(member, vectors.distance(at, shape));
   });
 }
 
