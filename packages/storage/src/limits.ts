@@ -10,6 +10,12 @@ export const FRAME_TARGET_BYTES = 16_384;
 /** Memory that the log fills and writes from; a frame lies in one chunk. Multiple of 8. */
 export const LOG_CHUNK_BYTES = 262_144;
 
+/**
+ * Blocks of files that are written past the system's cache: begin, length and place in memory of
+ * such a write are multiples of it. As large as a page, and as any disk asks for.
+ */
+export const DIRECT_BLOCK_BYTES = 4096;
+
 /** Largest frame that a reader believes: with room for larger chunks of a later version. */
 export const FRAME_BYTES_MAX = 1024 * 1024;
 
@@ -18,6 +24,12 @@ export const LOG_BUFFER_BYTES_MAX = 32 * 1024 * 1024;
 
 /** Chunks kept for the next burst; more are given back. */
 export const LOG_SPARE_CHUNK_COUNT_MAX = 16;
+
+/**
+ * Records that wait to be written, in bytes, from which on the system's cache takes them: a disk
+ * that lags is given more at once that way.
+ */
+export const LOG_DIRECT_BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
 
 /** A segment of the log is closed when it has grown to this, unless asked otherwise. */
 export const LOG_SEGMENT_BYTES = 64 * 1024 * 1024;
@@ -65,6 +77,7 @@ export const MANIFEST_BYTES_MAX = 16 * 1024 * 1024;
 export const READ_BYTES = 1024 * 1024;
 
 assert(LOG_CHUNK_BYTES % 8 === 0, 'frames are padded to 8 bytes and end inside a chunk');
+assert(LOG_CHUNK_BYTES % DIRECT_BLOCK_BYTES === 0, 'a whole chunk can be written directly');
 assert(LOG_CHUNK_BYTES <= FRAME_BYTES_MAX, 'every frame that is written is read');
 assert(FRAME_BYTES_MAX <= READ_BYTES, 'a frame fits the window of a reader');
 assert(FRAME_TARGET_BYTES * 2 <= LOG_CHUNK_BYTES, 'a chunk holds frames');

@@ -49,6 +49,8 @@ export class DiskOperation {
   length = 0;
   /** Byte offset in the file. */
   position = 0;
+  /** Of a Write: nobody reads it soon, so it may pass the system's cache by. */
+  isDirect = false;
 }
 
 /** Told of each completion; may submit again. */

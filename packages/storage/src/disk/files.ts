@@ -15,6 +15,8 @@ export const OpenMode = {
   Create: 2,
   /** Writes a file that did not exist; EEXIST else. */
   CreateNew: 3,
+  /** Writes what exists past the system's cache, in whole blocks: not everywhere, EINVAL else. */
+  Direct: 4,
 } as const;
 
 /** Files of one machine, or of a simulated one. @throws {DiskFault} from every method */

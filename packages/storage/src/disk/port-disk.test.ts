@@ -1,12 +1,18 @@
 /**
  * Names at once and bytes through a port: what the port is given, what comes back and when, and
- * that the end does everything that the port has not told of.
+ * that the end does everything that the port has not told of; and which writes pass the system's
+ * cache by.
  */
+import { mkdtempSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { SeededChance } from '@kora/core';
 import { describe, expect, it } from 'vitest';
+import { DIRECT_BLOCK_BYTES } from '../limits.ts';
 import { DiskOperation, DiskOperationKind } from './disk.ts';
-import { Errno } from './errno.ts';
+import { Errno, errnoOf } from './errno.ts';
 import { OpenMode } from './files.ts';
+import { NodeFiles } from './node-files.ts';
 import type { FilePort } from './port-disk.ts';
 import { PortDisk } from './port-disk.ts';
 import { SimulatedFiles } from './simulated-files.ts';
@@ -25,12 +31,13 @@ interface Asked {
 /** A disk with a port that does nothing but take notes. */
 class Rig {
   readonly files = new SimulatedFiles(new SeededChance(1));
-  readonly low = new Uint8Array(new ArrayBuffer(2048), 1024, 1024);
+  readonly low: Uint8Array;
   readonly asked: Asked[] = [];
   readonly disk: PortDisk;
-  readonly file: number;
+  file: number;
 
-  constructor() {
+  constructor(low = new Uint8Array(new ArrayBuffer(2048), 1024, 1024)) {
+    this.low = low;
     const port: FilePort = {
       write: (token, file, at, bytes, position, isDurable) => {
         const kind = isDurable ? 'durably' : 'write';
@@ -94,6 +101,127 @@ describe('bytes', () => {
     expect(rig.asked[1]?.what).toBe(`durably ${file} ${STAGING_AT} 6 0 second`);
     rig.disk.completed(2, 6);
     expect(() => { write(3, 'x'.repeat(STAGING_BYTES + 1)); }).toThrow('fits the staging block');
+  });
+});
+
+describe('a direct write', () => {
+  const block = DIRECT_BLOCK_BYTES;
+  const direct = (rig: Rig, fields: Partial<DiskOperation> = {}): void => {
+    const { file, low } = rig;
+    rig.submit(1, {
+      kind: Write, file, bytes: low, at: block, length: block, isDirect: true, ...fields,
+    });
+  };
+  /** A rig whose file was opened through the disk, and the number of its next file. */
+  const opened = (): { rig: Rig; twin: number } => {
+    const rig = new Rig(new Uint8Array(4 * block));
+    rig.submit(0, { kind: Open, path: 'data/a', mode: OpenMode.Update });
+    const [[, file] = [0, 0]] = rig.drained();
+    rig.file = file;
+    return { rig, twin: file + 1 };
+  };
+  const places = (rig: Rig): string[] =>
+    rig.asked.map(({ what }) => what.split(' ').slice(0, 5).join(' '));
+
+  it('of whole blocks goes to a descriptor of its own, which is closed with the file', () => {
+    const { rig, twin } = opened();
+    direct(rig, { position: 2 * block });
+    rig.disk.completed(1, block);
+    direct(rig);
+    rig.disk.completed(1, block);
+    expect(places(rig)).toEqual([
+      `write ${twin} ${block} ${block} ${2 * block}`, `write ${twin} ${block} ${block} 0`,
+    ]);
+    expect(rig.drained()).toEqual([[1, block], [1, block]]);
+    expect(rig.files.size(twin)).toBe(0);
+    rig.submit(2, { kind: Close, file: rig.file });
+    expect(() => { rig.files.size(twin); }).toThrow('EBADF');
+  });
+  it('of anything else, or of a file from elsewhere, is a write as any other', () => {
+    const { rig } = opened();
+    const { file } = rig;
+    direct(rig, { position: 8 });
+    direct(rig, { at: 8 });
+    direct(rig, { length: block + 8 });
+    direct(rig, { bytes: new Uint8Array(2 * block), length: STAGING_BYTES, at: 0 });
+    direct(rig, { file: 77 });
+    direct(rig, { isDirect: false });
+    expect(rig.asked.map(({ what }) => what.split(' ')[1]))
+      .toEqual([file, file, file, file, 77, file].map(String));
+  });
+  it('that the file system refuses is done again as any other, and is the last', () => {
+    const { rig, twin } = opened();
+    const { file } = rig;
+    direct(rig);
+    expect(rig.disk.completed(1, -Errno.Invalid)).toBe(true);
+    expect([rig.drained(), rig.disk.pendingCount]).toEqual([[], 1]);
+    rig.disk.completed(1, -Errno.Invalid);
+    expect(rig.drained()).toEqual([[1, -Errno.Invalid]]);
+    direct(rig);
+    const place = `${block} ${block} 0`;
+    expect(places(rig))
+      .toEqual([`write ${twin} ${place}`, `write ${file} ${place}`, `write ${file} ${place}`]);
+    expect(() => { rig.files.size(twin); }).toThrow('EBADF');
+  });
+  it('that fails otherwise is told', () => {
+    const { rig, twin } = opened();
+    direct(rig);
+    rig.disk.completed(1, -Errno.NoSpace);
+    direct(rig);
+    expect(rig.drained()).toEqual([[1, -Errno.NoSpace]]);
+    expect(rig.asked.map(({ what }) => what.split(' ')[1])).toEqual([twin, twin].map(String));
+  });
+  it('is none where files cannot be opened so', () => {
+    const { rig } = opened();
+    rig.files.refuse = (operation) => (operation === 'open' ? Errno.Invalid : 0);
+    direct(rig);
+    rig.files.refuse = () => 0;
+    direct(rig);
+    expect(rig.asked.map(({ what }) => what.split(' ')[1]))
+      .toEqual([rig.file, rig.file].map(String));
+  });
+  it('puts the same bytes into files of this machine, whatever their system can', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kora-direct-'));
+    try {
+      const files = new NodeFiles();
+      // Memory that begins at a block's end, too: that is refused or written, never wrong.
+      for (const shift of [0, 8]) {
+        const path = join(folder, `shift-${shift}`);
+        const low = new Uint8Array(new ArrayBuffer(9 * block), shift, 8 * block);
+        for (let i = 0; i < low.length; i++) low[i] = (i >>> 8) ^ (i & 255);
+        const done: [number, number][] = [];
+        const port: FilePort = {
+          write: (token, file, at, bytes, position) => {
+            try {
+              done.push([token, writeSync(file, low, at, bytes, position)]);
+            } catch (error) {
+              done.push([token, -errnoOf(error)]);
+            }
+          },
+          sync: () => undefined,
+        };
+        const disk = new PortDisk(files, port, { low, stagingAt: 0, stagingBytes: 0 });
+        const submit = (fields: Partial<DiskOperation>): number => {
+          disk.submit(Object.assign(new DiskOperation(), fields), 1);
+          for (let each = done.shift(); each !== undefined; each = done.shift()) {
+            disk.completed(...each);
+          }
+          let result = 0;
+          disk.drain((_, value) => { result = value; });
+          return result;
+        };
+        const file = submit({ kind: Open, path, mode: OpenMode.Create });
+        const write = (at: number, length: number): number =>
+          submit({ kind: Write, file, bytes: low, at, length, position: at, isDirect: true });
+        expect([write(0, 100), write(100, block - 100)]).toEqual([100, block - 100]);
+        expect([write(block, 4 * block), write(5 * block, 3 * block)])
+          .toEqual([4 * block, 3 * block]);
+        submit({ kind: Close, file });
+        expect(Buffer.compare(readFileSync(path), low)).toBe(0);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

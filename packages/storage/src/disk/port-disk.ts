@@ -5,14 +5,18 @@
  * synced through the port as well.
  * The port takes ranges of the worker's memory only: bytes that lie elsewhere pass through one
  * staging block, so at most one operation with such bytes may be under way.
+ * Direct writes go to a second descriptor of the file (direct-twins.ts).
  * `finish` does what is under way once more, at once: it is for the end, when the port has stopped.
  * Each of these operations may be done twice without harm, for nothing else writes the files.
  */
 import { assert } from '@kora/core/control';
 import { copyBytes } from '../bytes/copy-bytes.ts';
+import { DIRECT_BLOCK_BYTES } from '../limits.ts';
 import { Completions } from './completions.ts';
+import { DirectTwins } from './direct-twins.ts';
 import { DiskOperationKind, resultOf, tryPerform } from './disk.ts';
 import type { CompletionListener, Disk, DiskOperation } from './disk.ts';
+import { Errno } from './errno.ts';
 import type { Files } from './files.ts';
 import { OpenMode } from './files.ts';
 
@@ -42,6 +46,8 @@ interface Pending {
   /** Of the directory that is synced, else -1. */
   readonly directory: number;
   readonly isStaged: boolean;
+  /** Past the system's cache. */
+  readonly isDirect: boolean;
 }
 
 /** Names at once, bytes through a port. */
@@ -49,6 +55,7 @@ export class PortDisk implements Disk {
   readonly #files: Files;
   readonly #port: FilePort;
   readonly #memory: PortMemory;
+  readonly #twins: DirectTwins;
   readonly #pending = new Map<number, Pending>();
   readonly #done = new Completions();
   #isStaging = false;
@@ -56,6 +63,7 @@ export class PortDisk implements Disk {
 
   constructor(files: Files, port: FilePort, memory: PortMemory) {
     this.#files = files;
+    this.#twins = new DirectTwins(files);
     this.#port = port;
     this.#memory = memory;
   }
@@ -69,13 +77,13 @@ export class PortDisk implements Disk {
     const { kind } = operation;
     const isWrite = kind === DiskOperationKind.Write || kind === DiskOperationKind.WriteDurable;
     if (this.#isOver) this.#performNow(operation, token);
-    else if (isWrite) this.#write(operation, token);
+    else if (isWrite) this.#write(operation, token, operation.isDirect);
     else if (kind === DiskOperationKind.Sync) this.#sync(operation, token, operation.file, -1);
     else if (kind === DiskOperationKind.SyncDirectory) this.#syncDirectory(operation, token);
     else this.#performNow(operation, token);
   }
 
-  #write(operation: DiskOperation, token: number): void {
+  #write(operation: DiskOperation, token: number, isDirect: boolean): void {
     const { low, stagingAt, stagingBytes } = this.#memory;
     const { bytes, file, length, position } = operation;
     const isInMemory = bytes.buffer === low.buffer;
@@ -87,13 +95,18 @@ export class PortDisk implements Disk {
       this.#isStaging = true;
       at = stagingAt;
     }
-    this.#pending.set(token, { operation, directory: -1, isStaged: !isInMemory });
+    const isWhole = at % DIRECT_BLOCK_BYTES === 0 && length % DIRECT_BLOCK_BYTES === 0
+      && position % DIRECT_BLOCK_BYTES === 0;
+    const twin = isDirect && isInMemory && isWhole ? this.#twins.of(file) : -1;
+    this.#pending.set(token, {
+      operation, directory: -1, isStaged: !isInMemory, isDirect: twin !== -1,
+    });
     const isDurable = operation.kind === DiskOperationKind.WriteDurable;
-    this.#port.write(token, file, at, length, position, isDurable);
+    this.#port.write(token, twin === -1 ? file : twin, at, length, position, isDurable);
   }
 
   #sync(operation: DiskOperation, token: number, file: number, directory: number): void {
-    this.#pending.set(token, { operation, directory, isStaged: false });
+    this.#pending.set(token, { operation, directory, isStaged: false, isDirect: false });
     this.#port.sync(directory === -1 ? token : token + DIRECTORY_TOKEN, file);
   }
 
@@ -105,7 +118,11 @@ export class PortDisk implements Disk {
   }
 
   #performNow(operation: DiskOperation, token: number): void {
-    this.#done.add(token, tryPerform(this.#files, operation));
+    const { kind } = operation;
+    if (kind === DiskOperationKind.Close) this.#twins.closed(operation.file);
+    const result = tryPerform(this.#files, operation);
+    if (kind === DiskOperationKind.Open && result >= 0) this.#twins.opened(result, operation.path);
+    this.#done.add(token, result);
   }
 
   /** The port has done what it was given. @returns false when it is not of this disk */
@@ -115,7 +132,12 @@ export class PortDisk implements Disk {
     if (pending === undefined) return false;
     this.#pending.delete(token);
     if (pending.isStaged) this.#isStaging = false;
-    const { directory } = pending;
+    const { directory, operation } = pending;
+    if (pending.isDirect && result === -Errno.Invalid) {
+      this.#twins.refused(operation.file);
+      this.#write(operation, token, false);
+      return true;
+    }
     if (directory !== -1) resultOf(() => { this.#files.close(directory); return 0; });
     this.#done.add(token, result);
     return true;

@@ -215,6 +215,6 @@ export class ShardPersistence implements Barrier {
 }
 
 /** Bytes go to the disk this often, or when a chunk is full; with `every_write` each turn. */
-const PUMP_INTERVAL_MS = 10;
+const PUMP_INTERVAL_MS = 50;
 /** Rounds that the end of a log may take: a buffer of full chunks, and some. */
 const CLOSE_TURNS_MAX = 1000;

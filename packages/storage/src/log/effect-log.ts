@@ -111,8 +111,8 @@ export class EffectLog implements EffectWriter {
   #writeAtOnce(effect: Effect, timeMs: number): boolean {
     const frames = this.#frames;
     const at = frames.ready(timeMs);
-    const { address } = frames.chunk;
-    const room = LOG_CHUNK_BYTES - at;
+    const { address, end } = frames.chunk;
+    const room = end - at;
     if (address === 0 || room < 0) return false;
     if (timeMs !== this.#timeMs) this.#keepTime(timeMs);
     const bytes = this.#strings.plainSet(

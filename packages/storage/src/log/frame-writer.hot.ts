@@ -16,7 +16,7 @@ import { assert } from '@kora/core/control';
 import { copyBytes } from '../bytes/copy-bytes.ts';
 import { put32, put64 } from '../bytes/words.hot.ts';
 import { crc32 } from '../crc/crc32.ts';
-import { FRAME_TARGET_BYTES, LOG_CHUNK_BYTES } from '../limits.ts';
+import { FRAME_TARGET_BYTES } from '../limits.ts';
 import type { LogChunk } from './log-chunk.ts';
 import {
   FRAME_BYTES_AT, FRAME_CONTINUES, FRAME_CRC_AT, FRAME_DURABLE_AT, FRAME_FLAGS_AT,
@@ -35,8 +35,12 @@ const NUMBER_COUNT = 5;
 
 /** Gives the next chunk when one is full. */
 export interface ChunkSource {
-  next(): LogChunk;
+  /** @param base position of its first byte */
+  next(base: number): LogChunk;
 }
+
+/** A chunk with less room than this is full. */
+const FRAME_ROOM_MIN = FRAME_HEADER_BYTES + 4 * PIECE_HEADER_BYTES;
 
 /** Writer of frames; one per log. */
 export class FrameWriter {
@@ -64,7 +68,7 @@ export class FrameWriter {
     this.tag = tag;
     this.numbers[NEXT] = nextSequence;
     this.numbers[FIRST] = nextSequence;
-    this.chunk = source.next();
+    this.chunk = source.next(0);
     this.chunk.completeSequence = nextSequence - 1;
   }
 
@@ -88,7 +92,7 @@ export class FrameWriter {
   /** Begins a record; its bytes follow, then `endRecord`. */
   beginRecord(timeMs: number): void {
     this.makeReady(timeMs);
-    if (LOG_CHUNK_BYTES - this.at < 2 * PIECE_HEADER_BYTES) this.turnChunk();
+    if (this.chunk.end - this.at < 2 * PIECE_HEADER_BYTES) this.turnChunk();
     this.pieceAt = this.at;
     this.at += PIECE_HEADER_BYTES;
   }
@@ -125,13 +129,13 @@ export class FrameWriter {
   }
 
   u8(value: number): void {
-    if (this.at === LOG_CHUNK_BYTES) this.turnChunk();
+    if (this.at === this.chunk.end) this.turnChunk();
     this.chunk.bytes[this.at] = value;
     this.at++;
   }
 
   u32(value: number): void {
-    if (LOG_CHUNK_BYTES - this.at >= 4) {
+    if (this.chunk.end - this.at >= 4) {
       put32(this.chunk.bytes, this.at, value);
       this.at += 4;
       return;
@@ -157,8 +161,8 @@ export class FrameWriter {
    * `filledBytes`. To be filled before anything else is called. @returns how many, at least 1
    */
   claim(wanted: number): number {
-    if (this.at === LOG_CHUNK_BYTES) this.turnChunk();
-    const count = Math.min(wanted, LOG_CHUNK_BYTES - this.at);
+    if (this.at === this.chunk.end) this.turnChunk();
+    const count = Math.min(wanted, this.chunk.end - this.at);
     this.at += count;
     return count;
   }
@@ -235,9 +239,7 @@ export class FrameWriter {
   }
 
   private openFrame(timeMs: number): void {
-    if (LOG_CHUNK_BYTES - this.at < FRAME_HEADER_BYTES + 4 * PIECE_HEADER_BYTES) {
-      this.nextChunk(true);
-    }
+    if (this.chunk.end - this.at < FRAME_ROOM_MIN) this.nextChunk(true);
     this.frameAt = this.at;
     this.frameEnd = this.at + FRAME_TARGET_BYTES;
     this.at += FRAME_HEADER_BYTES;
@@ -249,7 +251,10 @@ export class FrameWriter {
   private closeFrame(flags: number): void {
     const bytes = this.chunk.bytes;
     const from = this.frameAt;
-    const padding = -this.at & 7;
+    const end = this.chunk.end;
+    let padding = -this.at & 7;
+    // A full chunk is full to its last byte, so that it can be written in whole blocks.
+    if (end - this.at - padding < FRAME_ROOM_MIN) padding = end - this.at;
     for (let i = 0; i < padding; i++) bytes[this.at + i] = 0;
     this.at += padding;
     const length = this.at - from;
@@ -293,8 +298,9 @@ export class FrameWriter {
 
   private nextChunk(isFresh: boolean): void {
     const before = this.chunk;
-    const chunk = this.source.next();
-    chunk.base = before.base + before.sealed;
+    const base = before.base + before.sealed;
+    const chunk = this.source.next(base);
+    chunk.base = base;
     chunk.completeSequence = before.completeSequence;
     // Inside a part or group a chunk may begin with a frame of the same chain.
     chunk.isFresh = isFresh && !this.hasGroupRecord;

@@ -104,6 +104,41 @@ describe('FrameWriter', () => {
       expect(tail.slice(-8), `left ${left}`).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     }
   });
+  it('fills every chunk but the last to its end, wherever that is', () => {
+    const chance = new SeededChance(9);
+    const below = (end: number): number => (chance.next32() >>> 0) % end;
+    const chunks: LogChunk[] = [];
+    const bases: number[] = [];
+    const next = (base: number): LogChunk => {
+      const chunk = new LogChunk(allocateChunk());
+      chunk.end = LOG_CHUNK_BYTES - 8 * below(512);
+      chunks.push(chunk);
+      bases.push(base);
+      return chunk;
+    };
+    const writer = new FrameWriter({ next }, TAG, 1);
+    while (chunks.length < 40) {
+      const length = below(4) === 0 ? below(20_000) : below(100);
+      writer.beginRecord(7 + writer.nextSequence);
+      writer.bytes(new Uint8Array(length).fill(length), 0, length);
+      writer.endRecord();
+      if (below(8) === 0) writer.flush();
+    }
+    writer.flush();
+    const check = new FrameCheck();
+    let recordCount = 0;
+    let base = 0;
+    for (const [i, { bytes, end, sealed }] of chunks.entries()) {
+      if (i < chunks.length - 1) expect(sealed, `chunk ${i}`).toBe(end);
+      expect(bases[i]).toBe(base);
+      for (let at = 0; at < sealed; at += check.length) {
+        expect(check.read(bytes, at, sealed - at, TAG), `chunk ${i}, ${at}`).toBe(true);
+        recordCount += check.recordCount;
+      }
+      base += sealed;
+    }
+    expect(recordCount).toBe(writer.nextSequence - 1);
+  });
   it('places records that lie in one piece where they would be written', () => {
     const [placed, written] = [newWriter(), newWriter()];
     const chance = new SeededChance(5);

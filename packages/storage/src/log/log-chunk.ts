@@ -20,6 +20,8 @@ export class LogChunk {
   readonly bytes: Uint8Array;
   readonly address: number;
   readonly memory: ChunkMemory;
+  /** Where frames end at the latest; a multiple of 8. */
+  end = LOG_CHUNK_BYTES;
   /** Bytes of closed frames. */
   sealed = 0;
   /** Position of byte 0 among all bytes of this log since it was opened. */
@@ -50,6 +52,7 @@ export class ChunkPool {
 
   take(): LogChunk {
     const chunk = this.#spare.pop() ?? new LogChunk(this.#allocate());
+    chunk.end = LOG_CHUNK_BYTES;
     chunk.sealed = 0;
     chunk.isFresh = true;
     return chunk;

@@ -20,8 +20,8 @@ import type { Disk } from '../disk/disk.ts';
 import { DiskOperation, DiskOperationKind, verbOf } from '../disk/disk.ts';
 import { Errno } from '../disk/errno.ts';
 import {
-  LOG_BUFFER_BYTES_MAX, LOG_CHUNK_BYTES, LOG_SEGMENT_BYTES, LOG_SEGMENT_BYTES_MIN,
-  RETRY_INTERVAL_MS, SYNC_INTERVAL_MS, SYNC_LATE_MS,
+  DIRECT_BLOCK_BYTES, LOG_BUFFER_BYTES_MAX, LOG_CHUNK_BYTES, LOG_DIRECT_BACKLOG_BYTES_MAX,
+  LOG_SEGMENT_BYTES, LOG_SEGMENT_BYTES_MIN, RETRY_INTERVAL_MS, SYNC_INTERVAL_MS, SYNC_LATE_MS,
 } from '../limits.ts';
 import { FrameWriter } from './frame-writer.hot.ts';
 import type { ChunkMemory, LogChunk } from './log-chunk.ts';
@@ -116,8 +116,11 @@ export class ShardLog {
     this.#pool = new ChunkPool(options.allocate ?? allocateChunk);
     this.#writtenSequence = nextSequence - 1;
     this.#durableSequence = nextSequence - 1;
-    const next = (): LogChunk => {
+    const next = (base: number): LogChunk => {
       const chunk = this.#pool.take();
+      // So that the next chunk begins with a block of the file, and can be written directly.
+      const position = SEGMENT_HEADER_BYTES + base - this.#segmentFrom;
+      chunk.end = LOG_CHUNK_BYTES - position % DIRECT_BLOCK_BYTES;
       this.#chunks.push(chunk);
       return chunk;
     };
@@ -197,7 +200,7 @@ export class ShardLog {
     if (this.#closing !== 'no' || this.appendedBytes === this.#segmentBase) return;
     this.frames.flush();
     const { chunk, filledBytes } = this.frames;
-    if (filledBytes > 0 || !chunk.isFresh) this.frames.startChunk();
+    if (filledBytes > 0 || !chunk.isFresh) this.#startSegmentChunk();
     this.#breakBytes = this.frames.chunk.base;
     this.#endedBytes = this.#breakBytes;
   }
@@ -243,13 +246,24 @@ export class ShardLog {
     return true;
   }
 
+  /** Position where the segment began that is filled. */
+  get #segmentFrom(): number {
+    return Math.max(this.#segmentBase, this.#breakBytes);
+  }
+
   /** When a segment is full: what follows goes to a chunk that may begin the next one. */
   #breakSegment(): void {
     const { chunk, filledBytes } = this.frames;
-    const from = Math.max(this.#segmentBase, this.#breakBytes);
-    if (chunk.base + filledBytes - from < this.#segmentBytesMax - SEGMENT_HEADER_BYTES) return;
+    const bytes = chunk.base + filledBytes - this.#segmentFrom;
+    if (bytes < this.#segmentBytesMax - SEGMENT_HEADER_BYTES) return;
+    this.#startSegmentChunk();
+  }
+
+  #startSegmentChunk(): void {
+    this.frames.flush();
+    const { chunk, filledBytes } = this.frames;
+    this.#breakBytes = chunk.base + filledBytes;
     this.frames.startChunk();
-    this.#breakBytes = this.frames.chunk.base;
   }
 
   /** Begins whatever can begin now. */
@@ -311,9 +325,17 @@ export class ShardLog {
     operation.at = from - chunk.base;
     operation.length = chunk.sealed - operation.at;
     operation.position = SEGMENT_HEADER_BYTES + from - this.#segmentBase;
+    operation.isDirect = this.#mayWriteDirectly(chunk);
     this.#writingSequence = chunk.completeSequence;
     this.#isWriting = true;
     this.#disk.submit(operation, this.#tokenBase + TOKEN_WRITE);
+  }
+
+  /** True for a full chunk, while the disk keeps up and only syncs are waited for. */
+  #mayWriteDirectly(chunk: LogChunk): boolean {
+    if (this.#policy !== 'every_second' || this.#failure !== undefined) return false;
+    const waitingBytes = this.appendedBytes - this.#writtenBytes;
+    return chunk.sealed === chunk.end && waitingBytes < LOG_DIRECT_BACKLOG_BYTES_MAX;
   }
 
   #completeWrite(result: number): void {
@@ -456,6 +478,7 @@ export class ShardLog {
       return;
     }
     this.#write.kind = DiskOperationKind.Write;
+    this.#write.isDirect = false;
     this.#write.length = result;
     this.#isWriting = true;
     this.#disk.submit(this.#write, this.#tokenBase + TOKEN_WRITE);
