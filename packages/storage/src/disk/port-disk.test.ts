@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SeededChance } from '@kora/core';
 import { describe, expect, it } from 'vitest';
-import { DIRECT_BLOCK_BYTES } from '../limits.ts';
+import { DIRECT_BLOCK_BYTES, DIRECT_BYTES_MIN } from '../limits.ts';
 import { DiskOperation, DiskOperationKind } from './disk.ts';
 import { Errno, errnoOf } from './errno.ts';
 import { OpenMode } from './files.ts';
@@ -100,85 +100,127 @@ describe('bytes', () => {
     write(2, 'second');
     expect(rig.asked[1]?.what).toBe(`durably ${file} ${STAGING_AT} 6 0 second`);
     rig.disk.completed(2, 6);
-    expect(() => { write(3, 'x'.repeat(STAGING_BYTES + 1)); }).toThrow('fits the staging block');
   });
 });
 
-describe('a direct write', () => {
+describe('a write that may pass the cache', () => {
   const block = DIRECT_BLOCK_BYTES;
+  const least = DIRECT_BYTES_MIN;
   const direct = (rig: Rig, fields: Partial<DiskOperation> = {}): void => {
     const { file, low } = rig;
     rig.submit(1, {
-      kind: Write, file, bytes: low, at: block, length: block, isDirect: true, ...fields,
+      kind: Write, file, bytes: low, at: block, length: least, isDirect: true, ...fields,
     });
   };
   /** A rig whose file was opened through the disk, and the number of its next file. */
-  const opened = (): { rig: Rig; twin: number } => {
-    const rig = new Rig(new Uint8Array(4 * block));
+  const opened = (): { rig: Rig; file: number; twin: number } => {
+    const rig = new Rig(new Uint8Array(2 * least));
     rig.submit(0, { kind: Open, path: 'data/a', mode: OpenMode.Update });
     const [[, file] = [0, 0]] = rig.drained();
     rig.file = file;
-    return { rig, twin: file + 1 };
+    return { rig, file, twin: file + 1 };
   };
-  const places = (rig: Rig): string[] =>
-    rig.asked.map(({ what }) => what.split(' ').slice(0, 5).join(' '));
+  /** What the port was given: file, place, bytes, position. */
+  const places = (rig: Rig): number[][] =>
+    rig.asked.map(({ what }) => what.split(' ').slice(1, 5).map(Number));
 
-  it('of whole blocks goes to a descriptor of its own, which is closed with the file', () => {
-    const { rig, twin } = opened();
+  it('goes to a descriptor of its own, which is closed with the file', () => {
+    const { rig, file, twin } = opened();
     direct(rig, { position: 2 * block });
-    rig.disk.completed(1, block);
+    rig.disk.completed(1, least);
     direct(rig);
-    rig.disk.completed(1, block);
-    expect(places(rig)).toEqual([
-      `write ${twin} ${block} ${block} ${2 * block}`, `write ${twin} ${block} ${block} 0`,
-    ]);
-    expect(rig.drained()).toEqual([[1, block], [1, block]]);
+    rig.disk.completed(1, least);
+    expect(places(rig)).toEqual([[twin, block, least, 2 * block], [twin, block, least, 0]]);
+    expect(rig.drained()).toEqual([[1, least], [1, least]]);
     expect(rig.files.size(twin)).toBe(0);
-    rig.submit(2, { kind: Close, file: rig.file });
+    rig.submit(2, { kind: Close, file });
     expect(() => { rig.files.size(twin); }).toThrow('EBADF');
   });
-  it('of anything else, or of a file from elsewhere, is a write as any other', () => {
+  it('goes in pieces where it is not of whole blocks, with one completion', () => {
+    const { rig, file, twin } = opened();
+    direct(rig, { at: block - 8, length: least + 28, position: 3 * block - 8 });
+    for (const bytes of [8, least]) {
+      rig.disk.completed(1, bytes);
+      expect([rig.disk.pendingCount, rig.drained()]).toEqual([1, []]);
+    }
+    rig.disk.completed(1, 20);
+    expect(places(rig)).toEqual([
+      [file, block - 8, 8, 3 * block - 8], [twin, block, least, 3 * block],
+      [file, block + least, 20, 3 * block + least],
+    ]);
+    expect([rig.disk.pendingCount, rig.drained()]).toEqual([0, [[1, least + 28]]]);
+  });
+  it.each([
+    ['what was written when the disk is full', [8, -Errno.NoSpace], 8],
+    ['what was written when a piece is short', [8, 512], 520],
+    ['an error of the last piece as less than all', [8, least, -Errno.InputOutput], least + 8],
+    ['an error of the first piece', [-Errno.NoSpace], -Errno.NoSpace],
+    ['that nothing was written', [0], 0],
+  ])('tells %s', (_, results, told) => {
     const { rig } = opened();
-    const { file } = rig;
+    direct(rig, { at: block - 8, length: least + 28, position: 3 * block - 8 });
+    for (const result of results) expect(rig.disk.completed(1, result)).toBe(true);
+    expect([rig.disk.pendingCount, rig.drained()]).toEqual([0, [[1, told]]]);
+  });
+  it('is one as any other where it is short, lies askew, or its file is from elsewhere', () => {
+    const { rig, file } = opened();
     direct(rig, { position: 8 });
     direct(rig, { at: 8 });
-    direct(rig, { length: block + 8 });
-    direct(rig, { bytes: new Uint8Array(2 * block), length: STAGING_BYTES, at: 0 });
+    direct(rig, { length: least - 1 });
+    direct(rig, { at: block + 8, position: 8, length: least });
     direct(rig, { file: 77 });
     direct(rig, { isDirect: false });
-    expect(rig.asked.map(({ what }) => what.split(' ')[1]))
-      .toEqual([file, file, file, file, 77, file].map(String));
+    expect(places(rig)).toEqual([
+      [file, block, least, 8], [file, 8, least, 0], [file, block, least - 1, 0],
+      [file, block + 8, least, 8], [77, block, least, 0], [file, block, least, 0],
+    ]);
+  });
+  it('passes through the staging block when its bytes lie elsewhere, a block at a time', () => {
+    const { rig, file } = opened();
+    const bytes = new Uint8Array(2 * STAGING_BYTES + 9).map((_, i) => 97 + i % 26);
+    direct(rig, { bytes, at: 4, length: 2 * STAGING_BYTES + 5, position: 30 });
+    for (const length of [STAGING_BYTES, STAGING_BYTES, 5]) rig.disk.completed(1, length);
+    expect(places(rig)).toEqual([
+      [file, STAGING_AT, STAGING_BYTES, 30], [file, STAGING_AT, STAGING_BYTES, STAGING_BYTES + 30],
+      [file, STAGING_AT, 5, 2 * STAGING_BYTES + 30],
+    ]);
+    const texts = rig.asked.map(({ what }) => what.split(' ')[5]);
+    expect(texts.join('')).toBe(Buffer.from(bytes.subarray(4)).toString());
+    expect(rig.drained()).toEqual([[1, 2 * STAGING_BYTES + 5]]);
   });
   it('that the file system refuses is done again as any other, and is the last', () => {
-    const { rig, twin } = opened();
-    const { file } = rig;
-    direct(rig);
+    const { rig, file, twin } = opened();
+    direct(rig, { position: 2 * block - 8, at: block - 8, length: least + 100 });
+    rig.disk.completed(1, 8);
     expect(rig.disk.completed(1, -Errno.Invalid)).toBe(true);
     expect([rig.drained(), rig.disk.pendingCount]).toEqual([[], 1]);
     rig.disk.completed(1, -Errno.Invalid);
-    expect(rig.drained()).toEqual([[1, -Errno.Invalid]]);
+    expect(rig.drained()).toEqual([[1, 8]]);
     direct(rig);
-    const place = `${block} ${block} 0`;
-    expect(places(rig))
-      .toEqual([`write ${twin} ${place}`, `write ${file} ${place}`, `write ${file} ${place}`]);
+    expect(places(rig)).toEqual([
+      [file, block - 8, 8, 2 * block - 8], [twin, block, least, 2 * block],
+      [file, block, least + 92, 2 * block], [file, block, least, 0],
+    ]);
     expect(() => { rig.files.size(twin); }).toThrow('EBADF');
   });
-  it('that fails otherwise is told', () => {
-    const { rig, twin } = opened();
-    direct(rig);
-    rig.disk.completed(1, -Errno.NoSpace);
-    direct(rig);
-    expect(rig.drained()).toEqual([[1, -Errno.NoSpace]]);
-    expect(rig.asked.map(({ what }) => what.split(' ')[1])).toEqual([twin, twin].map(String));
-  });
   it('is none where files cannot be opened so', () => {
-    const { rig } = opened();
+    const { rig, file } = opened();
     rig.files.refuse = (operation) => (operation === 'open' ? Errno.Invalid : 0);
     direct(rig);
     rig.files.refuse = () => 0;
     direct(rig);
-    expect(rig.asked.map(({ what }) => what.split(' ')[1]))
-      .toEqual([rig.file, rig.file].map(String));
+    expect(places(rig)).toEqual([[file, block, least, 0], [file, block, least, 0]]);
+  });
+  it('is done as a whole when the end comes between its pieces', () => {
+    const { rig } = opened();
+    rig.low.fill(7);
+    direct(rig, { at: block - 8, length: least + 28, position: block - 8 });
+    rig.disk.completed(1, 8);
+    rig.disk.finish();
+    expect([rig.disk.pendingCount, rig.drained()]).toEqual([0, [[1, least + 28]]]);
+    expect(rig.disk.completed(1, least)).toBe(false);
+    const written = rig.files.contentOf('data/a').subarray(block - 8);
+    expect(Buffer.compare(written, rig.low.subarray(0, least + 28))).toBe(0);
   });
   it('puts the same bytes into files of this machine, whatever their system can', () => {
     const folder = mkdtempSync(join(tmpdir(), 'kora-direct-'));
@@ -187,7 +229,7 @@ describe('a direct write', () => {
       // Memory that begins at a block's end, too: that is refused or written, never wrong.
       for (const shift of [0, 8]) {
         const path = join(folder, `shift-${shift}`);
-        const low = new Uint8Array(new ArrayBuffer(9 * block), shift, 8 * block);
+        const low = new Uint8Array(new ArrayBuffer(3 * least + block), shift, 3 * least);
         for (let i = 0; i < low.length; i++) low[i] = (i >>> 8) ^ (i & 255);
         const done: [number, number][] = [];
         const port: FilePort = {
@@ -211,11 +253,12 @@ describe('a direct write', () => {
           return result;
         };
         const file = submit({ kind: Open, path, mode: OpenMode.Create });
-        const write = (at: number, length: number): number =>
-          submit({ kind: Write, file, bytes: low, at, length, position: at, isDirect: true });
-        expect([write(0, 100), write(100, block - 100)]).toEqual([100, block - 100]);
-        expect([write(block, 4 * block), write(5 * block, 3 * block)])
-          .toEqual([4 * block, 3 * block]);
+        for (let at = 0, step = 100; at < low.length; step = at < least ? block : least + 500) {
+          const length = Math.min(step, low.length - at);
+          const fields = { file, bytes: low, at, length, position: at, isDirect: true };
+          expect(submit({ kind: Write, ...fields })).toBe(length);
+          at += length;
+        }
         submit({ kind: Close, file });
         expect(Buffer.compare(readFileSync(path), low)).toBe(0);
       }

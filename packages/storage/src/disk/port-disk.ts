@@ -5,13 +5,19 @@
  * synced through the port as well.
  * The port takes ranges of the worker's memory only: bytes that lie elsewhere pass through one
  * staging block, so at most one operation with such bytes may be under way.
- * Direct writes go to a second descriptor of the file (direct-twins.ts).
+ * A write that may pass the system's cache goes in pieces, one after the other, with one
+ * completion: the whole blocks in its middle to a second descriptor of the file (direct-twins.ts),
+ * what is before and behind them as any other.
+ *
+ *   file  ...|    block    |    block    |    block    |...
+ *   write         | cached |         direct            | cached |
+ *
  * `finish` does what is under way once more, at once: it is for the end, when the port has stopped.
  * Each of these operations may be done twice without harm, for nothing else writes the files.
  */
 import { assert } from '@kora/core/control';
 import { copyBytes } from '../bytes/copy-bytes.ts';
-import { DIRECT_BLOCK_BYTES } from '../limits.ts';
+import { DIRECT_BLOCK_BYTES, DIRECT_BYTES_MIN } from '../limits.ts';
 import { Completions } from './completions.ts';
 import { DirectTwins } from './direct-twins.ts';
 import { DiskOperationKind, resultOf, tryPerform } from './disk.ts';
@@ -46,8 +52,11 @@ interface Pending {
   /** Of the directory that is synced, else -1. */
   readonly directory: number;
   readonly isStaged: boolean;
-  /** Past the system's cache. */
-  readonly isDirect: boolean;
+  /** Of a write: bytes that are written, and those of the piece that is under way. */
+  doneBytes: number;
+  pieceBytes: number;
+  /** The piece passes the system's cache by. */
+  isDirect: boolean;
 }
 
 /** Names at once, bytes through a port. */
@@ -77,36 +86,64 @@ export class PortDisk implements Disk {
     const { kind } = operation;
     const isWrite = kind === DiskOperationKind.Write || kind === DiskOperationKind.WriteDurable;
     if (this.#isOver) this.#performNow(operation, token);
-    else if (isWrite) this.#write(operation, token, operation.isDirect);
+    else if (isWrite) this.#write(operation, token);
     else if (kind === DiskOperationKind.Sync) this.#sync(operation, token, operation.file, -1);
     else if (kind === DiskOperationKind.SyncDirectory) this.#syncDirectory(operation, token);
     else this.#performNow(operation, token);
   }
 
-  #write(operation: DiskOperation, token: number, isDirect: boolean): void {
+  #write(operation: DiskOperation, token: number): void {
+    const isStaged = operation.bytes.buffer !== this.#memory.low.buffer;
+    assert(!isStaged || !this.#isStaging, 'one write of bytes from elsewhere is under way');
+    if (isStaged) this.#isStaging = true;
+    const pending = {
+      operation, directory: -1, isStaged, doneBytes: 0, pieceBytes: 0, isDirect: false,
+    };
+    this.#pending.set(token, pending);
+    this.#writePiece(token, pending);
+  }
+
+  /** Gives the port the next piece of a write. */
+  #writePiece(token: number, pending: Pending): void {
+    const { operation, doneBytes } = pending;
     const { low, stagingAt, stagingBytes } = this.#memory;
-    const { bytes, file, length, position } = operation;
-    const isInMemory = bytes.buffer === low.buffer;
-    let at = bytes.byteOffset + operation.at - low.byteOffset;
-    if (!isInMemory) {
-      assert(!this.#isStaging, 'one write of bytes from elsewhere is under way');
-      assert(length <= stagingBytes, 'a write fits the staging block');
-      copyBytes(low, stagingAt, bytes, operation.at, length);
-      this.#isStaging = true;
+    const { bytes, kind, position } = operation;
+    const from = operation.at + doneBytes;
+    const left = operation.length - doneBytes;
+    let at = bytes.byteOffset + from - low.byteOffset;
+    let file = operation.file;
+    pending.isDirect = false;
+    pending.pieceBytes = left;
+    if (pending.isStaged) {
+      pending.pieceBytes = Math.min(left, stagingBytes);
+      copyBytes(low, stagingAt, bytes, from, pending.pieceBytes);
       at = stagingAt;
+    } else if (operation.isDirect) {
+      file = this.#cut(pending, at, position + doneBytes);
     }
-    const isWhole = at % DIRECT_BLOCK_BYTES === 0 && length % DIRECT_BLOCK_BYTES === 0
-      && position % DIRECT_BLOCK_BYTES === 0;
-    const twin = isDirect && isInMemory && isWhole ? this.#twins.of(file) : -1;
-    this.#pending.set(token, {
-      operation, directory: -1, isStaged: !isInMemory, isDirect: twin !== -1,
-    });
-    const isDurable = operation.kind === DiskOperationKind.WriteDurable;
-    this.#port.write(token, twin === -1 ? file : twin, at, length, position, isDurable);
+    const isDurable = kind === DiskOperationKind.WriteDurable;
+    this.#port.write(token, file, at, pending.pieceBytes, position + doneBytes, isDurable);
+  }
+
+  /** Ends the piece where direct bytes begin or end. @returns the number of the file to write */
+  #cut(pending: Pending, at: number, position: number): number {
+    const { file } = pending.operation;
+    const before = -position & (DIRECT_BLOCK_BYTES - 1);
+    const left = pending.pieceBytes - before;
+    const whole = left - (left & (DIRECT_BLOCK_BYTES - 1));
+    const isInPlace = ((at + before) & (DIRECT_BLOCK_BYTES - 1)) === 0;
+    if (!isInPlace || whole < DIRECT_BYTES_MIN) return file;
+    const twin = this.#twins.of(file);
+    if (twin === -1) return file;
+    pending.isDirect = before === 0;
+    pending.pieceBytes = before === 0 ? whole : before;
+    return before === 0 ? twin : file;
   }
 
   #sync(operation: DiskOperation, token: number, file: number, directory: number): void {
-    this.#pending.set(token, { operation, directory, isStaged: false, isDirect: false });
+    this.#pending.set(token, {
+      operation, directory, isStaged: false, doneBytes: 0, pieceBytes: 0, isDirect: false,
+    });
     this.#port.sync(directory === -1 ? token : token + DIRECTORY_TOKEN, file);
   }
 
@@ -130,24 +167,32 @@ export class PortDisk implements Disk {
     const token = portToken % DIRECTORY_TOKEN;
     const pending = this.#pending.get(token);
     if (pending === undefined) return false;
-    this.#pending.delete(token);
-    if (pending.isStaged) this.#isStaging = false;
-    const { directory, operation } = pending;
+    const { operation } = pending;
     if (pending.isDirect && result === -Errno.Invalid) {
       this.#twins.refused(operation.file);
-      this.#write(operation, token, false);
+      this.#writePiece(token, pending);
       return true;
     }
+    if (result > 0) pending.doneBytes += result;
+    const isWhole = result > 0 && result === pending.pieceBytes;
+    if (isWhole && pending.doneBytes < operation.length) this.#writePiece(token, pending);
+    // What ends a write behind its first piece is told to who writes the rest.
+    else this.#end(token, pending, pending.doneBytes > 0 ? pending.doneBytes : result);
+    return true;
+  }
+
+  #end(token: number, { directory, isStaged }: Pending, result: number): void {
+    this.#pending.delete(token);
+    if (isStaged) this.#isStaging = false;
     if (directory !== -1) resultOf(() => { this.#files.close(directory); return 0; });
     this.#done.add(token, result);
-    return true;
   }
 
   /** From here on everything is done at once, and what is under way as well. */
   finish(): void {
     this.#isOver = true;
-    for (const [token, { operation }] of [...this.#pending]) {
-      this.completed(token, tryPerform(this.#files, operation));
+    for (const [token, pending] of [...this.#pending]) {
+      this.#end(token, pending, tryPerform(this.#files, pending.operation));
     }
   }
 

@@ -14,6 +14,7 @@ import { Flag, logFails } from '@kora/core';
 import type { Barrier, Command, ReplyError, Shard } from '@kora/core';
 import type { Disk } from '../disk/disk.ts';
 import { errnoText } from '../disk/errno.ts';
+import { LOG_SHARE_MS } from '../limits.ts';
 import { EffectLog, lowChunks } from '../log/effect-log.ts';
 import type { WrittenPart } from '../log/effect-log.ts';
 import type { DurablePart } from '../log/settled-tracker.ts';
@@ -127,7 +128,7 @@ export class ShardPersistence implements Barrier {
     const { log } = this;
     const nowMs = this.#shard.platform.clock.nowMs();
     const mayWait = log.policy !== 'every_write' && log.failure === undefined &&
-      nowMs - this.#pumpedMs < PUMP_INTERVAL_MS && nowMs >= this.#pumpedMs;
+      nowMs - this.#pumpedMs < LOG_SHARE_MS && nowMs >= this.#pumpedMs;
     if (!mayWait || log.frames.chunk !== this.#pumpedChunk) {
       this.effects.endGroup();
       // What a full chunk is followed by waits for more of it.
@@ -214,7 +215,5 @@ export class ShardPersistence implements Barrier {
   }
 }
 
-/** Bytes go to the disk this often, or when a chunk is full; with `every_write` each turn. */
-const PUMP_INTERVAL_MS = 50;
 /** Rounds that the end of a log may take: a buffer of full chunks, and some. */
 const CLOSE_TURNS_MAX = 1000;

@@ -325,17 +325,16 @@ export class ShardLog {
     operation.at = from - chunk.base;
     operation.length = chunk.sealed - operation.at;
     operation.position = SEGMENT_HEADER_BYTES + from - this.#segmentBase;
-    operation.isDirect = this.#mayWriteDirectly(chunk);
+    operation.isDirect = this.#mayWriteDirectly();
     this.#writingSequence = chunk.completeSequence;
     this.#isWriting = true;
     this.#disk.submit(operation, this.#tokenBase + TOKEN_WRITE);
   }
 
-  /** True for a full chunk, while the disk keeps up and only syncs are waited for. */
-  #mayWriteDirectly(chunk: LogChunk): boolean {
+  /** True while the disk keeps up and only syncs are waited for. */
+  #mayWriteDirectly(): boolean {
     if (this.#policy !== 'every_second' || this.#failure !== undefined) return false;
-    const waitingBytes = this.appendedBytes - this.#writtenBytes;
-    return chunk.sealed === chunk.end && waitingBytes < LOG_DIRECT_BACKLOG_BYTES_MAX;
+    return this.appendedBytes - this.#writtenBytes < LOG_DIRECT_BACKLOG_BYTES_MAX;
   }
 
   #completeWrite(result: number): void {
