@@ -7,11 +7,11 @@
  * writers knew when it asked. With a redirection that holds at rest only.
  */
 import type { RandomSource } from '@kora/core/testing';
-import { encodeRequest } from '@kora/server/testing';
 import type { Plan } from '../plan.ts';
 import type { Reply } from '../reply.ts';
-import { isError, ReplyReader, shownReply } from '../reply.ts';
-import type { Actor, Place } from '../scene.ts';
+import { isError } from '../reply.ts';
+import type { Place } from '../scene.ts';
+import { TalkingClient } from '../talking-client.ts';
 import type { CacheBook, Write } from './cache-book.ts';
 
 /** Ways to track; null: not at all. */
@@ -45,11 +45,7 @@ interface Request {
 
 const nothingWrong: Taker = () => null;
 
-export class CacheClient implements Actor {
-  readonly name: string;
-  readonly place: Place;
-  outgoing: Buffer = Buffer.alloc(0);
-  isGone = false;
+export class CacheClient extends TalkingClient {
   /** As CLIENT ID says it. */
   readonly id: number;
   readonly mode: readonly string[] | null;
@@ -61,21 +57,18 @@ export class CacheClient implements Actor {
   /** A key that nobody else writes. */
   readonly #ownKey: string;
   readonly #context: CacheContext;
-  readonly #reader = new ReplyReader();
   readonly #requests: Request[] = [];
   /** Who redirects to it. */
   readonly #sources: CacheClient[] = [];
   /** When keys were last said to be invalid, and everything was (``). */
   readonly #invalidAt = new Map<string, number>();
   #isTracking = false;
-  #batch: Buffer[] = [];
 
   constructor(
     name: string, place: Place, id: number, context: CacheContext,
     tracks: { readonly mode: readonly string[] | null; readonly ear: CacheClient | null },
   ) {
-    this.name = name;
-    this.place = place;
+    super(name, place, context.trace);
     this.id = id;
     this.#context = context;
     this.#ownKey = `own${id}`;
@@ -84,7 +77,7 @@ export class CacheClient implements Actor {
     if (tracks.ear !== null) tracks.ear.#sources.push(this);
     this.#send(['HELLO', '3'], nothingWrong);
     this.#track();
-    this.#flush();
+    this.flush();
   }
 
   get waitingCount(): number {
@@ -117,11 +110,7 @@ export class CacheClient implements Actor {
       else if (random.chance(0.2)) this.#restart();
       else if (random.chance(plan.weights.flush)) this.#flushAll();
     }
-    this.#flush();
-  }
-
-  askOne(words: readonly string[]): void {
-    this.askFor(words, () => undefined);
+    this.flush();
   }
 
   askFor(words: readonly string[], take: (reply: Reply) => void): void {
@@ -129,7 +118,7 @@ export class CacheClient implements Actor {
       take(reply);
       return null;
     });
-    this.#flush();
+    this.flush();
   }
 
   #track(): void {
@@ -272,35 +261,19 @@ export class CacheClient implements Actor {
   }
 
   #send(words: readonly string[], take: Taker): void {
-    this.#context.trace(() => `${this.name} asks ${words.join(' ').slice(0, 80)}`);
-    this.#batch.push(encodeRequest(words));
+    this.write(words);
     this.#requests.push({ words, take });
-  }
-
-  #flush(): void {
-    this.outgoing = Buffer.concat([this.outgoing, ...this.#batch]);
-    this.#batch = [];
   }
 
   // ------------------------------------------------------------------ hearing
 
-  take(bytes: Uint8Array): string | null {
-    this.#reader.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'));
-    for (let reply = this.#reader.next(); reply !== undefined; reply = this.#reader.next()) {
-      this.#context.tick();
-      const shown = shownReply(reply);
-      this.#context.trace(() => `${this.name} hears ${shown}`);
-      if (reply !== null && typeof reply !== 'string' && reply[0] === '>') {
-        const wrong = this.#hear(reply);
-        if (wrong !== null) return `${this.name}: ${wrong}: ${shown}`;
-        continue;
-      }
-      const request = this.#requests.shift();
-      if (request === undefined) return `${this.name} hears what it has not asked for: ${shown}`;
-      const wrong = request.take(reply);
-      if (wrong !== null) return `${this.name}: ${request.words.join(' ')}: ${wrong}: ${shown}`;
-    }
-    return null;
+  protected hear(reply: Reply): string | null {
+    this.#context.tick();
+    if (reply !== null && typeof reply !== 'string' && reply[0] === '>') return this.#hearPush(reply);
+    const request = this.#requests.shift();
+    if (request === undefined) return 'it has not asked for this';
+    const wrong = request.take(reply);
+    return wrong === null ? null : `${request.words.join(' ')}: ${wrong}`;
   }
 
   /** @param keys null: all */
@@ -318,7 +291,7 @@ export class CacheClient implements Actor {
     }
   }
 
-  #hear(push: readonly Reply[]): string | null {
+  #hearPush(push: readonly Reply[]): string | null {
     const [, kind, keys = null] = push;
     if (kind === '$tracking-redir-broken' && this.ear?.isGone === true) {
       this.cache.clear();

@@ -8,12 +8,11 @@
  * variables of their module. The rings are as large as in production, within which that holds
  * (docs/differences.md).
  */
-import { assert } from '@kora/core';
 import type { MemoryPool } from '@kora/core';
 import type { RandomSource } from '@kora/core/testing';
 import type { WorkerRig } from '@kora/server/testing';
 import type { Control } from '../control.ts';
-import { askAtRest } from '../control.ts';
+import { Visits } from '../control.ts';
 import { arenaBytes, checkAccounts, checkNothingIsLeft } from '../end-checks.ts';
 import type { Plan } from '../plan.ts';
 import { planOf } from '../plan.ts';
@@ -44,7 +43,7 @@ export class CachingScene implements Scene {
   readonly #stage: Stage;
   readonly #book: CacheBook;
   readonly #clients: CacheClient[] = [];
-  #isControl = false;
+  readonly #visits = new Visits();
 
   constructor(stage: Stage) {
     this.#stage = stage;
@@ -79,7 +78,7 @@ export class CachingScene implements Scene {
   createClient(name: string, place: Place): CacheClient {
     const { random, plan, trace, mesh } = this.#stage;
     const session = mesh.rigs[place.worker]?.worker.sessions.atSlot(place.slot);
-    const mode = this.#isControl ? null : MODES[random.below(MODES.length)] ?? null;
+    const mode = this.#visits.isOn ? null : MODES[random.below(MODES.length)] ?? null;
     const others = this.#clients.filter(({ isGone, ear }) => !isGone && ear === null);
     const ear = mode !== null && random.chance(0.25)
       ? others[random.below(others.length)] ?? null : null;
@@ -90,7 +89,7 @@ export class CachingScene implements Scene {
         return this.now;
       },
     }, { mode, ear });
-    if (!this.#isControl) this.#clients.push(client);
+    if (!this.#visits.isOn) this.#clients.push(client);
     return client;
   }
 
@@ -107,7 +106,7 @@ export class CachingScene implements Scene {
       this.#checkCaches(world);
     }
     world.calm();
-    this.#asControl(world, (ask) => ask(['FLUSHALL']));
+    this.#visits.ask(world, (ask) => ask(['FLUSHALL']));
     for (const client of world.clients) world.vanish(client);
     world.rest();
     checkNothingIsLeft(world);
@@ -115,18 +114,9 @@ export class CachingScene implements Scene {
     checkAccounts(world, before);
   }
 
-  /** A client that comes, asks while everything is at rest, and goes. */
-  #asControl(world: World, run: (ask: Control) => void): void {
-    this.#isControl = true;
-    const client = world.connect();
-    this.#isControl = false;
-    assert(client instanceof CacheClient, 'clients of a scene are its own');
-    askAtRest(world, client, run);
-  }
-
   /** At rest: what is kept is what is there. */
   #checkCaches(world: World): void {
-    this.#asControl(world, (ask) => {
+    this.#visits.ask(world, (ask) => {
       for (const { name, cache, mode, ear, isGone, isKeptFresh } of this.#clients) {
         if (isGone || !isKeptFresh) continue;
         for (const [key, kept] of cache) {

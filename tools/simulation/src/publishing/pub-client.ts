@@ -4,11 +4,11 @@
  * subscription and that of its end, once for each subscription, and is one that was sent.
  */
 import type { RandomSource } from '@kora/core/testing';
-import { encodeRequest } from '@kora/server/testing';
 import type { Plan } from '../plan.ts';
 import type { Reply } from '../reply.ts';
-import { isError, ReplyReader, shownReply } from '../reply.ts';
-import type { Actor, Place } from '../scene.ts';
+import { isError } from '../reply.ts';
+import type { Place } from '../scene.ts';
+import { TalkingClient } from '../talking-client.ts';
 import type { Publication } from './topics.ts';
 import {
   CHANNELS, EVENTS, Kind, MESSAGES, PATTERNS, PREFIXES, SUBSCRIBED, Subscription, UNSUBSCRIBED,
@@ -39,11 +39,7 @@ interface Change {
 const LONG_BYTES_MAX = 20_000;
 const nothingWrong = (): null => null;
 
-export class PubClient implements Actor {
-  readonly name: string;
-  readonly place: Place;
-  outgoing: Buffer = Buffer.alloc(0);
-  isGone = false;
+export class PubClient extends TalkingClient {
   readonly resp: number;
   readonly isListener: boolean;
   /** All of its subscriptions, ended ones too. */
@@ -51,15 +47,12 @@ export class PubClient implements Actor {
   /** Payloads in the order in which it has heard them, by kind and channel. */
   readonly streams = new Map<string, string[]>();
   readonly #context: PubContext;
-  readonly #reader = new ReplyReader();
   readonly #requests: Request[] = [];
   readonly #changes: Change[] = [];
-  #batch: Buffer[] = [];
 
   constructor(name: string, place: Place, context: PubContext, isControl: boolean) {
+    super(name, place, context.trace);
     const { random } = context;
-    this.name = name;
-    this.place = place;
     this.#context = context;
     this.isListener = !isControl && random.chance(0.65);
     this.resp = this.isListener ? 2 + random.below(2) : 2;
@@ -87,11 +80,7 @@ export class PubClient implements Actor {
       else if (this.resp === 3 && random.chance(0.2)) this.#publish();
       else this.#change();
     }
-    this.#flush();
-  }
-
-  askOne(words: readonly string[]): void {
-    this.askFor(words, () => undefined);
+    this.flush();
   }
 
   askFor(words: readonly string[], take: (reply: Reply) => void): void {
@@ -99,7 +88,7 @@ export class PubClient implements Actor {
       take(reply);
       return null;
     });
-    this.#flush();
+    this.flush();
   }
 
   #pick(choices: readonly string[]): string {
@@ -199,7 +188,7 @@ export class PubClient implements Actor {
       this.subscriptions.push(new Subscription(kind, name, now));
     }
     this.#changes.push({ kind, isSubscribing: true, left: names.length });
-    this.#write([`${PREFIXES[kind] ?? ''}SUBSCRIBE`, ...names]);
+    this.write([`${PREFIXES[kind] ?? ''}SUBSCRIBE`, ...names]);
   }
 
   #unsubscribe(kind: number, names: readonly string[]): void {
@@ -209,38 +198,17 @@ export class PubClient implements Actor {
     for (const one of ending) one.endAskedAt = now;
     const left = names.length === 0 ? Math.max(1, ending.length) : names.length;
     this.#changes.push({ kind, isSubscribing: false, left });
-    this.#write([`${PREFIXES[kind] ?? ''}UNSUBSCRIBE`, ...names]);
+    this.write([`${PREFIXES[kind] ?? ''}UNSUBSCRIBE`, ...names]);
   }
 
   #send(words: readonly string[], onReply: Request['onReply']): void {
     this.#requests.push({ words, onReply });
-    this.#write(words);
-  }
-
-  #write(words: readonly string[]): void {
-    this.#context.trace(() => `${this.name} asks ${words.join(' ').slice(0, 60)}`);
-    this.#batch.push(encodeRequest(words));
-  }
-
-  #flush(): void {
-    this.outgoing = Buffer.concat([this.outgoing, ...this.#batch]);
-    this.#batch = [];
+    this.write(words);
   }
 
   // ------------------------------------------------------------------ hearing
 
-  take(bytes: Uint8Array): string | null {
-    this.#reader.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'));
-    for (let reply = this.#reader.next(); reply !== undefined; reply = this.#reader.next()) {
-      const shown = shownReply(reply);
-      this.#context.trace(() => `${this.name} hears ${shown}`);
-      const wrong = this.#hear(reply);
-      if (wrong !== null) return `${this.name}: ${wrong}: ${shown}`;
-    }
-    return null;
-  }
-
-  #hear(reply: Reply): string | null {
+  protected hear(reply: Reply): string | null {
     const news = newsIn(reply, this.isListener && this.resp === 2);
     if (news !== null) return this.#hearNews(news);
     const request = this.#requests.shift();

@@ -4,11 +4,10 @@
  * tell of their changes. Every stream is checked as it comes (pub-client.ts); at the end, what is
  * said of subscriptions, every count and the order of each channel (deliveries.ts).
  */
-import { assert } from '@kora/core';
 import type { MemoryPool } from '@kora/core';
 import type { RandomSource } from '@kora/core/testing';
 import type { Control } from '../control.ts';
-import { askAtRest } from '../control.ts';
+import { Visits } from '../control.ts';
 import { arenaBytes, checkAccounts, checkNothingIsLeft } from '../end-checks.ts';
 import type { Plan } from '../plan.ts';
 import { planOf } from '../plan.ts';
@@ -40,7 +39,7 @@ export class PublishingScene implements Scene {
   readonly #stage: Stage;
   readonly #publications = new Map<string, Publication>();
   readonly #clients: PubClient[] = [];
-  #isControl = false;
+  readonly #visits = new Visits();
 
   constructor(stage: Stage) {
     this.#stage = stage;
@@ -70,8 +69,8 @@ export class PublishingScene implements Scene {
         this.now++;
         return this.now;
       },
-    }, this.#isControl);
-    if (!this.#isControl) this.#clients.push(client);
+    }, this.#visits.isOn);
+    if (!this.#visits.isOn) this.#clients.push(client);
     return client;
   }
 
@@ -79,34 +78,25 @@ export class PublishingScene implements Scene {
 
   play(world: World, _pool: MemoryPool): void {
     const before = arenaBytes(world);
-    this.#asControl(world, (ask) => ask(['CONFIG', 'SET', 'notify-keyspace-events', 'E$']));
+    this.#visits.ask(world, (ask) => ask(['CONFIG', 'SET', 'notify-keyspace-events', 'E$']));
     for (let i = 0; i < world.plan.clientCount; i++) world.connect();
     for (let round = 0; round < ROUNDS; round++) {
       world.begin();
       for (let i = 0; i < world.plan.eventCount; i++) world.event();
       world.rest();
-      this.#asControl(world, (ask) => {
+      this.#visits.ask(world, (ask) => {
         this.#checkFigures(ask);
       });
     }
     world.calm();
     const wrong = new Deliveries(this.#publications.values(), this.#clients).verdict();
     if (wrong !== null) throw new Broken(wrong);
-    this.#asControl(world, (ask) => ask(['FLUSHALL']));
+    this.#visits.ask(world, (ask) => ask(['FLUSHALL']));
     for (const client of world.clients) world.vanish(client);
     world.rest();
     checkNothingIsLeft(world);
     this.#checkNobodyIsKept(world);
     checkAccounts(world, before);
-  }
-
-  /** A client that comes, asks while everything is at rest, and goes. */
-  #asControl(world: World, run: (ask: Control) => void): void {
-    this.#isControl = true;
-    const client = world.connect();
-    this.#isControl = false;
-    assert(client instanceof PubClient, 'clients of a scene are its own');
-    askAtRest(world, client, run);
   }
 
   /** At rest: what is told of subscriptions is what clients know of them. */

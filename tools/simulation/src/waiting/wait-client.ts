@@ -5,11 +5,11 @@
  * have, now? What it tells of elements goes to the ledger.
  */
 import type { RandomSource } from '@kora/core/testing';
-import { encodeRequest } from '@kora/server/testing';
 import type { Plan } from '../plan.ts';
 import type { Reply } from '../reply.ts';
-import { isError, ReplyReader, shownReply } from '../reply.ts';
-import type { Actor, Place } from '../scene.ts';
+import { isError } from '../reply.ts';
+import type { Place } from '../scene.ts';
+import { TalkingClient } from '../talking-client.ts';
 import { BlockingOp, QUEUED_KINDS } from './blocking-op.ts';
 import type { Ledger } from './ledger.ts';
 import type { Ask, WaitAsk, WaitWorkload } from './wait-workload.ts';
@@ -37,13 +37,9 @@ interface Request {
 
 const nothingWrong = (): null => null;
 
-export class WaitClient implements Actor {
-  readonly name: string;
-  readonly place: Place;
+export class WaitClient extends TalkingClient {
   /** As CLIENT ID says it. */
   readonly id: number;
-  outgoing: Buffer = Buffer.alloc(0);
-  isGone = false;
   mayBeCut = false;
   /**
    * CLIENT UNBLOCKs of others for it: asked, those that said yes, waits that ended so, and waits
@@ -51,13 +47,10 @@ export class WaitClient implements Actor {
    */
   readonly unblocks = { asked: 0, done: 0, ended: 0, maybe: 0 };
   readonly #context: WaitContext;
-  readonly #reader = new ReplyReader();
   readonly #requests: Request[] = [];
-  #batch: Buffer[] = [];
 
   constructor(name: string, place: Place, id: number, context: WaitContext) {
-    this.name = name;
-    this.place = place;
+    super(name, place, context.trace);
     this.id = id;
     this.#context = context;
   }
@@ -95,20 +88,15 @@ export class WaitClient implements Actor {
         for (const ask of workload.change()) this.#send(ask, null, checkFor(ask));
       }
     }
-    this.#flush();
+    this.flush();
   }
 
-  askOne(words: readonly string[]): void {
-    this.askFor(words, () => undefined);
-  }
-
-  /** As askOne; what is answered goes to `take`. */
   askFor(words: readonly string[], take: (reply: Reply) => void): void {
     this.#send(plain(words), null, (reply) => {
       take(reply);
       return null;
     });
-    this.#flush();
+    this.flush();
   }
 
   #wait(ask: WaitAsk): void {
@@ -146,34 +134,22 @@ export class WaitClient implements Actor {
   }
 
   #send(ask: Ask, op: BlockingOp | null, onReply: Request['onReply']): void {
-    this.#context.trace(() => `${this.name} asks ${ask.words.join(' ').slice(0, 120)}`);
-    this.#batch.push(encodeRequest(ask.words));
+    this.write(ask.words);
     this.#requests.push({ ask, op, onReply });
-  }
-
-  #flush(): void {
-    this.outgoing = Buffer.concat([this.outgoing, ...this.#batch]);
-    this.#batch = [];
   }
 
   // ------------------------------------------------------------------ hearing
 
-  take(bytes: Uint8Array): string | null {
-    const { ledger, trace } = this.#context;
-    this.#reader.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'));
-    for (let reply = this.#reader.next(); reply !== undefined; reply = this.#reader.next()) {
-      this.#context.tick();
-      const shown = shownReply(reply);
-      trace(() => `${this.name} hears ${shown}`);
-      const request = this.#requests.shift();
-      if (request === undefined) return `${this.name} hears what it has not asked for: ${shown}`;
-      const { ask, onReply } = request;
-      ledger.add(ask.added(reply));
-      ledger.take(takenIn(ask, reply));
-      const wrong = onReply(reply);
-      if (wrong !== null) return `${this.name}: ${ask.words.join(' ')}: ${wrong}: ${shown}`;
-    }
-    return null;
+  protected hear(reply: Reply): string | null {
+    const { ledger } = this.#context;
+    this.#context.tick();
+    const request = this.#requests.shift();
+    if (request === undefined) return 'it has not asked for this';
+    const { ask, onReply } = request;
+    ledger.add(ask.added(reply));
+    ledger.take(takenIn(ask, reply));
+    const wrong = onReply(reply);
+    return wrong === null ? null : `${ask.words.join(' ')}: ${wrong}`;
   }
 
   /** What a command that waits may be answered. */

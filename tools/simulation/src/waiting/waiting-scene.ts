@@ -8,15 +8,15 @@
  *   no wait ends before its time unless somebody ended it, none goes on longer than a tick after
  * and at the end nothing is kept for anybody, and journals replayed give the data.
  */
-import { assert } from '@kora/core';
 import type { MemoryPool } from '@kora/core';
 import { JournalRecorder } from '@kora/core/testing';
 import type { WorkerRig } from '@kora/server/testing';
 import { TICK_MS } from '@kora/server/testing';
 import type { Control } from '../control.ts';
-import { controlOf } from '../control.ts';
+import { controlOf, Visits } from '../control.ts';
 import { arenaBytes, checkAccounts, checkNothingIsLeft, checkReplay } from '../end-checks.ts';
 import type { Actor, Place, Scene, Stage } from '../scene.ts';
+import type { TalkingClient } from '../talking-client.ts';
 import type { World } from '../world.ts';
 import { Broken } from '../world.ts';
 import { elementsIn, Ledger } from './ledger.ts';
@@ -35,7 +35,7 @@ const DATABASES = ['1', '0'];
 
 /** Who looks at the data, and how. */
 interface Controller {
-  readonly client: Actor;
+  readonly client: TalkingClient;
   readonly ask: Control;
 }
 
@@ -48,7 +48,7 @@ export class WaitingScene implements Scene {
   readonly #ledger = new Ledger();
   readonly #clients: WaitClient[] = [];
   readonly #wakeUps: WakeUps;
-  #isPlaying = false;
+  readonly #visits = new Visits();
 
   constructor(stage: Stage) {
     this.#stage = stage;
@@ -83,7 +83,7 @@ export class WaitingScene implements Scene {
       nowMs: () => mesh.clock.nowMs(),
       anybody: () => this.#anybody(),
     });
-    if (this.#isPlaying) this.#clients.push(client);
+    if (!this.#visits.isOn) this.#clients.push(client);
     return client;
   }
 
@@ -132,10 +132,7 @@ export class WaitingScene implements Scene {
 
   /** A client that asks for one command after the other while everything is at rest. */
   #control(world: World): Controller {
-    this.#isPlaying = false;
-    const client = world.connect(0);
-    this.#isPlaying = true;
-    assert(client instanceof WaitClient, 'clients of a scene are its own');
+    const client = this.#visits.come(world, 0);
     return { client, ask: controlOf(world, client) };
   }
 
@@ -222,7 +219,6 @@ export class WaitingScene implements Scene {
       }
       const { unblocks, id } = client;
       unblocks.asked++;
-      if (!(control instanceof WaitClient)) continue;
       control.askFor(['CLIENT', 'UNBLOCK', String(id)], (reply) => {
         if (reply === ':1') unblocks.done++;
       });
