@@ -8,85 +8,21 @@ import { describe, expect, it } from 'vitest';
 import { UNREAD_BYTES_MAX } from '../limits.ts';
 import { Hold } from '../session.ts';
 import type { Session } from '../session.ts';
-import type { MeshClient } from '../testing/mesh-clients.ts';
+import { BurstRig } from '../testing/burst-rig.ts';
 import {
-  ask, belowOf, connectTo, encodeRequest, keysOf, pipe, repliesOf, send,
+  ask, belowOf, connectTo, encodeRequest, pipe, repliesOf, send,
 } from '../testing/mesh-clients.ts';
-import { MeshRig } from '../testing/mesh-rig.ts';
-import type { WorkerRigOptions } from '../testing/worker-rig.ts';
 import { WorkerRig } from '../testing/worker-rig.ts';
-import type { MeshNode } from './mesh-node.ts';
 
 const WORKERS = 3;
 const OK = '+OK\r\n';
 const VALUE = 'v'.repeat(9000);
 
-class World {
-  readonly mesh: MeshRig;
-  readonly client: MeshClient;
-  /** Two keys of each worker. */
-  readonly keys = Array.from({ length: WORKERS }, (_, worker) => keysOf(worker, WORKERS, 2));
-  /** Bursts of the client's worker. */
-  count = 0;
-  readonly #chunks: number[];
-
-  constructor(options: WorkerRigOptions = {}) {
-    this.mesh = new MeshRig(WORKERS, options);
-    this.client = connectTo(this.mesh, 0);
-    const { bursts } = this.node(0);
-    const publish = bursts.publish.bind(bursts);
-    bursts.publish = (...burst) => {
-      const isPublished = publish(...burst);
-      if (isPublished) this.count++;
-      return isPublished;
-    };
-    this.#chunks = this.#alive();
-  }
-
-  node(worker: number): MeshNode {
-    const { mesh } = this.mesh.rigs[worker]!.worker;
-    if (mesh === null) throw new Error('a rig of a mesh has its node');
-    return mesh;
-  }
-
-  key(worker: number, which = 0): string {
-    return this.keys[worker]?.[which] ?? '';
-  }
-
-  /** Keys of all workers in turn, of another one first. */
-  mixed(length: number): string[] {
-    return Array.from({ length }, (_, i) =>
-      this.key((i + 1) % WORKERS, Math.floor(i / WORKERS) % 2));
-  }
-
-  pipe(...commands: readonly (readonly string[])[]): void {
-    pipe(this.mesh, this.client, ...commands);
-  }
-
-  session(): Session {
-    const session = this.mesh.rigs[0]?.worker.sessions.atSlot(this.client.slot);
-    if (session === undefined) throw new Error('it is connected');
-    return session;
-  }
-
-  /** Replies of the client that came by now, when all is at rest. */
-  replies(): string {
-    this.mesh.settle();
-    return repliesOf(this.mesh, this.client);
-  }
-
-  expectNothingLeft(): void {
-    for (let worker = 0; worker < WORKERS; worker++) {
-      const { origin, owner, gate } = this.node(worker);
-      expect([origin.windowCount, owner.loanCount, owner.pausedCount, gate.parkedCount])
-        .toEqual([0, 0, 0, 0]);
-    }
-    expect(this.#alive()).toEqual(this.#chunks);
-  }
-
-  #alive(): number[] {
-    return this.mesh.rigs.map(({ worker }) => worker.chunks.alive);
-  }
+/** The client's session. */
+function sessionOf({ mesh, client }: BurstRig): Session {
+  const session = mesh.rigs[0]?.worker.sessions.atSlot(client.slot);
+  if (session === undefined) throw new Error('it is connected');
+  return session;
 }
 
 /** The pushes of a RESP3 connection, and what is left without them. */
@@ -98,7 +34,7 @@ const INVALIDATION = />2\r\n\$10\r\ninvalidate\r\n\*1\r\n\$\d+\r\n\w+\r\n/g;
 
 describe('a burst, and keys that are tracked', () => {
   it('has its places behind an invalidation that came while it was published', () => {
-    const world = new World();
+    const world = new BurstRig(WORKERS);
     const { mesh, client } = world;
     const [reader, writer] = [connectTo(mesh, 0), connectTo(mesh, 1)];
     ask(mesh, client, 'HELLO', '3');
@@ -125,7 +61,7 @@ describe('a burst, and keys that are tracked', () => {
   });
 
   it('tells of every key once, of those that another has read', () => {
-    const world = new World();
+    const world = new BurstRig(WORKERS);
     const { mesh } = world;
     const keys = world.mixed(6);
     const reader = connectTo(mesh, 0);
@@ -149,8 +85,8 @@ describe('a burst, and keys that are tracked', () => {
 });
 
 describe('bursts for a peer that does not read', () => {
-  function unread(): { world: World; asked: number } {
-    const world = new World();
+  function unread(): { world: BurstRig; asked: number } {
+    const world = new BurstRig(WORKERS);
     const keys = world.mixed(6);
     world.pipe(...keys.map((key) => ['SET', key, VALUE]));
     world.replies();
@@ -164,9 +100,9 @@ describe('bursts for a peer that does not read', () => {
       world.mesh.settle();
     }
     expect(world.count).toBeGreaterThan(before + 5);
-    expect(world.session().hold).toBe(Hold.Unread);
+    expect(sessionOf(world).hold).toBe(Hold.Unread);
     // What was asked for when it reached the bound comes on top.
-    expect(world.session().outputBytes).toBeLessThan(UNREAD_BYTES_MAX + 64 * 10_000);
+    expect(sessionOf(world).outputBytes).toBeLessThan(UNREAD_BYTES_MAX + 64 * 10_000);
     return { world, asked };
   }
 
@@ -179,7 +115,7 @@ describe('bursts for a peer that does not read', () => {
     }
     expect(world.replies() === `$9000\r\n${VALUE}\r\n`.repeat(asked)).toBe(true);
     mesh.rigs[0]!.release(client.slot);
-    expect(world.session().hold).toBe(Hold.None);
+    expect(sessionOf(world).hold).toBe(Hold.None);
     world.expectNothingLeft();
   });
 
@@ -210,7 +146,7 @@ describe('bursts for a peer that does not read', () => {
 
 describe('a burst', () => {
   it('serves clients of all workers that wait for its keys', () => {
-    const world = new World();
+    const world = new BurstRig(WORKERS);
     const { mesh } = world;
     const keys = world.mixed(6);
     const waiting = keys.flatMap((key) => [0, 1, 2].map((rig) => {
@@ -231,7 +167,7 @@ describe('a burst', () => {
   });
 
   it('is logged as slow with the client that sent it', () => {
-    const world = new World({ settings: [['slowlog-log-slower-than', '0']] });
+    const world = new BurstRig(WORKERS, { settings: [['slowlog-log-slower-than', '0']] });
     const { mesh, client } = world;
     const other = connectTo(mesh, 1);
     ask(mesh, client, 'CLIENT', 'SETNAME', 'burster');
@@ -246,7 +182,7 @@ describe('a burst', () => {
   });
 
   it('is none while events are heard, which come in order between whole replies', () => {
-    const world = new World({ settings: [['notify-keyspace-events', 'KA']] });
+    const world = new BurstRig(WORKERS, { settings: [['notify-keyspace-events', 'KA']] });
     const { mesh, client } = world;
     ask(mesh, client, 'HELLO', '3');
     ask(mesh, client, 'PSUBSCRIBE', '__keyspace*');
@@ -263,7 +199,7 @@ describe('a burst', () => {
   });
 
   it('is refused command by command where memory is short', () => {
-    const world = new World();
+    const world = new BurstRig(WORKERS);
     const keys = world.mixed(8);
     world.pipe(...keys.map((key) => ['SET', key, '1']));
     world.replies();
@@ -276,7 +212,7 @@ describe('a burst', () => {
   });
 
   it('of a client that is killed is for nobody', () => {
-    const world = new World();
+    const world = new BurstRig(WORKERS);
     const { mesh, client } = world;
     const id = ask(mesh, client, 'CLIENT', 'ID').slice(1, -2);
     const keys = world.mixed(16);
@@ -295,7 +231,7 @@ describe('a burst', () => {
 describe('pipelines with commands that change their connection', () => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8])('are answered as by one worker alone, seed %i', (seed) => {
     const below = belowOf(seed);
-    const world = new World();
+    const world = new BurstRig(WORKERS);
     const { mesh, client } = world;
     const model = new WorkerRig();
     const slot = model.connect();

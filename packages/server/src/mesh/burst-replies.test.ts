@@ -4,82 +4,25 @@
  * burst and its replies: locks, a pause, the end of its connection. Nothing may be left of it.
  */
 import { describe, expect, it } from 'vitest';
-import type { MeshClient } from '../testing/mesh-clients.ts';
+import { BurstRig } from '../testing/burst-rig.ts';
 import {
-  belowOf, connectTo, encodeRequest, keysOf, pipe, repliesOf, send, someTurns,
+  belowOf, connectTo, encodeRequest, pipe, repliesOf, send, someTurns,
 } from '../testing/mesh-clients.ts';
-import { MeshRig } from '../testing/mesh-rig.ts';
 import { WorkerRig } from '../testing/worker-rig.ts';
-import type { MeshNode } from './mesh-node.ts';
 
 const WORKERS = 4;
 const OK = '+OK\r\n';
 /** Bytes of values: within a message, more than one holds, and such as are lent. */
 const SIZES = [0, 1, 5, 700, 4000, 9000, 16_368, 16_400, 40_000, 70_000];
 
-class World {
-  readonly mesh = new MeshRig(WORKERS);
-  readonly client: MeshClient = connectTo(this.mesh, 0);
-  /** Two keys of each worker. */
-  readonly keys = Array.from({ length: WORKERS }, (_, worker) => keysOf(worker, WORKERS, 2));
-  /** Bursts that were published. */
-  count = 0;
-  readonly #chunks = this.#alive();
-
-  constructor() {
-    for (let worker = 0; worker < WORKERS; worker++) {
-      const { bursts } = this.node(worker);
-      const publish = bursts.publish.bind(bursts);
-      bursts.publish = (...burst) => {
-        const isPublished = publish(...burst);
-        if (isPublished) this.count++;
-        return isPublished;
-      };
-    }
-  }
-
-  node(worker: number): MeshNode {
-    const { mesh } = this.mesh.rigs[worker]!.worker;
-    if (mesh === null) throw new Error('a rig of a mesh has its node');
-    return mesh;
-  }
-
-  key(worker: number, which = 0): string {
-    return this.keys[worker]?.[which] ?? '';
-  }
-
-  /** A key of each worker, in turn. */
-  mixed(length: number): string[] {
-    return Array.from({ length }, (_, i) => this.key((i + 1) % WORKERS, i % 2));
-  }
-
-  pipe(...commands: readonly (readonly string[])[]): void {
-    pipe(this.mesh, this.client, ...commands);
-  }
-
-  replies(): string {
-    this.mesh.settle();
-    return repliesOf(this.mesh, this.client);
-  }
-
-  expectNothingLeft(): void {
-    for (let worker = 0; worker < WORKERS; worker++) {
-      const { origin, owner, gate } = this.node(worker);
-      expect([origin.windowCount, owner.loanCount, owner.pausedCount, gate.parkedCount])
-        .toEqual([0, 0, 0, 0]);
-    }
-    expect(this.#alive()).toEqual(this.#chunks);
-  }
-
-  #alive(): number[] {
-    return this.mesh.rigs.map(({ worker }) => worker.chunks.alive);
-  }
-}
+/** A key of each worker in turn, always the same of its two. */
+const inTurn = (world: BurstRig, length: number): string[] =>
+  Array.from({ length }, (_, i) => world.key((i + 1) % WORKERS, i % 2));
 
 describe('replies of a burst', () => {
   it.each([1, 2, 3, 4, 5, 6])('are those of one worker alone, seed %i', (seed) => {
     const below = belowOf(seed);
-    const world = new World();
+    const world = new BurstRig(WORKERS);
     const { mesh } = world;
     const model = new WorkerRig();
     const clients = [0, 1, 2].map((rig) => ({ ...connectTo(mesh, rig), model: model.connect() }));
@@ -112,13 +55,13 @@ describe('replies of a burst', () => {
   });
 
   it('are more than a ring holds, while nobody takes them', () => {
-    const world = new World();
+    const world = new BurstRig(WORKERS);
     const { mesh, client } = world;
     const value = 'v'.repeat(9000);
-    world.pipe(...world.mixed(6).map((key) => ['SET', key, value]));
+    world.pipe(...inTurn(world, 6).map((key) => ['SET', key, value]));
     world.replies();
     const before = repliesOf(mesh, client).length;
-    for (let i = 0; i < 3; i++) world.pipe(...world.mixed(16).map((key) => ['GET', key]));
+    for (let i = 0; i < 3; i++) world.pipe(...inTurn(world, 16).map((key) => ['GET', key]));
     for (let turns = 0; turns < 4; turns++) {
       mesh.turn(1);
       mesh.turn(2);
@@ -129,8 +72,8 @@ describe('replies of a burst', () => {
   });
 
   it('are RESP3, of another database, for who does not touch', () => {
-    const world = new World();
-    const keys = world.mixed(12);
+    const world = new BurstRig(WORKERS);
+    const keys = inTurn(world, 12);
     for (const words of [['HELLO', '3'], ['SELECT', '2'], ['CLIENT', 'NO-TOUCH', 'ON']]) {
       send(world.mesh, world.client, ...words);
     }
@@ -148,9 +91,9 @@ describe('replies of a burst', () => {
   });
 
   it('come to nobody when the connection has gone', () => {
-    const world = new World();
+    const world = new BurstRig(WORKERS);
     const { mesh, client } = world;
-    const keys = world.mixed(16);
+    const keys = inTurn(world, 16);
     world.pipe(...keys.map((key) => ['SET', key, 'v'.repeat(900)]));
     world.pipe(...keys.map((key) => ['GET', key]));
     mesh.turn(1);
@@ -167,7 +110,7 @@ describe('replies of a burst', () => {
 
 describe('a burst that is under way', () => {
   it('waits for locks, each of its requests by itself', () => {
-    const world = new World();
+    const world = new BurstRig(WORKERS);
     const { mesh } = world;
     const [locked, free, here] = [world.key(1), world.key(1, 1), world.key(0)];
     const other = connectTo(mesh, 2);
@@ -188,7 +131,7 @@ describe('a burst that is under way', () => {
   });
 
   it.each(['WRITE', 'ALL'])('waits for the end of CLIENT PAUSE %s', (mode) => {
-    const world = new World();
+    const world = new BurstRig(WORKERS);
     const { mesh } = world;
     const admin = connectTo(mesh, 2);
     const [there, here, elsewhere] = [world.key(1), world.key(0), world.key(2)];
@@ -203,10 +146,10 @@ describe('a burst that is under way', () => {
   });
 
   it('is followed by commands of its own shard, which leave behind it', () => {
-    const world = new World();
-    world.pipe(...world.mixed(16).map((key) => ['INCR', key]), ['PING'], ['INCR', world.key(0)]);
+    const world = new BurstRig(WORKERS);
+    world.pipe(...inTurn(world, 16).map((key) => ['INCR', key]), ['PING'], ['INCR', world.key(0)]);
     world.pipe(['ECHO', 'x'], ['INCR', world.key(0)]);
-    const counted = world.mixed(16).map((_, i) => `:${Math.floor(i / WORKERS) + 1}\r\n`).join('');
+    const counted = inTurn(world, 16).map((_, i) => `:${Math.floor(i / WORKERS) + 1}\r\n`).join('');
     expect(world.replies()).toBe(`${counted}+PONG\r\n:1\r\n$1\r\nx\r\n:2\r\n`);
     world.expectNothingLeft();
   });
