@@ -141,6 +141,8 @@ export class Origin {
     if (owner === ROUTE_HERE || session.isMuted) return Step.Hold;
     if (window.isFull(1) || !this.replies.mayStage(window)) return Step.Hold;
     if (window.pending > 0 && window.isOrdered) {
+      // Each shard comes to its places at a moment of its own, and events are told in these.
+      if (this.#worker.hearsEvents && window.owner !== owner) return Step.Hold;
       if (!isHere) return this.#send(session, command, frame, owner, true);
       if (this.#lanes.settle()) return this.#here(session, command, frame, owner);
       this.goOnSoon(session);

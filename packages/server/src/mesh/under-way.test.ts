@@ -3,11 +3,20 @@
  * in the order of the pipeline or not at all, whoever runs its part first.
  */
 import { describe, expect, it } from 'vitest';
-import { ask, connectTo, keysOf, pipe, repliesOf, send } from '../testing/mesh-clients.ts';
+import type { MeshClient } from '../testing/mesh-clients.ts';
+import {
+  ask, connectTo, encodeRequest, keysOf, pipe, repliesOf, send,
+} from '../testing/mesh-clients.ts';
 import { MeshRig } from '../testing/mesh-rig.ts';
 import { ReplyWindow } from './reply-window.hot.ts';
 import { StagedRanges } from './staged-ranges.ts';
 import { UnderWay, WAIT_MS_MAX } from './under-way.ts';
+
+/** Keys in the order in which a listener has heard that they were set. */
+function setKeysIn(mesh: MeshRig, listener: MeshClient): string {
+  const told = repliesOf(mesh, listener).matchAll(/__keyevent@0__:set\r\n\$\d+\r\n(\w+)/g);
+  return [...told].map(([, key = '']) => key).join(' ');
+}
 
 describe('what is under way', () => {
   it('is over when the places of that moment have left, or after a while', () => {
@@ -52,17 +61,36 @@ describe('a listener that comes while a pipeline is under way', () => {
         for (const worker of order) mesh.turn(worker);
         mesh.settle();
         expect(repliesOf(mesh, client)).toBe('+OK\r\n+OK\r\n');
-        const heard = (): string[] => [
-          ...repliesOf(mesh, listener).matchAll(/__keyevent@0__:set\r\n\$\d+\r\n(\w+)/g),
-        ].map(([, key = '']) => key);
-        expect([`${first} ${second}`, second, first, '']).toContain(heard().join(' '));
+        expect([`${first} ${second}`, second, first, '']).toContain(setKeysIn(mesh, listener));
         expect(repliesOf(mesh, listener)).toMatch(/^\*3\r\n\$10\r\npsubscribe\r\n/);
-        const before = heard().length;
+        const before = setKeysIn(mesh, listener);
         ask(mesh, client, 'SET', second, '3');
         pipe(mesh, client, ['SET', first, '1'], ['SET', second, '2'], ['SET', first, '3']);
         mesh.settle();
-        expect(heard().slice(before)).toEqual([second, first, second, first]);
+        expect(setKeysIn(mesh, listener))
+          .toBe(`${before} ${second} ${first} ${second} ${first}`.trim());
       }
     },
   );
+
+  it.each([0, 1, 2])('hears what was sent later after what had no place yet, at %i', (at) => {
+    const mesh = new MeshRig(3, { settings: [['notify-keyspace-events', 'EA']] });
+    const client = connectTo(mesh, 0);
+    const listener = connectTo(mesh, at);
+    const [own = ''] = keysOf(0, 3, 1);
+    // Somebody who holds the order keeps commands from their places, and nobody from answering.
+    const { order } = mesh.rigs[0]!.worker.mesh!.port.control;
+    expect(order.tryLock()).toBe(true);
+    const later = encodeRequest(['SET', own, '2']);
+    const sent = [encodeRequest(['SET', first, '1']), later.subarray(0, 1)];
+    mesh.receive(0, client.slot, Buffer.concat(sent));
+    send(mesh, listener, 'PSUBSCRIBE', '*');
+    for (const worker of [1, 2, 0, 1, 2]) mesh.turn(worker);
+    expect(repliesOf(mesh, listener)).toMatch(/^\*3\r\n\$10\r\npsubscribe\r\n/);
+    order.unlock();
+    mesh.receive(0, client.slot, later.subarray(1));
+    mesh.settle();
+    expect(repliesOf(mesh, client)).toBe('+OK\r\n+OK\r\n');
+    expect(setKeysIn(mesh, listener)).toBe(`${first} ${own}`);
+  });
 });
