@@ -186,7 +186,7 @@ export class Worker implements EngineHandler {
     }
     this.#lookAtVectors();
     this.waits.resume(this.#goOnAnswered);
-    if (this.mesh === null) this.tracking.endTurn();
+    if (this.mesh === null) this.tracking.tellAll();
     else this.mesh.poll();
     if (this.pushes.hasAny) this.pushes.flush();
     const { failure } = this.shard;

@@ -148,12 +148,13 @@ export class MeshNode implements OrderedHost {
   }
 
   /**
-   * Takes what others have said by now: a connection that tracks keys hears of it before it is
-   * answered. Not while one of its requests is under way.
+   * Takes what others have said by now, and tells what was put off here: a connection that tracks
+   * keys hears of both before it is answered. Not while one of its requests is under way.
    */
   hear(): void {
     for (const peer of this.port.peers) this.takeWords(peer);
     this.#worker.sink.flush();
+    this.#worker.tracking.tellAll();
   }
 
   /** The end of a turn: everything that other workers sent, and everything for them. */
@@ -184,7 +185,7 @@ export class MeshNode implements OrderedHost {
     this.participation.serveReady();
     // Some may have ended in there: their replies leave before another session writes its own.
     this.#worker.sink.flush();
-    this.#worker.tracking.endTurn();
+    this.#worker.tracking.tellAll();
     if (!lanes.publish()) mustGoOn = true;
     if (!port.publish()) mustGoOn = true;
     if (owner.hasMore || origin.hasReady) mustGoOn = true;

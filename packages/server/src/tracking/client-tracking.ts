@@ -240,8 +240,11 @@ export class ClientTracking implements TrackingHost {
     }
   }
 
-  /** The turn ends: everything that was put off is told, before other workers hear of the turn. */
-  endTurn(): void {
+  /**
+   * Everything that was put off is told: when a turn ends, before other workers hear of it, and
+   * before requests are run, for replies that tell of it may have left in the same turn.
+   */
+  tellAll(): void {
     if (this.#own.length > 0) this.tellOwn();
     if (this.prefixes.hasKeys) this.tellPrefixes();
     if (this.#holding.size > 0) this.#sendHeld();

@@ -7,7 +7,10 @@ import type { RespValue } from '@kora/protocol';
 import { describe, expect, it } from 'vitest';
 import { NoteTopic } from '../mesh/note-topics.ts';
 import { MeshRig } from '../testing/index.ts';
-import { ask, connectTo, keysOf, send } from '../testing/mesh-clients.ts';
+import type { MeshClient } from '../testing/mesh-clients.ts';
+import {
+  ask, connectTo, encodeRequest, keysOf, pipe, repliesOf, send,
+} from '../testing/mesh-clients.ts';
 import { leftOf } from '../testing/mesh-checks.ts';
 import { Loner, TrackingClient } from '../testing/tracking-client.ts';
 import type { Rigs } from '../testing/tracking-client.ts';
@@ -236,6 +239,58 @@ describe('prefixes', () => {
     expect(mesh.rigs.every(({ worker }) => worker.tracking.clientCount === 0)).toBe(true);
   });
 });
+
+describe('a turn in which a writer is answered, and others ask then', () => {
+  const [here = '', there = '', far = ''] = [0, 1, 2].map((at) => keysOf(at, 3, 1)[0] ?? '');
+
+  it.each([
+    ['who wants its prefix', ['BCAST'], false], ['the writer, who has read it', [], true],
+  ] as const)('tells %s of the change before the answer', (_name, modes, isWriter) => {
+    const mesh = new MeshRig(3);
+    const [client, held, other] = [connectTo(mesh, 0), connectTo(mesh, 0), connectTo(mesh, 0)];
+    const writer = isWriter ? client : other;
+    ask(mesh, client, 'HELLO', '3');
+    ask(mesh, held, 'SET', far, '1');
+    expect(ask(mesh, client, 'CLIENT', 'TRACKING', 'ON', ...modes)).toBe('+OK\r\n');
+    expect(ask(mesh, client, 'GET', here)).toBe('_\r\n');
+    // Locks, and in the end changes nothing, for `far` is there: until worker 0 hears of that its
+    // part of the EXEC waits, and so does a connection.
+    send(mesh, connectTo(mesh, 1), 'MSETNX', here, '1', there, '1', far, '1');
+    mesh.turn(0);
+    pipe(mesh, writer, ['MULTI'], ['SET', here, '2'], ['SET', there, '2'], ['EXEC']);
+    pipe(mesh, held, ['GET', there], ['MGET', here, there]);
+    for (const worker of [1, 2, 1]) mesh.turn(worker);
+    const before = [client, writer].map((one) => repliesOf(mesh, one).length);
+    const since = (): string[] => [client, writer].map((one, i) =>
+      repliesOf(mesh, one).slice(before[i]));
+    inOneTurn(mesh, [held, 'PING'], () => {
+      expect(since()[1], 'the writer knows').toMatch(/\*2\r\n\+OK\r\n\+OK\r\n$/);
+    }, [client, 'PING']);
+    const [heard = ''] = since();
+    expect(heard).toMatch(/\+PONG\r\n$/);
+    expect(heard.indexOf(here)).toBeGreaterThan(0);
+  });
+});
+
+/** Requests of connections of one worker come in one turn; something happens between two. */
+function inOneTurn(
+  mesh: MeshRig, first: readonly [MeshClient, string], between: () => void,
+  last: readonly [MeshClient, string],
+): void {
+  const rig = mesh.rigs[first[0].rig];
+  if (rig === undefined) throw new Error('there is a worker');
+  const { composed: { memory }, engine: { receiveAt }, handler } = rig;
+  const receive = ([{ slot }, word]: readonly [MeshClient, string]): void => {
+    const bytes = encodeRequest([word]);
+    memory.low.set(bytes, receiveAt);
+    handler.onReceive(slot, receiveAt, bytes.length);
+  };
+  handler.onTurnStart();
+  receive(first);
+  between();
+  receive(last);
+  handler.onTurnEnd();
+}
 
 describe('limits', () => {
   it('keep the table at tracking-table-max-keys, and tell of what is forgotten', () => {
