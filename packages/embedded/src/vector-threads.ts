@@ -4,7 +4,9 @@
  * its elements. When one dies that is told once, and from then on indexes are made and searched in
  * place, as without threads: the elements of a set are its data, and they are the shard's.
  */
-import type { NearestIndex, NearestIndexOptions, ThreadedIndex, VectorEngine } from '@kora/core';
+import type {
+  NearestIndex, NearestIndexOptions, RestoringIndex, ThreadedIndex, VectorEngine,
+} from '@kora/core';
 import { SlotThreads, ThreadedSlotIndex } from '@kora/vector/threads';
 import { vectorEngine } from './vector-engine.ts';
 
@@ -43,6 +45,11 @@ export class VectorThreads implements VectorEngine {
   createIndex(options: NearestIndexOptions): NearestIndex | ThreadedIndex | null {
     return this.#hasFailed ? vectorEngine.createIndex(options)
       : ThreadedSlotIndex.create(options, this.#threads);
+  }
+
+  restoreIndex(options: NearestIndexOptions, head: Uint8Array): RestoringIndex | null {
+    return this.#hasFailed ? vectorEngine.restoreIndex?.(options, head) ?? null
+      : ThreadedSlotIndex.restoring(options, head, this.#threads);
   }
 
   look(): boolean {

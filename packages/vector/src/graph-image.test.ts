@@ -117,8 +117,8 @@ function recall(numbered: Numbered): number {
 }
 
 describe.each([
-  { ...OPTIONS }, { ...OPTIONS, metric: 'ip' }, { ...OPTIONS, metric: 'l2', storage: 'f32' },
-  { ...OPTIONS, storage: 'bits' },
+  { ...OPTIONS, metric: 'cosine', storage: 'codes' }, { ...OPTIONS, metric: 'ip' },
+  { ...OPTIONS, metric: 'l2', storage: 'f32' }, { ...OPTIONS, metric: 'cosine', storage: 'bits' },
 ] as const)('an image of $storage by $metric', (options) => {
   const first = built(options);
   const { head, nodes } = nodesOf(first);

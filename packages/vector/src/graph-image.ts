@@ -114,6 +114,7 @@ export class GraphImage {
     return slot < this.#places && ((this.#gone[slot >>> 5] ?? 0) & (1 << (slot & 31))) === 0;
   }
 
+  /** Threads may be at the list: then a link may be met twice, or no more, but is one. */
   #putList(segment: Segment, slot: number, level: number): void {
     const { i32, calls } = segment.engine;
     const at = (calls.neighbours(slot, level) >>> 0) / 4;
@@ -123,7 +124,7 @@ export class GraphImage {
     let written = 0;
     for (let i = at + 1; i <= at + count; i++) {
       const named = i32[i] ?? 0;
-      if (!this.#isOld(named)) continue;
+      if (!this.#isOld(named) || i32.subarray(at + 1, i).includes(named)) continue;
       this.#put(named, this.#placeBytes);
       written++;
     }

@@ -165,6 +165,16 @@ export class SlotIndex {
     return this.image;
   }
 
+  /** A slot is given up other than by `remove`. */
+  noteGivenUp(slot: number): void {
+    this.image?.noteChanged(slot);
+  }
+
+  /** Ends an image that is under way: nothing of it is to be believed any more. */
+  endImage(): void {
+    this.image?.end();
+  }
+
   remove(slot: number): void {
     this.setAttributes(slot, null);
     this.image?.noteChanged(slot);

@@ -6,13 +6,19 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { SlotIndex } from '../slot-index.ts';
 import { Chance, makeFamily, trueDistance } from '../testing/families.ts';
-import type { Metric, Storage } from '../options.ts';
+import type { Metric, Storage, VectorIndexOptions } from '../options.ts';
 import { SlotThreads } from './slot-threads.ts';
 import { ThreadedSlotIndex } from './threaded-slot-index.ts';
 
 const DIMENSION = 64;
 const COUNT = 3000;
 const encoder = new TextEncoder();
+
+function optionsOf(metric: Metric, storage: Storage): VectorIndexOptions {
+  return {
+    dimension: DIMENSION, metric, storage, m: 12, efConstruction: 80, seed: 5, trainingCount: 200,
+  };
+}
 
 /** Threads whose owner lives in Node's loop, and looks when it is told. */
 class Owner {
@@ -26,9 +32,13 @@ class Owner {
   });
 
   open(metric: Metric = 'l2', storage: Storage = 'f32'): ThreadedSlotIndex {
-    const index = ThreadedSlotIndex.create({
-      dimension: DIMENSION, metric, storage, m: 12, efConstruction: 80, seed: 5, trainingCount: 200,
-    }, this.threads);
+    const index = ThreadedSlotIndex.create(optionsOf(metric, storage), this.threads);
+    if (index === null) throw new Error('there is memory');
+    return index;
+  }
+
+  restore(head: Uint8Array): ThreadedSlotIndex {
+    const index = ThreadedSlotIndex.restoring(optionsOf('l2', 'f32'), head, this.threads);
     if (index === null) throw new Error('there is memory');
     return index;
   }
@@ -113,6 +123,67 @@ describe('an index that threads build', () => {
       }
     }
     index.close();
+  });
+});
+
+describe('an image of an index of threads', () => {
+  it('is a graph whatever they do meanwhile', async () => {
+    const { vectors, queries } = makeFamily('clustered', DIMENSION, COUNT, 60, 33);
+    const each = owner();
+    const index = each.open();
+    const half = COUNT / 2;
+    share(vectors.slice(0, half), index);
+    await each.until(() => index.pendingCount === 0);
+    const image = index.beginImage();
+    if (image === null) throw new Error('there is a graph');
+    const head = image.head();
+    const nodes: Uint8Array[] = [];
+    for (let i = 0; i < half; i++) {
+      // What comes and goes while the image is taken: half of what it has is removed from it.
+      index.put(vectors[half + i] ?? new Float32Array(DIMENSION));
+      if (i % 2 === 0) index.remove(i);
+      nodes.push(image.node(i).slice());
+      if (i % 16 === 0) await each.until(() => !index.isCrowded(false));
+    }
+    expect(nodes.filter(({ length }) => length > 0).length).toBe(half / 2);
+    image.end();
+
+    const other = owner();
+    const again = other.restore(head);
+    const numbers = new Map<number, number>();
+    for (const [number, node] of nodes.entries()) {
+      if (number % 2 === 0) continue;
+      const slot = again.putNode(vectors[number] ?? new Float32Array(DIMENSION), node);
+      expect(slot).toBeGreaterThanOrEqual(0);
+      numbers.set(slot, number);
+    }
+    expect(again.settle()).toBe(true);
+    again.release();
+    expect(again.hasThreads).toBe(true);
+    await other.until(() => again.pendingCount === 0);
+    let found = 0;
+    for (const query of queries) {
+      const wanted = [...numbers.values()]
+        .map((number) => [number, trueDistance('l2', query, vectors[number] ?? query)] as const)
+        .sort((a, b) => a[1] - b[1]).slice(0, 10).map(([number]) => number);
+      const slots = await other.ask(again, query, 10) ?? [];
+      found += slots.filter((slot) => wanted.includes(numbers.get(slot) ?? -1)).length;
+    }
+    expect(found).toBeGreaterThan(queries.length * 10 * 0.97);
+    again.close();
+    index.close();
+  });
+
+  it('ends with the index, and gives nothing of another', async () => {
+    const { vectors } = makeFamily('clustered', DIMENSION, COUNT, 1, 34);
+    const each = owner();
+    const index = each.open();
+    share(vectors, index);
+    await each.until(() => index.pendingCount === 0);
+    const image = index.beginImage();
+    expect(image?.node(5).length).toBeGreaterThan(0);
+    index.close();
+    expect(image?.node(5).length).toBe(0);
   });
 });
 

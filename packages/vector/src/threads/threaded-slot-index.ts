@@ -2,7 +2,7 @@
  * A SlotIndex whose graph threads build and search: for an owner that must not be held up. It
  * begins as an index of its owner alone; once the owner has put in all that it has (`release`), and
  * there are codes to link by, its memory is shared with the owner's threads (docs/adr/0026, 0028).
- *   alone --release, link--> shared --a thread dies--> failed: the owner makes another
+ *   alone --release, codes--> shared --a thread dies--> failed: the owner makes another
  * What is stored waits in the tail, which every search scans. Nothing here waits for room there:
  * whoever stores asks `isCrowded` between commands, and lets writers wait.
  * Invariants: a slot that a search has found is its vector's until the search is over; attributes,
@@ -10,6 +10,7 @@
  * Cost: `put` and `remove` as of a SlotIndex; `ask` about 2 us.
  */
 import { E_MEMORY, E_RADIUS } from '../engine/layout.ts';
+import type { GraphImage } from '../graph-image.ts';
 import { EF_MAX, TAIL_COMPONENTS, TAIL_SLOTS_MAX, TAIL_SLOTS_MIN } from '../limits.ts';
 import type { VectorIndexOptions } from '../options.ts';
 import { SlotIndex } from '../slot-index.ts';
@@ -46,6 +47,14 @@ export class ThreadedSlotIndex implements StillAsker {
   /** An empty one; null when there is no memory. @throws VectorError OPTION */
   static create(options: VectorIndexOptions, threads: SlotThreads): ThreadedSlotIndex | null {
     const inner = SlotIndex.create(options);
+    return inner === null ? null : new ThreadedSlotIndex(inner, threads);
+  }
+
+  /** As SlotIndex.restoring. */
+  static restoring(
+    options: VectorIndexOptions, head: Uint8Array, threads: SlotThreads,
+  ): ThreadedSlotIndex | null {
+    const inner = SlotIndex.restoring(options, head);
     return inner === null ? null : new ThreadedSlotIndex(inner, threads);
   }
 
@@ -120,6 +129,7 @@ export class ThreadedSlotIndex implements StillAsker {
       return;
     }
     inner.setAttributes(slot, null);
+    inner.noteGivenUp(slot);
     // After a failure nothing is read any more.
     if (!this.waitForRoom()) return;
     const result = inner.segment.engine.calls.markGone(slot);
@@ -131,8 +141,20 @@ export class ThreadedSlotIndex implements StillAsker {
     this.inner.setAttributes(slot, json);
   }
 
+  /** As SlotIndex.putNode, before it is released. */
+  putNode(vector: Float32Array, node: Uint8Array): number { return this.inner.putNode(vector, node); }
+  settle(): boolean { return this.inner.settle(); }
+
+  /** As SlotIndex.beginImage; threads go on linking meanwhile. */
+  beginImage(): GraphImage | null {
+    return this.hasFailed ? null : this.inner.beginImage();
+  }
+
   /** All that the owner has is in: threads may begin. */
-  release(): void { this.isReleased = true; }
+  release(): void {
+    this.isReleased = true;
+    this.shareIfDue();
+  }
 
   /** Links up to `count` while it is not shared; takes the range of the codes when it is time. */
   link(count: number): void {
@@ -140,7 +162,7 @@ export class ThreadedSlotIndex implements StillAsker {
     const { segment } = inner;
     if (this.number < 0) {
       inner.link(count);
-      if (this.isReleased && segment.isTrained) this.share();
+      this.shareIfDue();
     } else if (!this.isStandingStill && segment.hasCodes && segment.isRangeDue) {
       this.isStandingStill = true;
       if (this.threads.standStill(this)) this.onStill();
@@ -163,8 +185,9 @@ export class ThreadedSlotIndex implements StillAsker {
     this.threads.goOn(this);
   }
 
-  private share(): void {
+  private shareIfDue(): void {
     const { threads, inner: { segment } } = this;
+    if (this.number >= 0 || !this.isReleased || !segment.isTrained) return;
     if (threads.failure !== undefined) return;
     const { calls, memory } = segment.engine;
     const waiting = segment.pendingCount;
@@ -248,6 +271,7 @@ export class ThreadedSlotIndex implements StillAsker {
   /** It is of no further use. */
   close(): void {
     this.isClosed = true;
+    this.inner.endImage();
     if (this.number < 0) this.inner.close();
     else if (!this.hasFailed) {
       if (this.isStandingStill) this.goOn();
