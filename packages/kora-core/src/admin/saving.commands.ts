@@ -4,6 +4,7 @@
  */
 import { arg } from '../command/grammar.ts';
 import { reply } from '../command/reply-schema.ts';
+import { answerSave } from '../command/saving-host.ts';
 import type { SaveAsker } from '../command/saving-host.ts';
 import type { Command } from '../command/spec.ts';
 import { defineCommand, Flag } from '../command/spec.ts';
@@ -13,6 +14,7 @@ const notKept = new ReplyError('ERR nothing is kept on disk: this engine has no 
 const asSave = Object.freeze({
   isPatient: false,
   failed: (why: string): ReplyError => new ReplyError(`ERR the snapshot failed: ${why}`),
+  notKept,
 } satisfies SaveAsker);
 const NOT_KEPT = '-"ERR nothing is kept on disk: this engine has no directory"';
 
@@ -46,9 +48,7 @@ export const save = defineCommand({
   reply: reply.ok(),
   examples: [['SAVE', NOT_KEPT]],
   apply(shard, frame, out) {
-    const { saving } = shard.engine;
-    if (saving === null) out.error(notKept);
-    else saving.save(frame, out, asSave);
+    answerSave(shard.engine.saving, frame, out, asSave);
   },
 });
 

@@ -12,6 +12,8 @@ export interface SaveAsker {
   readonly isPatient: boolean;
   /** What it is answered when the snapshot failed. @param why the cause, for people */
   failed(why: string): ReplyError;
+  /** What it is answered where nothing is kept. */
+  readonly notKept: ReplyError;
 }
 
 /** Keeper of snapshots; one for each shard of an engine. */
@@ -26,4 +28,12 @@ export interface SavingHost {
   rewrite(frame: ArgFrame, out: ReplySink): void;
   /** The shard's part of a snapshot begins: what has changed by now is in it. */
   cut(): void;
+}
+
+/** SAVE and VSAVE. */
+export function answerSave(
+  saving: SavingHost | null, frame: ArgFrame, out: ReplySink, asker: SaveAsker,
+): void {
+  if (saving === null) out.error(asker.notKept);
+  else saving.save(frame, out, asker);
 }

@@ -10,6 +10,7 @@ import { argumentText } from '../../command/argument-text.ts';
 import { arg, isWord } from '../../command/grammar.ts';
 import { keysAt } from '../../command/key-spec.ts';
 import { reply } from '../../command/reply-schema.ts';
+import { answerSave } from '../../command/saving-host.ts';
 import type { SaveAsker } from '../../command/saving-host.ts';
 import type { ReplySink } from '../../command/sink.ts';
 import type { Command } from '../../command/spec.ts';
@@ -227,7 +228,9 @@ export function writeIndexInfo(shard: Shard, ref: number, out: ReplySink): void 
   out.bulkText(String(collectionCount(shard, ref)));
 }
 
-const asVsave = Object.freeze({ isPatient: true, failed: saveFailed } satisfies SaveAsker);
+const asVsave = Object.freeze({
+  isPatient: true, failed: saveFailed, notKept: engramErrors.notKept,
+} satisfies SaveAsker);
 
 export const vsave = defineCommand({
   name: 'VSAVE', group: 'vector', since: '0.1.0',
@@ -241,9 +244,7 @@ export const vsave = defineCommand({
   reply: reply.ok(),
   examples: [['VSAVE', '-"ERR persistence not enabled; start with a data dir"']],
   apply(shard, frame, out) {
-    const { saving } = shard.engine;
-    if (saving === null) out.error(engramErrors.notKept);
-    else saving.save(frame, out, asVsave);
+    answerSave(shard.engine.saving, frame, out, asVsave);
   },
 });
 
