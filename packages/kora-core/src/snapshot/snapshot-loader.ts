@@ -107,10 +107,10 @@ export class SnapshotLoader {
     const head = reader.u8();
     switch (head & RECORD_KIND_MASK) {
       case SnapshotRecord.String:
-        this.#string(head);
+        this.#whole(head, true);
         return;
       case SnapshotRecord.Value:
-        this.#value(head);
+        this.#whole(head, false);
         return;
       case SnapshotRecord.Database:
         this.#db = this.#database();
@@ -152,15 +152,18 @@ export class SnapshotLoader {
     db.dict.growFor(db.count + own);
   }
 
-  #string(head: number): void {
+  /** A key with its value in one piece. */
+  #whole(head: number, isString: boolean): void {
     const reader = this.#reader;
     const keyBytes = reader.count();
     const bytes = reader.count();
     this.#readFacts(head);
     const keyAt = reader.take(keyBytes);
     const at = reader.take(bytes);
-    if (bytes >= ROPE_BYTES_MIN) throw corrupt('a long string in one piece');
-    if (this.#isWanted(keyAt, keyBytes)) this.#putString(keyAt, keyBytes, at, bytes);
+    if (isString && bytes >= ROPE_BYTES_MIN) throw corrupt('a long string in one piece');
+    if (!this.#isWanted(keyAt, keyBytes)) return;
+    if (isString) this.#putString(keyAt, keyBytes, at, bytes);
+    else this.#putValue(keyAt, keyBytes, this.#shard.memory.low, at, at + bytes);
   }
 
   #putString(keyAt: number, keyBytes: number, at: number, bytes: number): void {
@@ -170,17 +173,6 @@ export class SnapshotLoader {
       expireHigh,
     );
     this.#noteLoaded(ref);
-  }
-
-  #value(head: number): void {
-    const reader = this.#reader;
-    const keyBytes = reader.count();
-    const bytes = reader.count();
-    this.#readFacts(head);
-    const keyAt = reader.take(keyBytes);
-    const at = reader.take(bytes);
-    if (!this.#isWanted(keyAt, keyBytes)) return;
-    this.#putValue(keyAt, keyBytes, this.#shard.memory.low, at, at + bytes);
   }
 
   /** Stores a value in the RDB format, u8[from .. end), under the key looked up last. */
