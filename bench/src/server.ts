@@ -15,10 +15,11 @@
  */
 import { parseArgs } from 'node:util';
 import { slotOfKey, slotOwners } from '@kora/core';
+import { freePort } from '@kora/server/testing';
 import type { Load, LoadEnd, LoadResult } from './load.ts';
 import { runLoad, runSharedLoad } from './load.ts';
 import type { ServerKind, ServerProcess } from './processes.ts';
-import { LOAD_CORE, freePort, isInstalled, pinTo, serverKinds } from './processes.ts';
+import { LOAD_CORE, isInstalled, pinTo, serverKinds } from './processes.ts';
 import { markdownTable, median } from './table.ts';
 
 const { values } = parseArgs({
