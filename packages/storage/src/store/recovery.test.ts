@@ -320,6 +320,7 @@ describe('damage', () => {
     files.unlink(`data/${manifestName(1)}`);
     expect(() => recover(files)).toThrow(CorruptFileFault);
     expect(damageOfDirectory(files, 'data')).toMatchObject({ found: 'no such file' });
+    expect(() => repairDirectory(files, 'data', processes, nowMs)).toThrow(/nothing was changed$/);
   });
 });
 

@@ -19,7 +19,7 @@ import { lockDirectory } from './directory-lock.ts';
 import { parseManifestName } from './manifest.ts';
 import type { LogSet, Manifest } from './manifest.ts';
 import type { ProcessTable } from './process-table.ts';
-import { putManifest, readManifestFile } from './recovery.ts';
+import { missingManifest, putManifest, readManifestFile } from './recovery.ts';
 import { firstSequenceOf } from './snapshot-commit.ts';
 import { damageOfSnapshot } from './verify.ts';
 
@@ -39,6 +39,9 @@ export interface RepairResult {
   readonly copyDirectory: string | undefined;
   readonly steps: readonly RepairStep[];
 }
+
+const NOTHING_ELSE = 'no older whole state stands behind it, so a repair would have to guess: ' +
+  'nothing was changed';
 
 /** State of one repair. */
 class Repair {
@@ -76,14 +79,15 @@ class Repair {
     }
     const [first] = damaged;
     if (first === undefined) {
+      const missing = missingManifest(this.#directory, this.#files.list(this.#directory));
+      if (missing !== undefined) throw new CorruptFileFault(missing, NOTHING_ELSE);
       throw new Fault('INVALID_ARGUMENT', `${this.#directory} has no manifest: nothing to repair`);
     }
     const [name, damage] = first;
     const read = readManifestFile(this.#files, `${this.#directory}/${name}`);
     const byLogs = 'expected' in read ? undefined : this.#withoutSnapshot(read, name, damage);
     if (byLogs !== undefined) return byLogs;
-    throw new CorruptFileFault(damage, 'no older whole state stands behind it, so a repair would ' +
-      'have to guess: nothing was changed');
+    throw new CorruptFileFault(damage, NOTHING_ELSE);
   }
 
   /**
