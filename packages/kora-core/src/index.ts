@@ -163,6 +163,7 @@ export type { DumpedKeyFacts, KeyVisitor, LoadedKey } from './rdb/shard-dump.ts'
 export { RdbError } from './rdb/rdb-error.ts';
 
 // snapshots of a shard that goes on working
+export { ChunkCounts } from './snapshot/chunk-counts.ts';
 export { ShardSnapshot } from './snapshot/shard-snapshot.ts';
 export { replayPlainSet } from './types/string/replay-string.hot.ts';
 export { SnapshotLoader } from './snapshot/snapshot-loader.ts';

@@ -10,9 +10,9 @@ import { makeFamily, trueDistance } from './testing/families.ts';
 
 const DIMENSION = 64;
 const COUNT = 3000;
-const OPTIONS: VectorIndexOptions = {
+const OPTIONS = {
   dimension: DIMENSION, metric: 'cosine', storage: 'codes', m: 16, efConstruction: 100, seed: 7,
-};
+} as const;
 const { vectors, queries } = makeFamily('clustered', DIMENSION, COUNT, 40, 3);
 
 /** An index and the number of the vector in each of its slots. */
@@ -28,7 +28,7 @@ function vectorOf(number: number): Float32Array {
 }
 
 /** All vectors, linked; slots do not follow their order, and some are free. */
-function built(options = OPTIONS): Numbered {
+function built(options: VectorIndexOptions = OPTIONS): Numbered {
   const index = SlotIndex.create(options);
   if (index === null) throw new Error('there is memory');
   const numbers = new Map<number, number>();
@@ -67,7 +67,8 @@ function nodesOf(
 
 /** An index of an image; null when it is refused. */
 function restored(
-  head: Uint8Array, nodes: readonly (readonly [number, Uint8Array])[], options = OPTIONS,
+  head: Uint8Array, nodes: readonly (readonly [number, Uint8Array])[],
+  options: VectorIndexOptions = OPTIONS,
 ): Numbered | null {
   const index = SlotIndex.restoring(options, head);
   if (index === null) return null;

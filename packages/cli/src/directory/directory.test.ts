@@ -48,6 +48,30 @@ describe('kora inspect', () => {
     expect(records[4]).toMatch(/^ {2}5 {2}\d{4}-.*Z {2}db 0 {2}StringSet "key:4" \(\d+ bytes\)$/);
     expect(records[21]).toMatch(/KeyRemove "key:3"/);
   });
+  it('tells the keys of a snapshot, and the graphs that an engine takes from it', () => {
+    const dir = join(root, 'graphs');
+    const db = openSync({ dir, fsync: 'always' });
+    for (let i = 0; i < 12; i++) db.set(`key:${i}`, 'v'.repeat(i * 9000));
+    db.call('EXPIRE', 'key:3', '1000');
+    db.call('RPUSH', 'list', 'a', 'b');
+    const films = db.vectors.create('films', { dimension: 512 });
+    for (let i = 0; i < 300; i++) {
+      films.add(`film ${i}`, Float32Array.from({ length: 512 }, (_, j) => Math.sin(i * j + j)));
+    }
+    const query = new Float32Array(512).fill(0.5);
+    db.call('SAVE');
+    const answer = films.search(query, 5);
+    db.close();
+    const lines = linesOf((write) => { expect(inspect(dir, false, write)).toBe(true); });
+    expect(lines.filter((line) => line.startsWith('snapshot')).join()).toMatch(
+      / snapshot of shard 0: \d+ entries, 14 keys [(]vector sets with their graph: 1[)], up to /,
+    );
+    const again = openSync({ dir });
+    const info = String(again.call('INFO', 'persistence'));
+    expect(info).toContain('vector_graphs_loaded:1\r\nvector_graphs_refused:0\r\n');
+    expect(again.vectors.collection('films').search(query, 5)).toEqual(answer);
+    again.close();
+  });
   it('finds damage with its place', () => {
     const dir = written('damaged');
     const log = logOf(dir);

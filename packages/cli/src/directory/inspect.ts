@@ -94,9 +94,11 @@ function lineOf(summary: FileSummary): string {
         `${frameCount} frames${parts}`;
     }
     case 'part': {
-      const { header, entryCount } = summary;
+      const { header, entryCount, keyCount, graphCount } = summary;
       const cut = header === undefined ? '' : `, up to record ${header.cutSequence}`;
-      return `${start}snapshot of shard ${header?.shard ?? '?'}: ${entryCount} entries${cut}`;
+      const graphs = graphCount === 0 ? '' : ` (vector sets with their graph: ${graphCount})`;
+      return `${start}snapshot of shard ${header?.shard ?? '?'}: ${entryCount} entries, ` +
+        `${keyCount} keys${graphs}${cut}`;
     }
     case 'manifest': {
       const { manifest } = summary;

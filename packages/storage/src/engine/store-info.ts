@@ -42,6 +42,8 @@ export function addStoreInfo(info: InfoRegistry, store: StoreFacts): void {
   const statusOf = (kind: SnapshotKind): string => (words()?.isWell(kind) === false ? 'err' : 'ok');
   info.addFigures('sum', {
     loadedKeys: () => store.loadedKeyCount,
+    loadedGraphs: () => shard.vectors.graphsLoaded,
+    refusedGraphs: () => shard.vectors.graphsRefused,
     unsavedChanges: () =>
       shard.journal.sequence - (words()?.savedChanges(shard.index) ?? shard.journal.sequence),
   });
@@ -55,6 +57,8 @@ export function addStoreInfo(info: InfoRegistry, store: StoreFacts): void {
     rdb_current_bgsave_time_sec: () => (isSaving() ? seconds() : -1),
     rdb_saves: () => words()?.countOf(SnapshotKind.Save) ?? 0,
     rdb_last_load_keys_loaded: (_shard, { hosted }) => hosted['loadedKeys'] ?? 0,
+    vector_graphs_loaded: (_shard, { hosted }) => hosted['loadedGraphs'] ?? 0,
+    vector_graphs_refused: (_shard, { hosted }) => hosted['refusedGraphs'] ?? 0,
     aof_enabled: () => 1,
     aof_rewrite_in_progress: () => (isRewriting() ? 1 : 0),
     aof_rewrite_scheduled: () => (words()?.isScheduled(SnapshotKind.Rewrite) === true ? 1 : 0),

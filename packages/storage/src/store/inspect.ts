@@ -3,6 +3,8 @@
  * and what does not. Changes nothing and takes no lock, so the engine may be running: the ends of
  * logs it writes may then look torn.
  */
+import { ChunkCounts } from '@kora/core';
+import { Fault } from '@kora/core/control';
 import { OpenMode } from '../disk/files.ts';
 import type { Files } from '../disk/files.ts';
 import { CorruptFileFault } from '../errors.ts';
@@ -15,7 +17,7 @@ import { RecordAssembler } from '../log/log-replay.ts';
 import type { RecordListener } from '../log/log-replay.ts';
 import { decodeSegmentHeader, parseSegmentName } from '../log/log-segment.ts';
 import type { SegmentHeader } from '../log/log-segment.ts';
-import { PartReader } from '../snapshot/part-reader.ts';
+import { PartReader, wholeEntries } from '../snapshot/part-reader.ts';
 import type { PieceListener } from '../snapshot/part-reader.ts';
 import type { PartHeader } from '../snapshot/snapshot-layout.ts';
 import { LOCK_NAME } from './directory-lock.ts';
@@ -45,6 +47,9 @@ export interface PartSummary {
   readonly bytes: number;
   readonly header: PartHeader | undefined;
   readonly entryCount: number;
+  /** Keys of a shard, and vector sets among them whose graph goes along; 0 of other entries. */
+  readonly keyCount: number;
+  readonly graphCount: number;
   /** CRC of the checksums of all blocks, as far as they were read. */
   readonly blocksCrc: number;
   readonly damage: Damage | undefined;
@@ -158,19 +163,46 @@ export function inspectPart(
   files: Files, path: string, name: string, listener: PieceListener,
 ): PartSummary {
   const bytes = sizeOf(files, path);
+  const counts = new PartCounts();
   let reader: PartReader | undefined;
   try {
-    reader = new PartReader(files, path, listener);
+    reader = new PartReader(files, path, (piece, at, length, isLast) => {
+      counts.take(piece, at, length, isLast);
+      listener(piece, at, length, isLast);
+    });
     while (reader.step());
     const { header, entryCount, blocksCrc } = reader;
-    return { kind: 'part', name, bytes, header, entryCount, blocksCrc, damage: undefined };
+    return {
+      kind: 'part', name, bytes, header, entryCount, ...counts.sums, blocksCrc, damage: undefined,
+    };
   } catch (error) {
     if (!(error instanceof CorruptFileFault)) throw error;
     const { offset, expected, found } = error;
     return {
       kind: 'part', name, bytes, header: reader?.header, entryCount: reader?.entryCount ?? 0,
-      blocksCrc: reader?.blocksCrc ?? 0,
+      ...counts.sums, blocksCrc: reader?.blocksCrc ?? 0,
       damage: { path, offset, expected, found },
     };
+  }
+}
+
+/** Counts keys, as long as entries are chunks of a shard's snapshot. */
+class PartCounts {
+  readonly #counts = new ChunkCounts();
+  #areChunks = true;
+  readonly take: PieceListener = wholeEntries((entry) => {
+    if (!this.#areChunks) return;
+    try {
+      this.#counts.add(entry);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      this.#areChunks = false;
+    }
+  });
+
+  get sums(): { keyCount: number; graphCount: number } {
+    const { keys, graphs } = this.#counts;
+    return this.#areChunks ? { keyCount: keys, graphCount: graphs }
+      : { keyCount: 0, graphCount: 0 };
   }
 }

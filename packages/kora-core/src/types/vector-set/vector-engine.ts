@@ -64,7 +64,7 @@ export interface NearestIndex {
    * @returns new slots by old ones
    */
   compact(): Int32Array | null;
-  /** Begins an image of the graph, one at a time; null: none of it is linked. Without: no images. */
+  /** Begins an image of the graph, one at a time; null: nothing is linked. Without: no images. */
   beginImage?(): NearestImage | null;
   /** It is of no further use. */
   close(): void;

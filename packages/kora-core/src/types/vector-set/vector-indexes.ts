@@ -172,6 +172,11 @@ export class VectorIndexes {
     if (place === 0) return;
     const room = this.#roomOf(ref);
     assert(room !== null, 'an element with a place has an index');
+    if (room.restoring !== null) {
+      // An element that comes twice: nothing can be removed before the graph is settled.
+      this.#refuseGraph(room);
+      return;
+    }
     room.index.remove(place - 1);
     room.members[place - 1] = 0;
     room.placed--;
@@ -277,7 +282,7 @@ export class VectorIndexes {
     else this.#newRoom(index, index, shape, root);
   }
 
-  /** What the image has of the element that is stored next; without: `NO_NODE`. */
+  /** What the image has of the elements that are stored next, one by one; none: `NO_NODE`. */
   takeNode(node: Uint8Array): void {
     this.#node = node;
   }

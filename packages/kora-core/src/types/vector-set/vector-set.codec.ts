@@ -117,6 +117,7 @@ export function loadVectorSet(
   const count = reader.countOf(1 + VALUE_SIDE_BYTES + vectorBytes);
   checkRdb(count > 0 || shape.keepsEmpty, 'a vector set has an element');
   const hasNodes = rdbType === RdbType.VectorSetNodes;
+  shard.vectors.takeNode(NO_NODE);
   if (hasNodes) {
     const total = reader.count();
     shard.vectors.restoreGraph(ref, reader.blob(), total);
