@@ -2,8 +2,9 @@
  * `pnpm bench:vector-storm`: what commands beside vector search feel: PING, one after the other on
  * one connection, quiet and while others search and overwrite one big vector set at given rates,
  * with the index at the shard (in place) and with vector threads. Beside the latencies, which on
- * few cores tell mostly who had a core, the CPU time that the shard's own thread takes for an
- * operation of the storm. Rounds are interleaved; medians of the rounds count.
+ * few cores tell mostly who had a core, the CPU time that the shard's own thread takes for a search
+ * and for an insert, one after the other on one connection, linking included. Rounds are
+ * interleaved; medians of the rounds count.
  * Promise, with a core for each thread: p99 of PING within 1.2 times of the quiet one.
  * Options: --threads 1 --elements 100000 --dimension 128 --searches 800 --inserts 400 --rounds 3
  *   --seconds 8 --io auto
@@ -41,6 +42,8 @@ const WARM_PINGS = 20_000;
 /** A server has settled when it takes less than this part of a core. */
 const IDLE_SHARE = 0.05;
 const US_PER_TICK = 10_000;
+/** Searches, and inserts, whose cost is measured in a round. */
+const OPERATIONS = 3000;
 
 /** A connection that waits for each reply. */
 class Client {
@@ -65,7 +68,7 @@ class Client {
     });
   }
 
-  /** Sends requests whose replies have so many bytes together. */
+  /** Sends requests whose replies have so many bytes together, or more in one piece. */
   call(request: Uint8Array, replyBytes: number): Promise<void> {
     this.#wanted = this.#received + replyBytes;
     return new Promise((resolve) => {
@@ -90,15 +93,19 @@ function threadUs(pid: number): Map<string, number> {
   return used;
 }
 
+function vectorOf(): Uint8Array {
+  return new Uint8Array(
+    Float32Array.from({ length: dimension }, () => Math.random() - 0.5).buffer,
+  );
+}
+
 const ping = encodeRequest(['PING']);
 const PONG_BYTES = 7;
 
 interface Figures {
   readonly p50: number;
   readonly p99: number;
-  /** CPU time of the shard's thread a second, microseconds, and pings a second. */
-  readonly shardUs: number;
-  readonly pings: number;
+  /** Operations of the storm that were answered a second. */
   readonly stormed: number;
 }
 
@@ -109,6 +116,9 @@ class Contestant {
   shardThread = '';
   readonly quiet: Figures[] = [];
   readonly storm: Figures[] = [];
+  /** CPU time of the shard's thread for one, microseconds. */
+  readonly searchUs: number[] = [];
+  readonly insertUs: number[] = [];
 
   private constructor(name: string, server: ServerProcess, client: Client) {
     this.name = name;
@@ -127,18 +137,43 @@ class Contestant {
   async fill(): Promise<void> {
     for (let at = 0; at < elements; at += BATCH) {
       const requests = Array.from({ length: BATCH }, (_, i) => {
-        const vector = Float32Array.from({ length: dimension }, () => Math.random() - 0.5);
-        const bytes = new Uint8Array(vector.buffer);
-        return encodeRequest(['VADD', 'v', 'FP32', bytes, `e${at + i}`, 'NOQUANT']);
+        return encodeRequest(['VADD', 'v', 'FP32', vectorOf(), `e${at + i}`, 'NOQUANT']);
       });
       await this.client.call(Buffer.concat(requests), BATCH * 4);
     }
+    await this.settle();
+  }
+
+  /** Waits until nothing is left to link. */
+  async settle(): Promise<void> {
     for (let share = 1; share > IDLE_SHARE;) {
       const before = this.server.cpuSeconds();
       await pause(1000);
       const after = this.server.cpuSeconds();
       share = after.user + after.system - before.user - before.system;
     }
+  }
+
+  #shardUs(): number {
+    return threadUs(this.server.pid).get(this.shardThread) ?? 0;
+  }
+
+  /** What searches and inserts take of the shard's thread. */
+  async cost(): Promise<void> {
+    const count = OPERATIONS;
+    const beforeUs = this.#shardUs();
+    for (let i = 0; i < count; i++) {
+      const words = ['VSIM', 'v', 'FP32', vectorOf(), 'COUNT', '1', 'WITHSCORES'];
+      await this.client.call(encodeRequest(words), 1);
+    }
+    const betweenUs = this.#shardUs();
+    for (let i = 0; i < count; i++) {
+      const name = `e${Math.floor(Math.random() * elements)}`;
+      await this.client.call(encodeRequest(['VADD', 'v', 'FP32', vectorOf(), name, 'NOQUANT']), 4);
+    }
+    await this.settle();
+    this.searchUs.push((betweenUs - beforeUs) / count);
+    this.insertUs.push((this.#shardUs() - betweenUs) / count);
   }
 
   /** Pings, by which the shard's thread is known: it works most. */
@@ -160,7 +195,6 @@ class Contestant {
     }) : undefined;
     if (storm !== undefined) await pause(500);
     const histogram = new LatencyHistogram();
-    const beforeUs = threadUs(this.server.pid).get(this.shardThread) ?? 0;
     const startMs = performance.now();
     const endMs = startMs + Number(values.seconds) * 1000;
     for (let nowMs = startMs; nowMs < endMs;) {
@@ -170,7 +204,6 @@ class Contestant {
       nowMs = doneMs;
     }
     const seconds = (performance.now() - startMs) / 1000;
-    const shardUs = (threadUs(this.server.pid).get(this.shardThread) ?? 0) - beforeUs;
     let stormed = 0;
     if (storm !== undefined) {
       const told = new Promise<{ readonly answered: number }>((resolve) => {
@@ -181,8 +214,7 @@ class Contestant {
       await new Promise((resolve) => { storm.once('exit', resolve); });
     }
     (hasStorm ? this.storm : this.quiet).push({
-      p50: histogram.percentileUs(50), p99: histogram.percentileUs(99),
-      shardUs: shardUs / seconds, pings: histogram.count / seconds, stormed,
+      p50: histogram.percentileUs(50), p99: histogram.percentileUs(99), stormed,
     });
     await pause(500);
   }
@@ -204,24 +236,21 @@ for (let round = 0; round < Number(values.rounds); round++) {
   for (const contestant of round % 2 === 0 ? contestants : [...contestants].reverse()) {
     await contestant.measure(false);
     await contestant.measure(true);
+    await contestant.settle();
+    await contestant.cost();
   }
 }
-console.log(`${elements} x ${dimension}; ${values.searches} searches, ${values.inserts} overwritten `
-  + 'a second; PING, us\n');
+const rates = `${values.searches} searches, ${values.inserts} overwritten a second`;
+console.log(`${elements} x ${dimension}; ${rates}; PING, us\n`);
 console.log(markdownTable(
   ['', 'quiet p50 / p99', 'storm p50 / p99', 'p99 ratio', 'storm answered /s',
-    'shard CPU, us an operation'],
-  contestants.map(({ name, quiet, storm }) => {
-    // What the pings of the storm took is known from the quiet rounds.
-    const pingUs = of(quiet, 'shardUs') / of(quiet, 'pings');
-    const operationUs = (of(storm, 'shardUs') - pingUs * of(storm, 'pings')) / of(storm, 'stormed');
-    return [
-      name, `${of(quiet, 'p50').toFixed(0)} / ${of(quiet, 'p99').toFixed(0)}`,
-      `${of(storm, 'p50').toFixed(0)} / ${of(storm, 'p99').toFixed(0)}`,
-      (of(storm, 'p99') / of(quiet, 'p99')).toFixed(2), of(storm, 'stormed').toFixed(0),
-      operationUs.toFixed(1),
-    ];
-  }),
+    'shard CPU, us: a search / an insert'],
+  contestants.map(({ name, quiet, storm, searchUs, insertUs }) => [
+    name, `${of(quiet, 'p50').toFixed(0)} / ${of(quiet, 'p99').toFixed(0)}`,
+    `${of(storm, 'p50').toFixed(0)} / ${of(storm, 'p99').toFixed(0)}`,
+    (of(storm, 'p99') / of(quiet, 'p99')).toFixed(2), of(storm, 'stormed').toFixed(0),
+    `${median(searchUs).toFixed(1)} / ${median(insertUs).toFixed(1)}`,
+  ]),
 ));
 for (const { client, server } of contestants) {
   client.close();

@@ -27,6 +27,8 @@ Where it listens
                             one connection may overlap on several workers
       --cluster-ports PORT  worker i also listens on PORT plus i, as a node of
                             a cluster that CLUSTER SLOTS describes (0: none)
+      --vector-threads N    threads of each worker that link and search its big
+                            vector sets (0: its own)
       --memory-advice WHAT  off, huge-pages, give-back or all (off): what the
                             system is told about memory; needs koffi
 

@@ -10,6 +10,9 @@ import type {
 import { SlotThreads, ThreadedSlotIndex } from '@kora/vector/threads';
 import { vectorEngine } from './vector-engine.ts';
 
+/** What follows when one has died. */
+const CONSEQUENCE = 'vector sets are indexed and searched by their shard from now on';
+
 /** Who has vector threads. */
 export interface VectorThreadsHost {
   /** How many, 1 to 16. */
@@ -37,7 +40,7 @@ export class VectorThreads implements VectorEngine {
       onFailure: ({ message }) => {
         this.#hasFailed = true;
         this.#isNews = true;
-        host.onFailure(`${message}; vector sets are indexed and searched by their shard from now on`);
+        host.onFailure(`${message}; ${CONSEQUENCE}`);
       },
     });
   }

@@ -54,7 +54,8 @@ async function fill(client: RawClient, clusters: Clusters, key: string): Promise
   }
 }
 
-const namesOf = (reply: string): string[] => [...reply.matchAll(/"(e\d+)"/g)].map(([, name]) => name!);
+const namesOf = (reply: string): string[] =>
+  [...reply.matchAll(/"(e\d+)"/g)].map(([, name]) => name ?? '');
 
 /** Share of the true nearest that searches find. */
 async function recall(client: RawClient, clusters: Clusters, key: string): Promise<number> {
@@ -106,7 +107,8 @@ describe.each([...WORKER_ENGINES])('on %s', (io) => {
 describe('several workers', () => {
   it('have threads each, and answer for each other', async () => {
     const [io] = WORKER_ENGINES;
-    const server = await ThreadedServer.start({ io, workers: 2, settings: { 'vector-threads': 1 } });
+    const settings = { 'vector-threads': 1 };
+    const server = await ThreadedServer.start({ io, workers: 2, settings });
     open.push(server);
     const clusters = new Clusters(12);
     const clients = await server.connectMany(4);

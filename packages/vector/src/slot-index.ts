@@ -267,7 +267,7 @@ export class SlotIndex {
     memories.give(this.segment.engine);
   }
 
-  /** @internal The slots that meet a filter, from the last search with it if nothing has changed. */
+  /** @internal The slots that meet a filter, from the last search with it if all is as then. */
   selection(text: string): Bitmap {
     const { version } = this.attributes;
     const kept = this.selections.get(text);

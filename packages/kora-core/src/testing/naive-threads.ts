@@ -1,7 +1,7 @@
 /**
  * A vector engine with threads for tests, in which nothing happens before the test says so: what
- * is asked is found at that moment and told much later, so that everything can change between. Slots
- * that were found stay unused until then, as with real threads.
+ * is asked is found at that moment and told much later, so that everything can change between.
+ * Slots that were found stay unused until then, as with real threads.
  */
 import type {
   FilterStrategy, NearestIndex, NearestIndexOptions, ThreadedIndex, VectorEngine, VectorFilter,

@@ -187,8 +187,10 @@ export class SlotThreads {
   check(nowMs: number): void {
     for (const thread of this.workers.keys()) {
       const beat = this.searches.beatOf(thread);
-      const isBusy = this.board.isWorking(thread) || this.searches.isAsked;
-      if (!isBusy || this.beats[thread] !== beat || this.still.size > 0) {
+      // At a closed gate nobody takes what is asked.
+      const isAsked = this.searches.isAsked && this.still.size === 0;
+      const isBusy = this.board.isWorking(thread) || isAsked;
+      if (!isBusy || this.beats[thread] !== beat) {
         this.beats[thread] = beat;
         this.beatsSinceMs[thread] = nowMs;
       } else if (nowMs - (this.beatsSinceMs[thread] ?? nowMs) > SILENT_MS_MAX) {
@@ -217,7 +219,7 @@ export class SlotThreads {
   /** @internal The threads stand still, and nobody knows why: as if they had died. */
   forget(asker: StillAsker): void { this.still.delete(asker); }
 
-  /** Blocks until it is so: threads are at a piece of work each. @returns false: it took too long */
+  /** Blocks until it is so: threads are at a piece of work each. @returns false: too long */
   waitUntil(isSo: () => boolean): boolean {
     const endMs = performance.now() + WAIT_MS_MAX;
     while (!isSo()) {

@@ -111,7 +111,7 @@ export class ThreadedSlotIndex implements StillAsker {
     return slot;
   }
 
-  /** The rings are longer than any crowd; who has stored more in one go waits until there is room. */
+  /** The rings are longer than any crowd; who stores more in one go waits until there is room. */
   private waitForRoom(): boolean {
     if (this.hasFailed) return false;
     const { segment } = this.inner;

@@ -100,7 +100,7 @@ export interface ThreadedIndex extends NearestIndex {
   readonly hasThreads: boolean;
   /** A thread has died: nothing of it can be used any more. */
   readonly hasFailed: boolean;
-  /** Most of its slots are free, and it cannot be moved together: another one had better be made. */
+  /** Most of its slots are free, and it cannot be moved together: better to make another. */
   readonly isSparse: boolean;
   /** True while so much waits to be linked that whoever stores had better wait. */
   isCrowded(wasCrowded: boolean): boolean;
