@@ -1,10 +1,13 @@
 /**
  * Storing and reading vectors: cold form (f32 or bf16), code of 7 bits, sign bits, and the numbers
  * beside them. A code is round((x - low) * scale) clamped to 0..127, one range per index; cosine
- * codes the unit vector. `ext` makes inner product a distance: with R >= every norm, the point
- * (x, sqrt(R^2 - |x|^2)) has |q - x|^2 = |q|^2 + R^2 - 2qx, so the walk never sees a negative one.
+ * codes the unit vector. `rest` makes inner product a distance: with R >= every norm and
+ * rest = R^2 - |x|^2, two vectors have |x - y|^2 + rest + rest = 2R^2 - 2xy, and a query, whose
+ * rest is 0, |q|^2 + R^2 - 2qx: so the graph is built and walked by the inner product, never below
+ * zero. (With one more dimension of sqrt(rest), as Bachrach and others have it, a fifth to a half
+ * of the recall at the same breadth.)
  * Errors come back as negative numbers (src/engine/engine.ts names them); nothing has changed then.
- * Source: the reduction of maximum inner product by Bachrach and others, 2014.
+ * Source: graphs of inner products, Morozov and Babenko 2018.
  */
 import { dotx1, narrow, widen } from './kernels.as';
 import {
@@ -13,6 +16,9 @@ import {
   METRIC_COSINE, METRIC_IP, METRIC_L2, R_PRINT, record, setWord, WALK, WALK_BITS, WALK_CODES, word,
 } from './layout.as';
 import { NODE, QUERY, QUERY_POINT } from './scratch.as';
+
+/** Queries by inner product are not made longer than so many times. */
+const QUERY_SCALE_MAX: f32 = 1e30;
 
 /** Norm of the vector at `at`; -1 when a component, or the sum of squares, is not finite. */
 export function normOf(at: usize): f32 {
@@ -106,11 +112,33 @@ function signsInto(to: usize, from: usize): void {
   }
 }
 
-/** Difference of the squared radius and a squared norm, as a length in units of the walk. */
-function extOf(norm: f32): f32 {
-  const radius = <f64>load<f32>(H + H_RADIUS), rest = radius * radius - <f64>norm * <f64>norm;
-  const ext = rest > 0 ? <f32>sqrt<f64>(rest) : <f32>0;
-  return WALK == WALK_CODES ? ext * load<f32>(H + H_SCALE) : ext;
+/** What a squared norm leaves of the squared radius. */
+function restOf(norm: f32): f32 {
+  const radius = <f64>load<f32>(H + H_RADIUS);
+  return <f32>(radius * radius - <f64>norm * <f64>norm);
+}
+
+/**
+ * The same of the code at `at`, in code units. From the code's own distance to 0: with the vector's
+ * norm, what rounding and clipping took of it would count like a part of the inner product, and
+ * that is the greater of the two where lengths differ much.
+ */
+function restOfCode(at: usize): f32 {
+  let sums = i32x4.splat(0);
+  for (const end = at + CODE_BYTES; at < end; at += 16) {
+    sums = i32x4.add(sums,
+      i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(v128.load(at))));
+  }
+  const sum = i32x4.extract_lane(sums, 0) + i32x4.extract_lane(sums, 1)
+    + i32x4.extract_lane(sums, 2) + i32x4.extract_lane(sums, 3);
+  const scale = <f64>load<f32>(H + H_SCALE), origin = -<f64>load<f32>(H + H_LOW) * scale;
+  const padded = <f64>nearest<f32>(max<f32>(0, min<f32>(127, <f32>origin))) - origin;
+  // The norm of the code lies behind it.
+  const square = <f64>load<i32>(at) + origin * (origin * <f64>CODE_BYTES - 2 * <f64>sum)
+    - padded * padded * <f64>(CODE_BYTES - <usize>DIMENSION);
+  // Rounding makes a code longer by half a unit a component at most.
+  const radius = <f64>load<f32>(H + H_RADIUS) * scale + 0.5 * sqrt<f64>(<f64>DIMENSION);
+  return <f32>(radius * radius - square);
 }
 
 @inline
@@ -132,7 +160,7 @@ export function writePoint(id: i32, from: usize, norm: f32): void {
     setWord(H_CLIPPED, word(H_CLIPPED) + clipped); setWord(H_ENCODED, word(H_ENCODED) + DIMENSION);
   } else if (WALK == WALK_BITS) signsInto(record(id) + CODE_AT, from);
   if (WALK >= WALK_CODES) {
-    store<f32>(tail, METRIC == METRIC_IP ? extOf(norm) : 0, 4);
+    store<f32>(tail, METRIC == METRIC_IP ? restOfCode(record(id) + CODE_AT) : 0, 4);
     store<f32>(tail, norm, 8); store<f32>(tail, inverse(norm), 12);
     setFingerprint(id, record(id) + CODE_AT, CODE_BYTES);
   } else setFingerprint(id, coldAt(id), COLD_BYTES);
@@ -157,21 +185,20 @@ export function writeCold(id: i32, from: usize, norm: f32): void {
   if (METRIC == METRIC_L2) return;
   if (COLD_KIND == COLD_BF16) { widen(NODE, at, F32_BYTES); norm = normOf(NODE); }
   const tail = at + COLD_BYTES;
-  store<f32>(tail, inverse(norm)); store<f32>(tail, extOf(norm), 4); store<f32>(tail, norm, 8);
+  store<f32>(tail, inverse(norm)); store<f32>(tail, restOf(norm), 4); store<f32>(tail, norm, 8);
 }
 
-/** A greater norm than any before (inner product): the radius grows by a half, all exts follow. */
+/** A greater norm than any before (inner product): the radius grows by a half, all rests follow. */
 export function growRadius(norm: f32): void {
   store<f32>(H + H_RADIUS, norm * 1.5);
-  rewriteExts();
+  rewriteRests();
 }
 
-function rewriteExts(): void {
+function rewriteRests(): void {
   const count = word(H_SLOTS);
   for (let id = 0; id < count; id++) {
-    const ext = extOf(normOfSlot(id));
-    if (WALK >= WALK_CODES) store<f32>(hotTail(id), ext, 4);
-    else store<f32>(coldAt(id) + COLD_BYTES, ext, 4);
+    if (WALK >= WALK_CODES) store<f32>(hotTail(id), restOfCode(record(id) + CODE_AT), 4);
+    else store<f32>(coldAt(id) + COLD_BYTES, restOf(normOfSlot(id)), 4);
   }
 }
 
@@ -204,13 +231,41 @@ export function decode(to: usize, code: usize): void {
   }
 }
 
-/** Prepares QUERY (f32, padded): unit length for cosine, and its code or bits. -1: not finite. */
+/** By what the query can be made longer, or must be made shorter, to fill the range of the codes. */
+function scaleToRange(): f32 {
+  let most = f32x4.splat(0), least = most;
+  for (let at = QUERY, end = QUERY + F32_BYTES; at < end; at += 16) {
+    const x = v128.load(at);
+    most = f32x4.max(most, x); least = f32x4.min(least, x);
+  }
+  const top = max<f32>(
+    max<f32>(f32x4.extract_lane(most, 0), f32x4.extract_lane(most, 1)),
+    max<f32>(f32x4.extract_lane(most, 2), f32x4.extract_lane(most, 3)),
+  );
+  const bottom = min<f32>(
+    min<f32>(f32x4.extract_lane(least, 0), f32x4.extract_lane(least, 1)),
+    min<f32>(f32x4.extract_lane(least, 2), f32x4.extract_lane(least, 3)),
+  );
+  const low = load<f32>(H + H_LOW), high = low + 127 / load<f32>(H + H_SCALE);
+  let by = QUERY_SCALE_MAX;
+  if (top > 0 && high > 0) by = min<f32>(by, high / top);
+  if (bottom < 0 && low < 0) by = min<f32>(by, low / bottom);
+  return by == QUERY_SCALE_MAX ? 1 : by;
+}
+
+/**
+ * Prepares QUERY (f32, padded): unit length for cosine, and its code or bits. -1: not finite. What
+ * is nearest by inner product is so for any length of the query: it is coded with all there is of
+ * the range, where a short one would be a few small numbers.
+ */
 export function prepareQuery(): i32 {
   const norm = normOf(QUERY);
   if (norm < 0) return -1;
   if (METRIC == METRIC_COSINE) scaleInto(QUERY, QUERY, inverse(norm));
-  if (WALK == WALK_CODES) encodeInto(QUERY_POINT, QUERY);
-  else if (WALK == WALK_BITS) signsInto(QUERY_POINT, QUERY);
+  if (WALK == WALK_CODES) {
+    if (METRIC == METRIC_IP) scaleInto(NODE, QUERY, scaleToRange());
+    encodeInto(QUERY_POINT, METRIC == METRIC_IP ? NODE : QUERY);
+  } else if (WALK == WALK_BITS) signsInto(QUERY_POINT, QUERY);
   return 0;
 }
 

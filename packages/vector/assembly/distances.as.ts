@@ -3,7 +3,7 @@
  *   walk: what the graph is built and walked by; comparable, never negative, units of its own
  *   rank: what answers are ordered by, the metric itself: squared l2, 1 - cos, -dot
  * A walk has an origin: a pointer to its point and one number beside it (1/norm for cosine over
- * cold vectors, ext for inner product). A slot becomes an origin by `takeOrigin`.
+ * cold vectors, rest for inner product). A slot becomes an origin by `takeOrigin`.
  */
 import {
   dotx1, dotx1b, dotx4, dotx4b, hammingx1, hammingx4, l2x1, l2x1b, l2x4, l2x4b, u7x1, u7x4, widen,
@@ -95,11 +95,11 @@ function finishCosine(ids: usize, n: i32, out: usize, number: f32): void {
   }
 }
 
-/** Adds the squared difference of the exts, for inner product. */
-function addExts(ids: usize, n: i32, out: usize): void {
+/** Adds both rests, for inner product. */
+function addRests(ids: usize, n: i32, out: usize): void {
   for (let i = 0; i < n; i++) {
-    const at = out + (<usize>i << 2), delta = ORIGIN_NUMBER - numberOf(idAt(ids, i));
-    store<f32>(at, load<f32>(at) + delta * delta);
+    const at = out + (<usize>i << 2);
+    store<f32>(at, load<f32>(at) + (ORIGIN_NUMBER + numberOf(idAt(ids, i))));
   }
 }
 
@@ -121,7 +121,7 @@ export function walkDistances(ids: usize, n: i32, out: usize): void {
     } else if (i < n) {
       store<f32>(out + (<usize>i << 2), u7x1(q, point(idAt(ids, i)), CODE_BYTES));
     }
-    if (METRIC == METRIC_IP) addExts(ids, n, out);
+    if (METRIC == METRIC_IP) addRests(ids, n, out);
   } else if (WALK == WALK_BITS) {
     for (; i + 3 < n; i += 4) {
       v128.store(out + (<usize>i << 2), hammingx4(q, point(idAt(ids, i)), point(idAt(ids, i + 1)),
@@ -135,7 +135,7 @@ export function walkDistances(ids: usize, n: i32, out: usize): void {
     finishCosine(ids, n, out, ORIGIN_NUMBER);
   } else {
     coldL2(q, ids, n, out);
-    if (METRIC == METRIC_IP) addExts(ids, n, out);
+    if (METRIC == METRIC_IP) addRests(ids, n, out);
   }
 }
 

@@ -7,7 +7,8 @@
  * In-degree is counted, so the last link to a node is never pruned, and a node to which none was
  * made takes the place of a link whose target has others: no unreachable nodes.
  * Candidates at distance 0 from a kept one are not diverse: else the lists of many equal vectors
- * would name only each other and a walk that enters could not leave.
+ * would name only each other and a walk that enters could not leave. By inner product equal ones
+ * are not at 0: their fingerprints tell.
  * Source: Malkov and Yashunin 2016 (algorithm 4, keepPrunedConnections); slack as in Vamana builds.
  */
 import { isNearKept, keepPoint, originIsSlot, walkDistance, walkDistances } from './distances.as';
@@ -193,7 +194,10 @@ export function searchLevel(start: i32, ef: i32, level: i32, equals: i32): i32 {
 
 /** Whether a candidate at distance d from the base is nearer to one of the k kept. */
 function isCovered(id: i32, d: f32, k: i32): bool {
-  if (WALK == WALK_CODES && METRIC != METRIC_IP) return isNearKept(id, d, k);
+  if (METRIC == METRIC_IP) {
+    const print = fingerprint(id);
+    for (let j = 0; j < k; j++) if (fingerprint(idAt(SELECTED, j)) == print) return true;
+  } else if (WALK == WALK_CODES) return isNearKept(id, d, k);
   originIsSlot(id, NODE_B);
   const bound = f32x4.splat(d), zero = f32x4.splat(0);
   for (let j = 0; j < k; j += 4) {

@@ -4,8 +4,8 @@
  *   8192   addresses of hot chunks, 8,192 words; 40960 of cold chunks; 73728 on: allocated blocks
  *   hot chunk    bitmap of present slots, padded to 64 bytes, then 2^SHIFT records
  *   hot record   +0 lock | +4 level u8, state u8, fingerprint u16 | +8 upper block | +12 in-degree
- *                +16 count | links x LINKS | code | tail: code norm i32, ext f32, norm f32, 1/norm
- *   cold record  vector f32 or bf16 | 16 bytes of tail for cosine and ip: 1/norm, ext, norm
+ *                +16 count | links x LINKS | code | tail: code norm i32, rest f32, norm f32, 1/norm
+ *   cold record  vector f32 or bf16 | 16 bytes of tail for cosine and ip: 1/norm, rest, norm
  *   upper block  next and previous of the same level, then per level [count | links x UPPER]
  * Chunks never move, so an address stays good; a slot's level follows from its number and the seed,
  *   so its upper block stays with it. Everything shared lies here; globals are copies of geometry.

@@ -9,7 +9,7 @@ import { E_NOT_FINITE } from './engine/layout.ts';
 import { BEAM_ANSWERS_MAX, EF_MAX } from './limits.ts';
 import { collectBreadth, planSearch } from './search-plan.ts';
 import type { Way } from './search-plan.ts';
-import { Segment } from './segment.ts';
+import type { Segment } from './segment.ts';
 import { VectorError } from './vector-error.ts';
 import type { FilterStrategy } from './vector-types.ts';
 
@@ -72,7 +72,7 @@ function read(segment: Segment, count: number): SlotHit[] {
 
 function go(segment: Segment, way: Way, k: number, ef: number, share: number): number {
   const { calls } = segment.engine;
-  const ranked = Segment.ranked(k, ef);
+  const ranked = segment.ranked(k, ef);
   switch (way) {
     case 'exact': return calls.exact(k);
     case 'coded': return calls.coded(k, Math.max(2 * k, ranked));

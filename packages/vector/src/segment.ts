@@ -226,8 +226,10 @@ export class Segment {
   }
 
   /** How many candidates are ranked by their vectors for k answers of a beam of ef. */
-  static ranked(k: number, ef: number): number {
-    return Math.min(Math.max(2 * k, RERANK_MIN), Math.max(ef, k));
+  ranked(k: number, ef: number): number {
+    // Products of long vectors lie closer together, for their codes, than distances do.
+    const most = Math.max(2 * k, RERANK_MIN) * (this.options.metric === 'ip' ? 2 : 1);
+    return Math.min(most, Math.max(ef, k));
   }
 
   /** Slot of answer i. */
