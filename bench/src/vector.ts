@@ -148,9 +148,17 @@ function store(): void {
   index.addMany(ids, flat);
   const into = new Float32Array(128);
   const get = bestUs(5, 20_000, () => { for (const id of ids) index.get(id, into); });
+  const again = bestUs(5, 20_000, () => { index.addMany(ids, flat); });
+  const parts = Array.from({ length: 200 }, (_, i) => ({
+    ids: ids.slice(i * 100, i * 100 + 100), vectors: flat.slice(i * 12_800, i * 12_800 + 12_800),
+  }));
+  const small = bestUs(5, 20_000, () => {
+    for (const part of parts) index.addMany(part.ids, part.vectors);
+  });
   console.log(`\nstore and get, 128 dimensions, text keys, us\n\n${markdownTable(
-    ['store, to be linked later', 'store, exact', 'store by batch', 'get'],
-    [[one, exactOne, batch, get].map((us) => us.toFixed(2))])}`);
+    ['store, to be linked later', 'store, exact', 'store by batch', 'again, memory is there',
+      'again, by 100', 'get'],
+    [[one, exactOne, batch, again, small, get].map((us) => us.toFixed(2))])}`);
 }
 
 function deletes(): void {

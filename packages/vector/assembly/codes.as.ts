@@ -231,7 +231,7 @@ export function decode(to: usize, code: usize): void {
   }
 }
 
-/** By what the query can be made longer, or must be made shorter, to fill the range of the codes. */
+/** By what the query can be made longer, or must be made shorter, to fill the codes' range. */
 function scaleToRange(): f32 {
   let most = f32x4.splat(0), least = most;
   for (let at = QUERY, end = QUERY + F32_BYTES; at < end; at += 16) {

@@ -14,14 +14,12 @@ export function batchCount(dimension: number): number {
 }
 
 /**
- * Refuses before anything is stored; the engine looks, a batch at a time.
- * @throws VectorError DIMENSION, ID, NOT_FINITE, MEMORY_LIMIT
+ * Refuses before anything is stored what does not go together.
+ * @throws VectorError DIMENSION, ID
  */
-export function checkBatch(
-  segment: Segment, ids: readonly VectorId[], vectors: Float32Array,
+export function checkIds(
+  dimension: number, ids: readonly VectorId[], vectors: Float32Array,
 ): void {
-  const { engine, options } = segment;
-  const { dimension } = options;
   if (!Array.isArray(ids)) throw new VectorError('ID', `ids are an array, not ${typeof ids}`);
   if (!(vectors instanceof Float32Array)) checkVectors(vectors, dimension);
   if (vectors.length !== ids.length * dimension) {
@@ -29,6 +27,20 @@ export function checkBatch(
       `${vectors.length} components are not ${ids.length} vectors of ${dimension}`);
   }
   for (let i = 0; i < ids.length; i++) checkId(ids[i]);
+}
+
+function refuseFirst(number: number): never {
+  throw new VectorError('NOT_FINITE',
+    `a component, or the length, of vector ${number} is not finite`);
+}
+
+/**
+ * Refuses what cannot be stored; the engine looks, a part at a time.
+ * @throws VectorError NOT_FINITE, MEMORY_LIMIT
+ */
+export function checkFinite(segment: Segment, vectors: Float32Array): void {
+  const { engine } = segment;
+  const { dimension } = segment.options;
   const perBatch = batchCount(dimension);
   const block = engine.takeBlock(perBatch * dimension * 4);
   if (block === 0) throw new VectorError('MEMORY_LIMIT', 'no memory for a batch of vectors');
@@ -38,25 +50,35 @@ export function checkBatch(
       engine.f32.set(part, block / 4);
       const count = part.length / dimension;
       const first = engine.calls.firstNotFinite(block, count, dimension * 4);
-      if (first === count) continue;
-      throw new VectorError('NOT_FINITE',
-        `a component, or the length, of vector ${at / dimension + first} is not finite`);
+      if (first < count) refuseFirst(at / dimension + first);
     }
   } finally {
     engine.calls.giveBlock(block, perBatch * dimension * 4);
   }
 }
 
-/** Stores `count` vectors from number `from` on; the slots of those that it could store. */
+/**
+ * Stores `count` vectors from number `from` on; the slots of those that it could store.
+ * @param isChecked all were found finite; else they are looked at here, before the first is stored
+ * @throws VectorError NOT_FINITE, MEMORY_LIMIT: nothing was stored
+ */
 export function appendBatch(
-  segment: Segment, vectors: Float32Array, from: number, count: number,
+  segment: Segment, vectors: Float32Array, from: number, count: number, isChecked = true,
 ): Int32Array {
   const { engine } = segment;
   const { dimension } = segment.options;
   const vectorBytes = count * dimension * 4;
   const block = engine.takeBlock(vectorBytes + count * 4);
-  if (block === 0) return new Int32Array(0);
+  if (block === 0) {
+    if (!isChecked) checkFinite(segment, vectors.subarray(from * dimension));
+    return new Int32Array(0);
+  }
   engine.f32.set(vectors.subarray(from * dimension, (from + count) * dimension), block / 4);
+  const finite = isChecked ? count : engine.calls.firstNotFinite(block, count, dimension * 4);
+  if (finite < count) {
+    engine.calls.giveBlock(block, vectorBytes + count * 4);
+    refuseFirst(from + finite);
+  }
   const stored = engine.calls.appendMany(block, count, dimension * 4, block + vectorBytes);
   engine.fit();
   const slotsAt = (block + vectorBytes) / 4;

@@ -73,6 +73,8 @@ describe('bad input', () => {
     ['a length that overflows', 'NOT_FINITE', () => index.add('a', [3e38, 3e38, 3])],
     ['NaN in a batch', 'NOT_FINITE',
       () => index.addMany(['a', 'b'], new Float32Array([1, 2, 3, 4, NaN, 6]))],
+    ['NaN at the end of a batch that is stored in parts', 'NOT_FINITE', () => index.addMany(
+      Array.from({ length: 30_000 }, (_, i) => i), new Float32Array(90_000).fill(NaN, 89_999))],
     ['NaN in a query', 'NOT_FINITE', () => index.search([NaN, 1, 1], 1)],
     ['Infinity in a filtered query', 'NOT_FINITE',
       () => index.search([Infinity, 1, 1], 1, { filter: '.x == 1' })],

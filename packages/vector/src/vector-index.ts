@@ -22,7 +22,7 @@ import type {
   SearchHit, SearchOptions, VectorId, VectorIndexInfo, VectorLike, WithinOptions,
 } from './vector-types.ts';
 import { compactSegment } from './compaction.ts';
-import { appendBatch, batchCount, checkBatch } from './segment-batch.ts';
+import { appendBatch, batchCount, checkFinite, checkIds } from './segment-batch.ts';
 import { searchSegment, searchWithin } from './segment-search.ts';
 import { Segment } from './segment.ts';
 import { assert, VectorError } from './vector-error.ts';
@@ -98,12 +98,16 @@ export class VectorIndex {
   ): number {
     const first = this.rooms[0];
     assert(first !== undefined, 'there is a room');
-    checkBatch(first.segment, ids, vectors);
+    const { dimension } = this.options;
+    checkIds(dimension, ids, vectors);
     const checked = checkMany(attributes, ids.length);
+    // What goes in at once is looked at there, and copied once.
+    const isChecked = ids.length > batchCount(dimension) || this.rooms.length > 1;
+    if (isChecked) checkFinite(first.segment, vectors);
     let newCount = 0;
     for (let at = 0; at < ids.length;) {
-      const count = Math.min(ids.length - at, batchCount(this.options.dimension));
-      newCount += this.storeBatch(ids, vectors, checked, at, count);
+      const count = Math.min(ids.length - at, batchCount(dimension));
+      newCount += this.storeBatch(ids, vectors, checked, at, count, isChecked);
       at += count;
       this.afterWrite(count);
     }
@@ -379,12 +383,13 @@ export class VectorIndex {
   private storeBatch(
     ids: readonly VectorId[], vectors: Float32Array,
     attributes: readonly (Attributes | undefined)[], from: number, count: number,
+    isChecked: boolean,
   ): number {
     const { dimension } = this.options;
     const number = this.rooms.length - 1;
     const room = this.rooms[number];
     assert(room !== undefined, 'there is a room');
-    const slots = appendBatch(room.segment, vectors, from, count);
+    const slots = appendBatch(room.segment, vectors, from, count, isChecked);
     const hasAttributes = attributes.length > 0;
     let newCount = 0;
     // By number: an iterator takes as long as the table of ids.

@@ -16,7 +16,7 @@ import { parseFilter } from '../filter/expression.ts';
 import { selectSlots } from '../filter/selection.ts';
 import { EF_MAX, TAIL_COMPONENTS, TAIL_SLOTS_MAX, TAIL_SLOTS_MIN } from '../limits.ts';
 import type { CheckedOptions } from '../options.ts';
-import { appendBatch, batchCount, checkBatch } from '../segment-batch.ts';
+import { appendBatch, batchCount, checkFinite, checkIds } from '../segment-batch.ts';
 import type { SlotHit } from '../segment-search.ts';
 import type { Segment } from '../segment.ts';
 import { assert, VectorError } from '../vector-error.ts';
@@ -179,7 +179,8 @@ export class ThreadedVectorIndex {
    */
   async addMany(ids: readonly VectorId[], vectors: Float32Array): Promise<number> {
     this.checkUsable();
-    checkBatch(this.segment, ids, vectors);
+    checkIds(this.options.dimension, ids, vectors);
+    checkFinite(this.segment, vectors);
     return this.line.run(async () => {
       let newCount = 0;
       const most = Math.min(this.tailMax, batchCount(this.options.dimension));
