@@ -10,7 +10,7 @@ import { FLOW_OPEN } from './uring-connections.hot.ts';
 import { CQE_MORE, OP_ASYNC_CANCEL, OP_TIMEOUT, SHUT_RDWR } from './uring-constants.ts';
 import {
   KIND_ACCEPT, KIND_BITS, KIND_CANCEL, KIND_DIRECT, KIND_MASK, KIND_RECEIVE, KIND_SEND, KIND_TICK,
-  KIND_WAKE,
+  KIND_WAKE, USER_HIGH_QUIET,
 } from './uring-loop-parts.ts';
 
 /** Rounds that only look, in a row without anything coming back; nearly all ends in these. */
@@ -20,7 +20,7 @@ const WAITING_ROUNDS = 20;
 
 /**
  * Takes everything out of the kernel and closes the connections.
- * @param inFlight operations in the kernel
+ * @param inFlight operations in the kernel, without sends that tell only of failure
  * @param tickAddress struct timespec of a tick
  * @returns those that did not come back: the memory they have must never be reused
  */
@@ -56,7 +56,7 @@ export function drainRing(
 /** 1 when the completion is the last of its operation. */
 function countOf(libc: Libc, ring: Ring): number {
   const kind = ring.userLow & KIND_MASK;
-  if (kind === KIND_CANCEL) return 0;
+  if (kind === KIND_CANCEL || ring.userHigh === USER_HIGH_QUIET) return 0;
   if (kind === KIND_ACCEPT && ring.result >= 0) libc.close(ring.result);
   return (ring.flags & CQE_MORE) === 0 ? 1 : 0;
 }

@@ -113,7 +113,7 @@ function mapRing(
   }
   fillIndices(queues, arrayAt, submitEntries);
   const layout: RingLayout = {
-    submitTail: word(44) / 4, submitEntries,
+    submitTail: word(44) / 4, submitEntries, submitFlags: word(56) / 4,
     completeHead: word(80) / 4, completeTail: word(84) / 4, completeEntries,
     completions: completionsAt / 4,
   };

@@ -16,12 +16,13 @@
 import { assert } from '@kora/core';
 import type { Libc, Mapping } from '../native/libc.ts';
 import { Errno } from '../native/libc.ts';
-import { ENTER_GETEVENTS } from './uring-constants.ts';
+import { ENTER_GETEVENTS, SQ_CQ_OVERFLOW } from './uring-constants.ts';
 
 /** Where the parts of the queues lie, in words of the ring's mapping. */
 export interface RingLayout {
   readonly submitTail: number;
   readonly submitEntries: number;
+  readonly submitFlags: number;
   readonly completeHead: number;
   readonly completeTail: number;
   readonly completeEntries: number;
@@ -45,6 +46,7 @@ export class Ring {
   private readonly submissions: Int32Array;
   private readonly submitTail: number;
   private readonly submitEntries: number;
+  private readonly submitFlags: number;
   private readonly completeHead: number;
   private readonly completeTail: number;
   private readonly completeMask: number;
@@ -53,6 +55,8 @@ export class Ring {
   private tail: number;
   private head: number;
   private seenTail: number;
+  /** The first completion that `begin` saw. */
+  private first: number;
   /** Word of the completion read last. */
   private at: number;
 
@@ -70,6 +74,7 @@ export class Ring {
     this.submissions = new Int32Array(mappings[1].buffer);
     this.submitTail = layout.submitTail;
     this.submitEntries = layout.submitEntries;
+    this.submitFlags = layout.submitFlags;
     this.completeHead = layout.completeHead;
     this.completeTail = layout.completeTail;
     this.completeMask = layout.completeEntries - 1;
@@ -78,6 +83,7 @@ export class Ring {
     this.tail = this.ring[this.submitTail]!;
     this.head = this.ring[this.completeHead]!;
     this.seenTail = this.head;
+    this.first = this.head;
     this.at = 0;
   }
 
@@ -164,6 +170,18 @@ export class Ring {
   begin(): void {
     // Pairs with the kernel's release of the tail: the records before it are whole.
     this.seenTail = Atomics.load(this.ring, this.completeTail);
+    this.first = this.head;
+  }
+
+  /** Back to where `begin` was, before `end`: the same completions are walked again. */
+  rewind(): void {
+    this.head = this.first;
+  }
+
+  /** True while the kernel keeps completions that do not fit the queue. */
+  get hasOverflow(): boolean {
+    // Pairs with the kernel's update behind the completions that it kept.
+    return (Atomics.load(this.ring, this.submitFlags) & SQ_CQ_OVERFLOW) !== 0;
   }
 
   /** Steps to the next completion; false when all that `begin` saw were walked. */

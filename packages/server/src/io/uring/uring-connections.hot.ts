@@ -31,6 +31,8 @@ export const FLOW_REFUSED = 1024;
 export const FLOW_TOLD = 2048;
 /** The receive in the kernel has the multishot flag, which may be refused. */
 export const FLOW_MULTISHOT = 4096;
+/** Its send is one of which the kernel tells only when it fails. */
+export const FLOW_QUIET = 8192;
 
 const SLOTS_FIRST = 64;
 

@@ -47,6 +47,8 @@ export const SETUP_DEFER_TASKRUN = 1 << 13;
 export const FEAT_SINGLE_MMAP = 1 << 0;
 export const FEAT_NODROP = 1 << 1;
 export const ENTER_GETEVENTS = 1 << 0;
+/** In the flags of the submission queue: completions wait for room. */
+export const SQ_CQ_OVERFLOW = 1 << 1;
 export const REGISTER_PROBE = 8;
 export const REGISTER_BUFFER_RING = 22;
 export const UNREGISTER_BUFFER_RING = 23;
@@ -57,6 +59,8 @@ export const OP_SUPPORTED = 1;
 // Of the socket interface.
 export const MSG_PEEK = 0x2;
 export const MSG_DONTWAIT = 0x40;
+/** Of a send: one that is cut short has failed. */
+export const MSG_WAITALL = 0x100;
 export const MSG_NOSIGNAL = 0x4000;
 export const SHUT_WR = 1;
 export const SHUT_RDWR = 2;

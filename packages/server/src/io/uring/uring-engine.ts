@@ -43,7 +43,8 @@ const CONTROL_BYTES = ONE_OFFSET + WAKE_BYTES;
 export interface UringOptions {
   /**
    * What to do without, as if the kernel refused it: set-ups (`defer-taskrun`, `coop-taskrun`,
-   * `plain`), `BUFFER_RING`, flags (`ACCEPT_MULTISHOT`, `RECV_MULTISHOT`), and operations by name.
+   * `plain`), `BUFFER_RING`, flags (`ACCEPT_MULTISHOT`, `RECV_MULTISHOT`), `QUIET_SENDS`, and
+   * operations by name.
    */
   readonly refused?: readonly string[];
 }
@@ -243,7 +244,7 @@ class UringEngine implements LoopEngine, LoopOwner {
   // ------------------------------------------------------------------ connections
 
   send(slot: number, at: number, bytes: number): boolean {
-    return this.#running === undefined || this.#running.loop.send(slot, at, bytes);
+    return this.#running === undefined || this.#running.loop.sends.send(slot, at, bytes);
   }
 
   receiveInto(slot: number, at: number, bytes: number): boolean {

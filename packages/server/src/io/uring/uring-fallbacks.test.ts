@@ -12,7 +12,7 @@ import { openUring } from './uring-engine.ts';
 const isOffered = engineKinds().some(({ name }) => name === 'uring');
 /** What a kernel may lack, alone. */
 const LACKS = isOffered
-  ? ['defer-taskrun', 'ACCEPT_MULTISHOT', 'RECV_MULTISHOT', 'SENDMSG']
+  ? ['defer-taskrun', 'ACCEPT_MULTISHOT', 'RECV_MULTISHOT', 'SENDMSG', 'QUIET_SENDS']
   : [];
 const CLIENT_COUNT = 40;
 

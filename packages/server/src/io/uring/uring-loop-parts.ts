@@ -25,6 +25,9 @@ export const KIND_CANCEL = 6;
 /** The number is a token of whoever asked. */
 export const KIND_FILE = 7;
 
+/** The high word of user data: 0, or this for a send that says only that it failed. */
+export const USER_HIGH_QUIET = 1;
+
 /** Bytes of an eventfd's count. */
 export const WAKE_BYTES = 8;
 
@@ -40,6 +43,18 @@ export interface LoopOwner {
    * never be reused.
    */
   onDrained(isComplete: boolean): void;
+}
+
+/** What sends ask of the loop that they are a part of. */
+export interface SendsOwner {
+  readonly isStopped: boolean;
+  /** Counts an operation of the slot. */
+  begin(slot: number): void;
+  /** An operation of a dead slot has ended. */
+  finishIfIdle(slot: number): void;
+  /** All that a closing slot had to send has left. */
+  proceedClosing(slot: number): void;
+  kill(slot: number): void;
 }
 
 /** What a loop is made of. */

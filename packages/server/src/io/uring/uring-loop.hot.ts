@@ -2,16 +2,15 @@
  * The turning part of the io_uring engine: what happens to a connection between accept and the end
  * of its descriptor. One system call a turn hands over all there is to do and collects all that
  * happened; receives are armed once (multishot) and go on by themselves; replies are submissions
- * of the same call.
+ * of the same call (uring-sends.hot.ts).
  *
- *   user data   low word: slot or listener << KIND_BITS | kind; high word 0
+ *   user data   low word: slot or listener << KIND_BITS | kind; high word 0, 1 for quiet sends
  *   connection  open --close, graceful--> closing (queue leaves, our half is shut, input is dropped
  *               until the peer ends) --> dead --> last completion --> descriptor closed, onClosed
  *
  * Invariants: inFlight of a slot counts its operations in the kernel; its descriptor is closed, its
- *   ranges are free and the slot is reused only when that is 0. One send of a connection is under
- *   way at a time, for the kernel may reorder two. A flag that the kernel refuses (EINVAL) is done
- *   without from then on.
+ *   ranges are free and the slot is reused only when that is 0. A flag that the kernel refuses
+ *   (EINVAL) is done without from then on.
  * Cost: nothing is allocated per event.
  */
 import type { EngineHandler } from '../engine.ts';
@@ -23,43 +22,39 @@ import { drainRing } from './drain-ring.ts';
 import { ringFailed } from './open-ring.ts';
 import type { ReceiveBuffers } from './receive-buffers.ts';
 import type { Ring } from './ring.hot.ts';
-import { SEND_NOW_BYTES_MIN, SendNow } from './send-now.hot.ts';
-import type { SendVectors } from './send-vectors.ts';
 import type { TickTimer } from './tick-timer.hot.ts';
 import type { ConnectionTable } from './uring-connections.hot.ts';
 import {
   FLOW_CANCELLING, FLOW_CLOSING, FLOW_DEAD, FLOW_ENDED, FLOW_LISTED, FLOW_MULTISHOT, FLOW_OPEN,
-  FLOW_PAUSED, FLOW_RECEIVING, FLOW_SENDING, FLOW_SHUT, FLOW_TOLD,
+  FLOW_PAUSED, FLOW_RECEIVING, FLOW_SHUT, FLOW_TOLD,
 } from './uring-connections.hot.ts';
 import {
-  ACCEPT_MULTISHOT, CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, MSG_NOSIGNAL,
-  OP_ACCEPT, OP_ASYNC_CANCEL, OP_READ, OP_RECV, OP_SEND, OP_SENDMSG, PRIORITY_UNKNOWN,
-  RECV_MULTISHOT, SHUT_RDWR, SHUT_WR, SQE_BUFFER_SELECT,
+  ACCEPT_MULTISHOT, CQE_BUFFER, CQE_BUFFER_SHIFT, CQE_MORE, OP_ACCEPT, OP_ASYNC_CANCEL, OP_READ,
+  OP_RECV, PRIORITY_UNKNOWN, RECV_MULTISHOT, SHUT_RDWR, SHUT_WR, SQE_BUFFER_SELECT,
 } from './uring-constants.ts';
-import type { LoopOwner, LoopParts } from './uring-loop-parts.ts';
+import type { LoopOwner, LoopParts, SendsOwner } from './uring-loop-parts.ts';
 import {
   KIND_ACCEPT, KIND_BITS, KIND_CANCEL, KIND_DIRECT, KIND_FILE, KIND_MASK, KIND_RECEIVE, KIND_SEND,
-  KIND_TICK, KIND_WAKE, WAKE_BYTES, isRetried,
+  KIND_TICK, KIND_WAKE, USER_HIGH_QUIET, WAKE_BYTES, isRetried,
 } from './uring-loop-parts.ts';
+import { UringSends } from './uring-sends.hot.ts';
 
 /** Of these an end that is still to be told has only the first. */
 const END_STATES = FLOW_ENDED | FLOW_TOLD | FLOW_PAUSED | FLOW_CLOSING | FLOW_DEAD;
 
-export class UringLoop {
+export class UringLoop implements SendsOwner {
+  readonly sends: UringSends;
   private readonly libc: Libc;
   private readonly native: NativeMemory;
   private readonly ring: Ring;
   private readonly buffers: ReceiveBuffers;
-  private readonly vectors: SendVectors;
   private readonly queue: SendQueue;
   private readonly table: ConnectionTable;
   private readonly handler: EngineHandler;
-  private readonly sendNow: SendNow;
   private readonly owner: LoopOwner;
   private readonly tick: TickTimer;
   private readonly wakeAt: number;
   private readonly wakeDescriptor: number;
-  private readonly hasVectors: boolean;
   private acceptPriority: number;
   private receivePriority: number;
   /** Slots without an operation left, closed at the end of the turn. */
@@ -74,7 +69,7 @@ export class UringLoop {
   /** Cleared by the owner when a turn was left by an exception. */
   isTurning: boolean;
   isTurnRequested: boolean;
-  private isStopped: boolean;
+  isStopped: boolean;
 
   constructor(parts: LoopParts) {
     this.libc = parts.libc;
@@ -82,17 +77,14 @@ export class UringLoop {
     this.ring = parts.ring;
     this.ring.setBase(parts.native.base);
     this.buffers = parts.buffers;
-    this.vectors = parts.vectors;
     this.queue = parts.queue;
     this.table = parts.connections;
     this.handler = parts.handler;
-    this.sendNow = new SendNow(parts.libc, parts.native);
     this.owner = parts.owner;
     this.tick = parts.tick;
     this.wakeAt = parts.wakeAt;
     this.wakeDescriptor = parts.wakeDescriptor;
     const missing = parts.missing;
-    this.hasVectors = !missing.has('SENDMSG');
     this.acceptPriority = missing.has('ACCEPT_MULTISHOT') ? PRIORITY_UNKNOWN : ACCEPT_MULTISHOT;
     this.receivePriority = missing.has('RECV_MULTISHOT') ? PRIORITY_UNKNOWN : RECV_MULTISHOT;
     this.ending = new Array<number>();
@@ -103,6 +95,7 @@ export class UringLoop {
     this.isTurning = false;
     this.isTurnRequested = false;
     this.isStopped = false;
+    this.sends = new UringSends(parts, this);
     this.armTick();
     this.armWake();
   }
@@ -111,14 +104,16 @@ export class UringLoop {
   turn(mayWait: boolean): boolean {
     if (this.isStopped) return false;
     const ring = this.ring;
-    const due = this.ending.length + this.endsDue.length;
-    const error = ring.enter(mayWait && !this.isTurnRequested && due === 0 ? 1 : 0);
+    const isDue = this.isTurnRequested || this.sends.isDue ||
+      this.ending.length + this.endsDue.length > 0;
+    const error = ring.enter(mayWait && !isDue ? 1 : 0);
     if (error !== 0) ringFailed(error);
     this.isTurning = true;
     this.handler.onTurnStart();
     ring.begin();
+    this.sends.settle();
     while (!this.isStopped && ring.next()) {
-      this.complete(ring.userLow, ring.result, ring.flags);
+      if (ring.userHigh !== USER_HIGH_QUIET) this.complete(ring.userLow, ring.result, ring.flags);
     }
     ring.end();
     this.buffers.publish();
@@ -156,7 +151,7 @@ export class UringLoop {
     const isLast = (flags & CQE_MORE) === 0;
     if (isLast) this.inFlightAll--;
     if (kind === KIND_RECEIVE) this.received(slot, result, flags, isLast);
-    else if (kind === KIND_SEND) this.sent(slot, result);
+    else if (kind === KIND_SEND) this.sends.sent(slot, result);
     else if (kind === KIND_DIRECT) this.receivedDirect(slot, result);
     else if (kind === KIND_ACCEPT) this.accepted(slot, result, isLast);
     else if (kind === KIND_TICK) this.tick.fired();
@@ -317,6 +312,7 @@ export class UringLoop {
     const flow = table.flow[slot]!;
     if ((flow & FLOW_OPEN) === 0 || (flow & (FLOW_PAUSED | FLOW_CLOSING | FLOW_DEAD)) !== 0) return;
     table.flow[slot] = flow | FLOW_PAUSED;
+    this.sends.hasten(slot);
     this.cancelReceive(slot);
   }
 
@@ -349,73 +345,6 @@ export class UringLoop {
     this.ring.submit(OP_ASYNC_CANCEL, 0, 0, -1, user, 0, 0, KIND_CANCEL, 0);
   }
 
-  /** See IoEngine.send. */
-  send(slot: number, at: number, bytes: number): boolean {
-    const flow = this.table.flow[slot]!;
-    if ((flow & (FLOW_OPEN | FLOW_CLOSING | FLOW_DEAD)) !== FLOW_OPEN) return true;
-    const isFirst = (flow & FLOW_SENDING) === 0 && this.queue.countOf(slot) === 0;
-    let left = 0;
-    if (isFirst && bytes >= SEND_NOW_BYTES_MIN) {
-      left = this.sendNow.send(this.table.descriptor[slot]!, at, bytes);
-      if (left === bytes) return true;
-    }
-    this.queue.push(slot, at + left, bytes - left);
-    if ((flow & FLOW_SENDING) === 0) this.sendNext(slot);
-    return false;
-  }
-
-  private sendNext(slot: number): void {
-    const table = this.table;
-    table.flow[slot] = table.flow[slot]! | FLOW_SENDING;
-    this.begin(slot);
-    const descriptor = table.descriptor[slot]!;
-    const user = (slot << KIND_BITS) | KIND_SEND;
-    if (this.hasVectors && this.queue.countOf(slot) > 1) {
-      const record = this.vectors.take(this.queue, slot);
-      if (record >= 0) {
-        table.vector[slot] = record + 1;
-        const at = this.vectors.addressOf(record);
-        this.ring.submit(OP_SENDMSG, 0, 0, descriptor, at, 1, MSG_NOSIGNAL, user, 0);
-        return;
-      }
-    }
-    const bytes = this.queue.firstBytes(slot);
-    this.ring.submit(OP_SEND, 0, 0, descriptor, 0, bytes, MSG_NOSIGNAL, user, 0);
-    this.ring.setPlace(this.queue.firstAt(slot));
-  }
-
-  private sent(slot: number, result: number): void {
-    const table = this.table;
-    table.flow[slot] = table.flow[slot]! & ~FLOW_SENDING;
-    table.inFlight[slot] = table.inFlight[slot]! - 1;
-    if (table.vector[slot]! !== 0) {
-      this.vectors.give(table.vector[slot]! - 1);
-      table.vector[slot] = 0;
-    }
-    if ((table.flow[slot] & FLOW_DEAD) !== 0) {
-      this.finishIfIdle(slot);
-      return;
-    }
-    if (result < 0 && !isRetried(result)) {
-      this.kill(slot);
-      return;
-    }
-    if (result >= 0) this.release(slot, this.queue.consume(slot, result));
-    if ((table.flow[slot] & (FLOW_DEAD | FLOW_SENDING)) !== 0) return;
-    if (this.queue.countOf(slot) > 0) this.sendNext(slot);
-    else if ((table.flow[slot] & FLOW_CLOSING) !== 0) this.proceedClosing(slot);
-  }
-
-  /** Names ranges back; the worker may send or close meanwhile. */
-  private release(slot: number, count: number): void {
-    const handler = this.handler;
-    for (let i = 0; i < count; i++) {
-      handler.onSent(slot);
-      // onClosed frees the others.
-      if (this.isStopped || (this.table.flow[slot]! & FLOW_DEAD) !== 0) return;
-    }
-  }
-
   close(slot: number, isGraceful: boolean): void {
     const table = this.table;
     const flow = table.flow[slot]!;
@@ -424,11 +353,12 @@ export class UringLoop {
     if (!isGraceful || (flow & FLOW_CLOSING) !== 0) return;
     table.flow[slot] = (flow | FLOW_CLOSING) & ~FLOW_PAUSED;
     this.arm(slot);
+    this.sends.hasten(slot);
     this.proceedClosing(slot);
   }
 
   /** When everything has left our half is shut; when the peer has ended too, that is the end. */
-  private proceedClosing(slot: number): void {
+  proceedClosing(slot: number): void {
     const table = this.table;
     if (this.queue.countOf(slot) > 0) return;
     if ((table.flow[slot]! & FLOW_SHUT) === 0) {
@@ -443,6 +373,7 @@ export class UringLoop {
     const table = this.table;
     if ((table.flow[slot]! & FLOW_DEAD) !== 0) return;
     table.flow[slot] = table.flow[slot]! | FLOW_DEAD;
+    this.sends.hasten(slot);
     if (table.inFlight[slot]! > 0) {
       this.libc.shutdown(table.descriptor[slot]!, SHUT_RDWR);
       this.cancel((slot << KIND_BITS) | KIND_RECEIVE);
@@ -452,12 +383,14 @@ export class UringLoop {
     this.finishIfIdle(slot);
   }
 
-  private begin(slot: number): void {
+  /** See SendsOwner. */
+  begin(slot: number): void {
     this.inFlightAll++;
     this.table.inFlight[slot] = this.table.inFlight[slot]! + 1;
   }
 
-  private finishIfIdle(slot: number): void {
+  /** See SendsOwner. */
+  finishIfIdle(slot: number): void {
     const table = this.table;
     if (table.inFlight[slot]! > 0 || (table.flow[slot]! & FLOW_LISTED) !== 0) return;
     table.flow[slot] = table.flow[slot]! | FLOW_LISTED;
