@@ -17,6 +17,8 @@ export class CacheBook {
   readonly #values = new Map<string, (string | null)[]>();
   readonly #known = new Map<string, number>();
   readonly #busy = new Set<string>();
+  /** All keys are being removed, also such as nobody has written yet. */
+  #isRemovingAll = false;
   readonly #random: RandomSource;
   #writes = 0;
 
@@ -45,12 +47,21 @@ export class CacheBook {
 
   /** As begin, of a key that this client alone writes. */
   beginOwn(key: string): Write {
-    return this.#plan(this.#busy.has(key) ? [] : [key], false);
+    return this.#plan(this.#isRemovingAll || this.#busy.has(key) ? [] : [key], false);
   }
 
-  /** All keys, if nobody writes any now. */
+  /** All keys, if nobody writes any now; until it is done nobody writes another. */
   beginAll(): Write {
-    return this.#plan(this.#busy.size > 0 ? [] : [...this.#values.keys(), ...this.keys], true);
+    if (this.#busy.size > 0) return this.#plan([], true);
+    this.#isRemovingAll = true;
+    const write = this.#plan([...this.#values.keys(), ...this.keys], true);
+    return {
+      ...write,
+      done: () => {
+        this.#isRemovingAll = false;
+        write.done();
+      },
+    };
   }
 
   #plan(keys: readonly string[], isRemoved: boolean): Write {
@@ -80,6 +91,7 @@ export class CacheBook {
   /** Everything is at rest: what writers who have gone may have written is done or not. */
   settle(): void {
     this.#busy.clear();
+    this.#isRemovingAll = false;
   }
 
   /** What writers know at this moment: values older than these may not be kept. */
