@@ -70,7 +70,7 @@ describe('a command line', () => {
       'two: not expected after --port, which takes one value',
     );
     for (const words of [['--dir', ''], ['--dir='], ['--data-dir', '']]) {
-      expect(reason(words)).toMatch(/^--(data-)?dir: the path is empty; leave it out to keep nothi/);
+      expect(reason(words)).toMatch(/^--(data-)?dir: the path is empty; leave it out to keep/);
     }
     expect(reason(['-x'])).toBe('-x: unknown option; kora --help names them');
     expect(reason(['123456'])).toMatch(/^123456: unknown command/);

@@ -166,7 +166,8 @@ function storePairs({ dir, fsync, settings = {} }: OpenOptions): [string, string
   }
   if (dir === '') throw new Fault('INVALID_OPTION', 'dir is empty; leave it out to keep nothing');
   if (typeof dir !== 'string' || dir.includes('\0')) {
-    throw new Fault('INVALID_OPTION', `dir is ${JSON.stringify(dir)}; it is the path of a directory`);
+    const given = JSON.stringify(dir);
+    throw new Fault('INVALID_OPTION', `dir is ${given}; it is the path of a directory`);
   }
   const pairs: [string, string][] = [['dir', dir], ['appendonly', 'yes']];
   if (fsync !== undefined) pairs.push(['appendfsync', fsync]);

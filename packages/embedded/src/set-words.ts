@@ -12,8 +12,9 @@ const OPTION_NAMES: readonly string[] = [
 
 /** Words behind key and value. @throws {Fault} INVALID_ARGUMENT */
 export function setWords(options: SetOptions): CallArgument[] {
-  if (typeof options !== 'object' || (options as unknown) === null) {
-    throw new Fault('INVALID_ARGUMENT', `options of set are an object, not ${String(options)}`);
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null) {
+    throw new Fault('INVALID_ARGUMENT', `options of set are an object, not ${String(given)}`);
   }
   for (const name in options) {
     if (OPTION_NAMES.includes(name)) continue;

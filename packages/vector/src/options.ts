@@ -69,7 +69,9 @@ function integer(name: string, value: number, min: number, max: number): number 
 }
 
 /** @throws VectorError OPTION */
-export function oneOf<Name extends string>(name: string, value: Name, names: readonly Name[]): Name {
+export function oneOf<Name extends string>(
+  name: string, value: Name, names: readonly Name[],
+): Name {
   if (names.includes(value)) return value;
   throw new VectorError('OPTION', `${name} is ${String(value)}; wanted: ${names.join(', ')}`);
 }

@@ -1,8 +1,8 @@
 /**
  * `kora inspect`: what lies in a directory, or in one file of it, and whether it holds. Changes
  * nothing and needs no lock. Ends with 1 when something is damaged, so that scripts can ask: of a
- * directory, when recovery would refuse it or there is no data in it. The end of a log that was not closed may be torn
- * without being damaged, which is said.
+ * directory, when recovery would refuse it or there is no data in it. The end of a log that was not
+ * closed may be torn without being damaged, which is said.
  */
 import { statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -53,7 +53,7 @@ export function inspect(path: string, showsRecords: boolean, write: WriteLine): 
   if (refused === undefined) return holds;
   write(`recovery refuses this directory: ${refused.path} at byte ${refused.offset}, ` +
     `expected ${refused.expected}, found ${refused.found}`);
-  write(`kora repair ${path} makes it open again where that takes no guess, and says what it costs`);
+  write(`kora repair ${path} makes it open again where that takes no guess, and says the cost`);
   return false;
 }
 

@@ -99,7 +99,8 @@ describe('a dump of redis-server', () => {
     const path = join(folder, 'taken.rdb');
     for (const option of ['--live', '--valkey']) {
       const refused = await run('export', path, '--from', source.url.shown, option);
-      expect(refused.output).toMatch(/^kora: \S+ is no Kora: --live and --valkey are for one; .*\n$/);
+      expect(refused.output)
+        .toMatch(/^kora: \S+ is no Kora: --live and --valkey are for one; .*\n$/);
       expect(refused.code).toBe(1);
     }
     const taken = await run('export', path, '--from', source.url.shown);

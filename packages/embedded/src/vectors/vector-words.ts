@@ -143,8 +143,9 @@ const PAGING: ReadonlyMap<string, Words> = new Map([['after', () => []], ['limit
 const STORAGES: readonly unknown[] = ['f32', 'q8', 'bin'];
 
 function wordsOf(options: object, known: ReadonlyMap<string, Words>): CallArgument[] {
-  if (typeof options !== 'object' || (options as unknown) === null) {
-    throw invalid(`options are an object, not ${String(options)}`);
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null) {
+    throw invalid(`options are an object, not ${String(given)}`);
   }
   return Object.entries(options).flatMap(([name, value]: [string, unknown]) => {
     const words = known.get(name);

@@ -269,7 +269,8 @@ export class CacheClient extends TalkingClient {
 
   protected hear(reply: Reply): string | null {
     this.#context.tick();
-    if (reply !== null && typeof reply !== 'string' && reply[0] === '>') return this.#hearPush(reply);
+    const isPush = reply !== null && typeof reply !== 'string' && reply[0] === '>';
+    if (isPush) return this.#hearPush(reply);
     const request = this.#requests.shift();
     if (request === undefined) return 'it has not asked for this';
     const wrong = request.take(reply);

@@ -11,7 +11,6 @@
 import type { MemoryPool } from '@kora/core';
 import type { RandomSource } from '@kora/core/testing';
 import type { WorkerRig } from '@kora/server/testing';
-import type { Control } from '../control.ts';
 import { Visits } from '../control.ts';
 import { arenaBytes, checkAccounts, checkNothingIsLeft } from '../end-checks.ts';
 import type { Plan } from '../plan.ts';
