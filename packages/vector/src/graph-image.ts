@@ -13,7 +13,7 @@
  *   given up since then is neither written nor named.
  * Nothing is believed: a place beyond the last, one of two nodes, a list that is too long, refuse
  * the graph as a whole.
- * Cost: about .3 us a node to write, 1 us to read.
+ * Cost: some .4 us a node to write, 1 us to read with its vector, .7 us to settle.
  */
 import { SWEEP_SLOTS } from './limits.ts';
 import type { Segment } from './segment.ts';

@@ -67,8 +67,9 @@ describe('kora inspect', () => {
       / snapshot of shard 0: \d+ entries, 14 keys [(]vector sets with their graph: 1[)], up to /,
     );
     const again = openSync({ dir });
-    const info = String(again.call('INFO', 'persistence'));
-    expect(info).toContain('vector_graphs_loaded:1\r\nvector_graphs_refused:0\r\n');
+    expect(again.call('INFO', 'persistence')).toContain(
+      'vector_graphs_loaded:1\r\nvector_graphs_refused:0\r\n',
+    );
     expect(again.vectors.collection('films').search(query, 5)).toEqual(answer);
     again.close();
   });

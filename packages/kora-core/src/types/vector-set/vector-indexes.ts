@@ -290,7 +290,7 @@ export class VectorIndexes {
   /** All elements of the set in entry `ref` have been loaded. */
   settleGraph(ref: number): void {
     const room = this.#roomOf(ref);
-    if (room?.restoring == null) return;
+    if (room === null || room.restoring === null) return;
     if (!room.restoring.settle()) {
       this.#refuseGraph(room);
       return;
