@@ -5,7 +5,7 @@
  * place, as without threads: the elements of a set are its data, and they are the shard's.
  */
 import type {
-  NearestIndex, NearestIndexOptions, RestoringIndex, ThreadedIndex, VectorEngine,
+  NearestIndex, NearestIndexOptions, RestoringIndex, ThreadedIndex, VectorEngine, VectorFilter,
 } from '@kora/core';
 import { SlotThreads, ThreadedSlotIndex } from '@kora/vector/threads';
 import { vectorEngine } from './vector-engine.ts';
@@ -26,7 +26,6 @@ export interface VectorThreadsHost {
 }
 
 export class VectorThreads implements VectorEngine {
-  readonly parseFilter = vectorEngine.parseFilter;
   readonly #threads: SlotThreads;
   #hasFailed = false;
   /** It has, and nobody was told yet. */
@@ -53,6 +52,10 @@ export class VectorThreads implements VectorEngine {
   restoreIndex(options: NearestIndexOptions, head: Uint8Array): RestoringIndex | null {
     return this.#hasFailed ? vectorEngine.restoreIndex?.(options, head) ?? null
       : ThreadedSlotIndex.restoring(options, head, this.#threads);
+  }
+
+  parseFilter(filter: Uint8Array): VectorFilter | string {
+    return vectorEngine.parseFilter(filter);
   }
 
   look(): boolean {
