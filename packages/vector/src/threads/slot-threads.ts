@@ -114,7 +114,8 @@ export class SlotThreads {
         searches: this.searches.buffer,
       };
       const worker = new Worker(program, {
-        workerData: plan, execArgv: [], name: 'kora vectors', trackUnmanagedFds: false,
+        // It closes a descriptor that it has not opened, of which Node would warn.
+        workerData: plan, execArgv: ['--no-warnings'], name: 'kora vectors',
       });
       // Heard only by an owner in Node's loop; any other finds it out by looking.
       worker.on('message', () => { host.onNews(); });
