@@ -33,8 +33,8 @@ export const LOG_SPARE_CHUNK_COUNT_MAX = 8;
 
 /**
  * Where no reply waits for the disk, turns share a write for this long, ms; with `every_write` each
- * has its own. While turns come a process that is killed loses no more than that. Longer gains
- * nothing: most of a write passes the cache whenever it is made.
+ * has its own. While turns come a process that is killed loses no more than that. Of a SET of
+ * 1,000 B at P=16, 2.5 us, 50 ms would save another 0.16: not worth losing five times as much.
  */
 export const LOG_SHARE_MS = 10;
 
