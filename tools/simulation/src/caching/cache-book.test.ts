@@ -1,7 +1,7 @@
 /**
- * The book of the scene of caching: a key has one write at a time, so that of two values it is known
- * which is the newer one; a removal of all keys is one of each, also of keys that are written for
- * the first time later.
+ * The book of the scene of caching: a key has one write at a time, so that of two values it is
+ * known which is the newer one; a removal of all keys is one of each, also of keys that are written
+ * for the first time later.
  */
 import { randomSource } from '@kora/core/testing';
 import { describe, expect, it } from 'vitest';
