@@ -142,7 +142,10 @@ export class ThreadedSlotIndex implements StillAsker {
   }
 
   /** As SlotIndex.putNode, before it is released. */
-  putNode(vector: Float32Array, node: Uint8Array): number { return this.inner.putNode(vector, node); }
+  putNode(vector: Float32Array, node: Uint8Array): number {
+    return this.inner.putNode(vector, node);
+  }
+
   settle(): boolean { return this.inner.settle(); }
 
   /** As SlotIndex.beginImage; threads go on linking meanwhile. */
