@@ -17,8 +17,8 @@ export class AnswerPieces {
     this.#workerCount = workerCount;
   }
 
-  /** Adds bytes of low memory. */
-  add(handle: number, shard: number, at: number, bytes: number): void {
+  /** Adds bytes of low memory, as ReplyBytes. */
+  add(handle: number, shard: number, at: number, bytes: number, keepsAside: boolean): void {
     while (this.#pieces.length <= handle) {
       this.#pieces.push(new Array<ReplyBytes | null>(this.#workerCount).fill(null));
     }
@@ -26,7 +26,7 @@ export class AnswerPieces {
     assert(pieces !== undefined, 'a handle has its answers');
     const reply = pieces[shard] ?? new ReplyBytes(this.#memory);
     pieces[shard] = reply;
-    reply.add(at, bytes);
+    reply.add(at, bytes, keepsAside);
   }
 
   /** The answer is whole; null where it has no bytes. The caller frees it. */

@@ -39,6 +39,7 @@ import type { StepEvent } from './step-events.ts';
 import { hasOrderedEvents, isStaged, needsScript } from './step-plan.ts';
 import { TransactionReplies } from './transaction-replies.ts';
 import type { MeshTransaction, Work, WorkPlan } from './transaction-work.ts';
+import { hasTaken } from './transaction-work.ts';
 import type { WaitOutcome, WaitsAcross } from './waits-across.ts';
 
 const tooLong = new ReplyError('ERR argument too large for a command over several workers');
@@ -431,9 +432,9 @@ export class Coordination implements CoordinatorPort<Work, ReplyBytes>, OwnAnswe
 
   /** Bytes of an answer, or records, from the current message of a peer. */
   takePiece(peer: Peer): void {
-    const { a, b, bodyAt, bodyBytes } = peer.repliesIn;
-    if (b === 0) this.#pieces.add(a, peer.index, bodyAt, bodyBytes);
-    else this.#records.add(a, b - 1, bodyAt, bodyBytes);
+    const { a, b, bodyAt: at, bodyBytes: bytes } = peer.repliesIn;
+    if (b === 0) this.#pieces.add(a, peer.index, at, bytes, hasTaken(this.#coordinator.find(a)));
+    else this.#records.add(a, b - 1, at, bytes);
   }
 
   /** Events of the key space that a shard's part has made. */

@@ -22,6 +22,7 @@ import type { RespSink } from '../resp-sink.ts';
 import type { PartCursor } from './part-cursor.ts';
 import { forEachRecord, RecordBlock } from './record-block.ts';
 import type { ReplyBytes } from './reply-bytes.ts';
+import { runWithRoom } from './reply-room.ts';
 
 /** Arguments of the commands that take a moved element away. */
 const KEY = 1;
@@ -155,7 +156,7 @@ export class LedParts {
 
   #runWith(command: Command, lent: ReplyBytes | null, sink: RespSink): void {
     const error = this.#borrow(lent, () => {
-      this.#executor.run(command, this.#cursor.frame, sink);
+      runWithRoom(this.#executor, this.#shard, command, this.#cursor.frame, sink);
     });
     if (error !== null) sink.error(error);
   }

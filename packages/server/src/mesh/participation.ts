@@ -19,14 +19,14 @@ import type { MeshPort, Peer } from './mesh-port.ts';
 import { KIND_ACCEPT, KIND_ANSWER, KIND_INTENT, KIND_PIECE } from './message-kinds.ts';
 import type { PartBlocks } from './part-block.ts';
 import {
-  PART_GROWS, PART_LEADS, PART_LENDS, PART_MOVES, PART_RESP3, PART_SCRIPT, PART_WAITS,
-  PART_WATCHES,
+  PART_GROWS, PART_LEADS, PART_LENDS, PART_MOVES, PART_RESP3, PART_SCRIPT, PART_WAITS, PART_WATCHES,
 } from './part-block.ts';
 import { PartCursor } from './part-cursor.ts';
 import { BESIDE_BYTES, PartVotes } from './part-votes.ts';
 import type { ProcessParts } from './process-parts.ts';
 import type { RecordBlock } from './record-block.ts';
 import { ReplyBytes } from './reply-bytes.ts';
+import { runWithRoom } from './reply-room.ts';
 import type { ScriptHost, ScriptPlace } from './script-parts.ts';
 import { ScriptParts } from './script-parts.ts';
 import { respOf } from './script-words.ts';
@@ -300,7 +300,7 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
       this.#process.run(command, frame, this.#sink, clientId, isOwn);
       return;
     }
-    const outcome = this.#executor.run(command, frame, this.#sink);
+    const outcome = runWithRoom(this.#executor, this.#shard, command, frame, this.#sink);
     assert(outcome === Outcome.Done, 'what runs inside does not wait');
     if (!this.#cursor.isCounted) this.#shard.stats.countCall(command.index, -1);
   }
@@ -340,8 +340,8 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
       this.#own?.onOwnAnswer(handle, isAccepted, reply);
       return;
     }
-    const peer = this.#port.peer(coordinator);
-    this.#port.sendWords(peer, KIND_ANSWER, handle, isAccepted ? 1 : 0, 0, 0, 0);
+    const word = isAccepted ? 1 : 0;
+    this.#port.sendWords(this.#port.peer(coordinator), KIND_ANSWER, handle, word, 0, 0, 0);
   }
 
   // ------------------------------------------------------------------ parts that wait
@@ -453,8 +453,7 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
     assert(payload !== null, 'an intent under way has its part');
     const flags = this.#blocks.flagsOf(payload.ref);
     const { script } = payload;
-    this.resp = (flags & PART_RESP3) === 0 ? 2 : 3;
-    if (script !== null) this.resp = respOf(script.word);
+    this.resp = script !== null ? respOf(script.word) : (flags & PART_RESP3) === 0 ? 2 : 3;
     this.#cursor.open(flags, this.resp);
     this.#cursor.asker = readerOf(coordinator, this.#blocks.clientIdOf(payload.ref));
     this.#peer = coordinator === this.#port.me ? undefined : this.#port.peer(coordinator);
@@ -483,11 +482,10 @@ export class Participation implements ParticipantPort<PartPayload>, ReplyTarget,
   sendRange(chunk: ReplyChunk, at: number, bytes: number): boolean {
     const peer = this.#peer;
     if (peer === undefined) {
-      this.#reply.add(at, bytes);
+      this.#reply.add(at, bytes, this.#cursor.command.waiting !== null);
       return true;
     }
-    const handle = this.#handle;
-    return this.#port.sendBytes(peer, KIND_PIECE, handle, 0, 0, chunk, at, bytes, this.#sink);
+    return this.#port.sendBytes(peer, KIND_PIECE, this.#handle, 0, 0, chunk, at, bytes, this.#sink);
   }
 
   lendRange(): void {

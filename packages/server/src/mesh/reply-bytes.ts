@@ -1,6 +1,8 @@
 /**
  * What one shard has answered to a part of a transaction: encoded bytes in a growing block of low
- * memory. Short of memory the bytes are lost and the block says so: the connection ends then.
+ * memory. Short of memory the bytes are lost and the block says so: the connection ends then. Of
+ * commands that took something out of a key for their reply (`keepsAside`) they are kept beside it,
+ * on the JavaScript heap: one reply of each connection that waits.
  */
 import type { WorkerMemory } from '@kora/core';
 import { assert } from '@kora/core';
@@ -8,8 +10,10 @@ import { assert } from '@kora/core';
 const FIRST_BYTES = 256;
 
 export class ReplyBytes {
+  /** The block does not hold the bytes. */
   isLost = false;
   bytes = 0;
+  #aside: Uint8Array[] = [];
   readonly #memory: WorkerMemory;
   #ref = 0;
   #capacity = 0;
@@ -23,16 +27,27 @@ export class ReplyBytes {
     return this.#ref * 8;
   }
 
-  /** Adds bytes of low memory. */
-  add(at: number, bytes: number): void {
-    if (this.isLost || !this.#ensure(this.bytes + bytes)) return;
+  /** All bytes, where the block had no room for them; null: they are in it, or lost. */
+  get aside(): Uint8Array | null {
+    return this.#aside.length === 0 ? null : Buffer.concat(this.#aside);
+  }
+
+  /**
+   * Adds bytes of low memory.
+   * @param keepsAside true, of all bytes of a reply: what finds no room is in `aside`
+   */
+  add(at: number, bytes: number, keepsAside = false): void {
+    if (this.isLost || !this.#ensure(this.bytes + bytes, keepsAside)) {
+      if (keepsAside) this.#keepAside(at, bytes);
+      return;
+    }
     this.#memory.kernel.copy(this.at + this.bytes, at, bytes);
     this.bytes += bytes;
   }
 
   /** Adds bytes from outside the worker's memory. */
   addBytes(source: Uint8Array): void {
-    if (this.isLost || !this.#ensure(this.bytes + source.length)) return;
+    if (this.isLost || !this.#ensure(this.bytes + source.length, false)) return;
     this.#memory.low.set(source, this.at + this.bytes);
     this.bytes += source.length;
   }
@@ -58,13 +73,18 @@ export class ReplyBytes {
     if (ref !== 0) this.#memory.lowAllocator.free(ref);
   }
 
-  #ensure(bytes: number): boolean {
+  #keepAside(at: number, bytes: number): void {
+    if (bytes > 0) this.#aside.push(this.#memory.low.slice(at, at + bytes));
+  }
+
+  #ensure(bytes: number, keepsAside: boolean): boolean {
     if (bytes <= this.#capacity) return true;
     const { lowAllocator, kernel } = this.#memory;
     const capacity = Math.max(bytes, this.#capacity * 2, FIRST_BYTES);
     const ref = lowAllocator.alloc(capacity);
     if (ref === 0) {
       this.isLost = true;
+      if (keepsAside) this.#keepAside(this.at, this.bytes);
       this.free();
       return false;
     }

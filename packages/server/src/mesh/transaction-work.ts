@@ -38,6 +38,11 @@ export interface Work extends ReplyPlace {
 /** A transaction that a worker coordinates. */
 export type MeshTransaction = Transaction<Work, ReplyBytes>;
 
+/** True where what answers tell of may have been taken out of keys: of commands that wait. */
+export function hasTaken({ work }: MeshTransaction): boolean {
+  return work !== null && work.done !== null && work.command.waiting !== null;
+}
+
 /** What was planned of a transaction. */
 export interface WorkPlan {
   readonly steps: readonly StepPlan[];

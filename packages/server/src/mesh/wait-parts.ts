@@ -19,6 +19,7 @@ import { assert, ClientFlag, ClientState, Flag, ReplyError, replyErrors } from '
 import type { Worker } from '../worker.ts';
 import { giveClaimBack, takeClaim } from './claims.ts';
 import type { ForeignMemory } from './foreign-memory.ts';
+import { runWithRoom } from './reply-room.ts';
 import type { NoteTaker } from './wait-notes.ts';
 import type { RespSink } from '../resp-sink.ts';
 
@@ -108,7 +109,7 @@ export class WaitParts implements WaitHost {
     const shard = this.#shard;
     const isLimited = shard.settings.maxmemoryBytes !== 0 && (command.flags & Flag.DenyOom) !== 0;
     if (isLimited && !shard.ensureMemory()) sink.error(replyErrors.outOfMemory);
-    else this.#worker.executor.run(command, frame, sink);
+    else runWithRoom(this.#worker.executor, shard, command, frame, sink);
     // Whether it waits now or was answered: the origin ends it.
     giveClaimBack(words, claimAt, claim);
   }

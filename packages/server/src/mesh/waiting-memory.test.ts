@@ -59,22 +59,38 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
-/** Refuses memory for replies, to one worker. */
+/** Refuses memory to one worker. */
 class Shortage {
   /** Pieces that were asked for. */
   asked = 0;
   readonly #undo: () => void;
 
-  /** @param n the first piece that is refused, from 1 on @param isOnce only that one is */
-  constructor({ worker }: MeshRig['rigs'][number], n: number, isOnce: boolean) {
+  /**
+   * @param n the first piece that is refused, from 1 on @param isOnce only that one is
+   * @param ofAllLow of low memory as a whole, and not only chunks of replies
+   */
+  constructor({ worker }: MeshRig['rigs'][number], n: number, isOnce: boolean, ofAllLow = false) {
     const { chunks } = worker;
+    const { lowAllocator } = worker.shard.memory;
     const take = chunks.take.bind(chunks);
-    chunks.take = () => {
+    const alloc = lowAllocator.alloc.bind(lowAllocator);
+    const mayHave = (): boolean => {
       this.asked++;
-      return (isOnce ? this.asked === n : this.asked >= n) ? undefined : take();
+      return isOnce ? this.asked !== n : this.asked < n;
     };
+    // A chunk may be a spare one, or a block of low memory: it counts once.
+    let isChunk = false;
+    chunks.take = () => {
+      if (!mayHave()) return undefined;
+      isChunk = true;
+      const chunk = take();
+      isChunk = false;
+      return chunk;
+    };
+    if (ofAllLow) lowAllocator.alloc = (bytes) => (isChunk || mayHave() ? alloc(bytes) : 0);
     this.#undo = () => {
       Reflect.deleteProperty(chunks, 'take');
+      Reflect.deleteProperty(lowAllocator, 'alloc');
     };
   }
 
@@ -208,6 +224,73 @@ describe.each(Object.entries(cases))('memory ends while %s is served', (_name, o
     const rig = new Rig(2);
     const refusals = SIZES.map((bytes) => serveShortEach(rig, one, bytes, 0, 0));
     expect(refusals.at(-1)).toBeGreaterThan(2);
+  });
+});
+
+/** Nothing was taken. */
+const REFUSAL = /^-(OOM|ERR argument too large) .*\r\n$/;
+
+/**
+ * One client asks for what is there while worker `short` is refused its n-th piece of memory, and
+ * those behind it unless `isOnce`. It has the element or is told that there is no memory.
+ * @returns false when it did not ask for as many; whether it was told
+ */
+function takeShort(
+  rig: Rig, one: Case, bytes: number, keys: readonly string[], short: number, n: number,
+  isOnce: boolean,
+): { isMore: boolean; isRefused: boolean } {
+  const { mesh, key, target } = rig;
+  const values = ['a', 'b', 'c'].map((text) => text.repeat(bytes));
+  const client = connectTo(mesh, 0);
+  rig.ask(...one.fill(key, values));
+  const words = one.wait(key, target);
+  // Behind the key, others that have nothing: the command then concerns several workers.
+  const at = words.indexOf(key);
+  const isMany = keys.length > 1;
+  const before = words.slice(0, at).map((word) => (word === '1' ? String(keys.length) : word));
+  const asked = isMany ? [...before, ...keys, ...words.slice(at + 1)] : words;
+  // Where the command runs, low memory also has what is told of the change: that has to be there.
+  const ofAllLow = short === 0 && !isMany;
+  const shortage = new Shortage(mesh.rigs[short] ?? expect.fail(), n, isOnce, ofAllLow);
+  send(mesh, client, ...asked);
+  mesh.settle();
+  shortage.end();
+  rig.tick();
+  rig.tick();
+  const reply = rig.replies(client);
+  const isRefused = REFUSAL.test(reply);
+  if (!isRefused) expect(reply === one.reply(key, values), reply.slice(0, 80)).toBe(true);
+  expect(rig.length(key)).toBe(isRefused ? 3 : Math.max(0, 3 - one.takes));
+  expect(mesh.rigs.flatMap(({ log }) => log)).toEqual([]);
+  rig.ask('DEL', key, target);
+  mesh.disconnect(client.rig, client.slot);
+  mesh.settle();
+  for (const { worker } of mesh.rigs) {
+    expect(worker.shard.waiting.count).toBe(0);
+    expect(worker.mesh?.waitsAcross.count ?? 0).toBe(0);
+  }
+  return { isMore: shortage.asked >= n, isRefused };
+}
+
+describe.each(Object.entries(cases))('memory ends as %s finds something at once', (name, one) => {
+  const isOfOneKey = name === 'BLMOVE';
+  it.each([['the owner', 1, 1], ['its own worker', 0, 1], ['the owner of one of two keys', 1, 2],
+    ['its own worker, of one of two keys', 0, 2]] as const)('%s has none', (_who, short, count) => {
+    const rig = new Rig(2);
+    const local = `{${keysOf(0, 2, 1)[0] ?? ''}}other`;
+    const keys = count === 1 || isOfOneKey ? [rig.key] : [rig.key, local];
+    let refusals = 0;
+    for (const bytes of SIZES) {
+      for (let n = 1, isMore = true; isMore; n++) {
+        for (const isOnce of [false, true]) {
+          const result = takeShort(rig, one, bytes, keys, short, n, isOnce);
+          if (result.isRefused) refusals++;
+          isMore = result.isMore && n < PIECES_MAX;
+        }
+      }
+    }
+    // Of several keys the own worker borrows those of others, and runs the command.
+    if (short === (keys.length > 1 ? 0 : 1)) expect(refusals).toBeGreaterThan(0);
   });
 });
 

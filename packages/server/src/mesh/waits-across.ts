@@ -290,7 +290,7 @@ export class WaitsAcross {
     assert(reply !== null && reply !== undefined, 'a command is answered');
     if (one.session === null) {
       this.#close(one);
-    } else if (reply.isLost || refused !== 0 || !this.#isNothing(reply)) {
+    } else if (refused !== 0 || !this.#isNothing(reply)) {
       this.#endWith(one, reply);
     } else if (one.isDue) {
       this.#endWithNothing(one);
@@ -304,10 +304,9 @@ export class WaitsAcross {
     }
   }
 
-  #isNothing({ at, bytes }: ReplyBytes): boolean {
-    if (bytes > NOTHING_BYTES_MAX) return false;
-    const { low } = this.#shard.memory;
-    return NOTHING.has(String.fromCharCode(...low.subarray(at, at + bytes)));
+  #isNothing({ at, bytes, aside }: ReplyBytes): boolean {
+    const reply = aside ?? this.#shard.memory.low.subarray(at, at + bytes);
+    return reply.length <= NOTHING_BYTES_MAX && NOTHING.has(String.fromCharCode(...reply));
   }
 
   // ------------------------------------------------------------------ words of owners
@@ -327,11 +326,15 @@ export class WaitsAcross {
       });
       this.#worker.pushes.letGo();
     } else {
-      // What it tells of is taken from its key: it must not be lost.
-      one.phase = Phase.Served;
-      one.early = reply;
-      this.#unsaid.push(one);
+      this.#keepUnsaid(one, reply);
     }
+  }
+
+  /** What the reply tells of is taken from its key: it must not be lost. */
+  #keepUnsaid(one: Across, reply: Uint8Array): void {
+    one.phase = Phase.Served;
+    one.early = reply;
+    this.#unsaid.push(one);
   }
 
   #sayUnsaid(): void {
@@ -378,14 +381,18 @@ export class WaitsAcross {
   }
 
   #endWith(one: Across, reply: ReplyBytes): void {
-    const { at, bytes, isLost } = reply;
-    if (isLost) {
+    const { at, bytes, isLost, aside } = reply;
+    const { pushes } = this.#worker;
+    if (isLost && aside === null) {
       this.#endLost(one);
-      return;
+    } else if (aside === null && pushes.reserve(bytes)) {
+      this.#end(one, (sink) => {
+        sink.bulkPiece(at, bytes);
+      });
+      pushes.letGo();
+    } else {
+      this.#keepUnsaid(one, aside ?? this.#shard.memory.low.slice(at, at + bytes));
     }
-    this.#end(one, (sink) => {
-      sink.bulkPiece(at, bytes);
-    });
   }
 
   #endWithNothing(one: Across): void {
