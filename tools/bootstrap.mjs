@@ -21,10 +21,8 @@ const benchmarks = [
   'server', 'open-loop', 'workers', 'embedded-workers', 'idle', 'blocking', 'pubsub', 'tracking',
   'start',
   'soak', 'memory', 'micro',
-  'stages', 'eviction', 'expiry', 'advice', 'types', 'types-memory', 'vector', 'vector-storm',
-  'rdb', 'snapshots',
-  'log',
-  'code',
+  'stages', 'mesh', 'eviction', 'expiry', 'advice', 'types', 'types-memory',
+  'vector', 'vector-storm', 'rdb', 'snapshots', 'log', 'code',
 ];
 /** What the linter may hold, MiB: with the types of `tools` it needs more than Node's own bound. */
 const LINTER_HEAP_MIB = 8192;

@@ -51,7 +51,7 @@ describe('replies of a burst', () => {
       expect(isSame, `seed ${seed} worker ${client.rig}`).toBe(true);
     }
     expect(world.count).toBeGreaterThan(20);
-    world.expectNothingLeft();
+    expect(world.left()).toEqual([]);
   });
 
   it('are more than a ring holds, while nobody takes them', () => {
@@ -68,7 +68,7 @@ describe('replies of a burst', () => {
     }
     expect(world.node(1).port.peer(0).outbox.isEmpty).toBe(false);
     expect(world.replies().slice(before)).toBe(`$9000\r\n${value}\r\n`.repeat(48));
-    world.expectNothingLeft();
+    expect(world.left()).toEqual([]);
   });
 
   it('are RESP3, of another database, for who does not touch', () => {
@@ -100,7 +100,7 @@ describe('replies of a burst', () => {
     mesh.turn(0);
     mesh.disconnect(client.rig, client.slot);
     mesh.settle();
-    world.expectNothingLeft();
+    expect(world.left()).toEqual([]);
     const other = connectTo(mesh, 0);
     pipe(mesh, other, ...keys.map((key) => ['STRLEN', key]));
     mesh.settle();
@@ -127,7 +127,7 @@ describe('a burst that is under way', () => {
     expect(world.replies().slice(16))
       .toBe('$1\r\n2\r\n$1\r\n1\r\n:2\r\n$1\r\n1\r\n:3\r\n');
     expect(repliesOf(mesh, other)).toBe(':0\r\n');
-    world.expectNothingLeft();
+    expect(world.left()).toEqual([]);
   });
 
   it.each(['WRITE', 'ALL'])('waits for the end of CLIENT PAUSE %s', (mode) => {
@@ -142,7 +142,7 @@ describe('a burst that is under way', () => {
     expect(world.node(1).owner.pausedCount).toBe(mode === 'ALL' ? 3 : 2);
     send(mesh, admin, 'CLIENT', 'UNPAUSE');
     expect(world.replies()).toBe('$-1\r\n:1\r\n$-1\r\n:1\r\n$1\r\n1\r\n');
-    world.expectNothingLeft();
+    expect(world.left()).toEqual([]);
   });
 
   it('is followed by commands of its own shard, which leave behind it', () => {
@@ -151,6 +151,6 @@ describe('a burst that is under way', () => {
     world.pipe(['ECHO', 'x'], ['INCR', world.key(0)]);
     const counted = inTurn(world, 16).map((_, i) => `:${Math.floor(i / WORKERS) + 1}\r\n`).join('');
     expect(world.replies()).toBe(`${counted}+PONG\r\n:1\r\n$1\r\nx\r\n:2\r\n`);
-    world.expectNothingLeft();
+    expect(world.left()).toEqual([]);
   });
 });

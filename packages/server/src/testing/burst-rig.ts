@@ -3,7 +3,6 @@
  * (mesh/bursts.ts). It counts the bursts that were published, so that a test can tell whether its
  * commands went together or one by one, and finds what is left when all has been answered.
  */
-import { expect } from 'vitest';
 import type { MeshNode } from '../mesh/mesh-node.ts';
 import type { MeshClient } from './mesh-clients.ts';
 import { connectTo, keysOf, pipe, repliesOf } from './mesh-clients.ts';
@@ -62,13 +61,18 @@ export class BurstRig {
     return repliesOf(this.mesh, this.client);
   }
 
-  expectNothingLeft(): void {
-    for (let worker = 0; worker < this.#workerCount; worker++) {
+  /** What is under way, lent or held when it should not be, as `worker what count`. */
+  left(): string[] {
+    const chunks = this.#chunksAlive();
+    return chunks.flatMap((alive, worker) => {
       const { origin, owner, gate } = this.node(worker);
-      expect([origin.windowCount, owner.loanCount, owner.pausedCount, gate.parkedCount])
-        .toEqual([0, 0, 0, 0]);
-    }
-    expect(this.#chunksAlive()).toEqual(this.#chunks);
+      const counts = {
+        windows: origin.windowCount, loans: owner.loanCount, paused: owner.pausedCount,
+        parked: gate.parkedCount, chunks: alive - (this.#chunks[worker] ?? 0),
+      };
+      const found = Object.entries(counts).filter(([, count]) => count !== 0);
+      return found.map(([what, count]) => `${worker} ${what} ${count}`);
+    });
   }
 
   #countBursts({ bursts }: MeshNode): void {
