@@ -19,7 +19,7 @@ const OWN_VALUE: Readonly<Record<string, string>> = {
 
 /** Settings that are Kora's own. */
 const OWN_NAMES: ReadonlySet<string> = new Set([
-  'cluster-ports', 'pipeline-order', 'snapshot-retain', 'wal-max-bytes',
+  'cluster-ports', 'pipeline-order', 'snapshot-retain', 'vector-threads', 'wal-max-bytes',
 ]);
 
 let redis: RedisServer;

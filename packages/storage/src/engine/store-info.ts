@@ -57,8 +57,6 @@ export function addStoreInfo(info: InfoRegistry, store: StoreFacts): void {
     rdb_current_bgsave_time_sec: () => (isSaving() ? seconds() : -1),
     rdb_saves: () => words()?.countOf(SnapshotKind.Save) ?? 0,
     rdb_last_load_keys_loaded: (_shard, { hosted }) => hosted['loadedKeys'] ?? 0,
-    vector_graphs_loaded: (_shard, { hosted }) => hosted['loadedGraphs'] ?? 0,
-    vector_graphs_refused: (_shard, { hosted }) => hosted['refusedGraphs'] ?? 0,
     aof_enabled: () => 1,
     aof_rewrite_in_progress: () => (isRewriting() ? 1 : 0),
     aof_rewrite_scheduled: () => (words()?.isScheduled(SnapshotKind.Rewrite) === true ? 1 : 0),
@@ -73,5 +71,8 @@ export function addStoreInfo(info: InfoRegistry, store: StoreFacts): void {
     aof_buffer_length: () => store.bufferedBytes,
     aof_pending_bio_fsync: () => (store.hasUnsynced ? 1 : 0),
     aof_delayed_fsync: () => 0,
+    // Kora's own.
+    vector_graphs_loaded: (_shard, { hosted }) => hosted['loadedGraphs'] ?? 0,
+    vector_graphs_refused: (_shard, { hosted }) => hosted['refusedGraphs'] ?? 0,
   });
 }
