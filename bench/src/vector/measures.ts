@@ -50,8 +50,8 @@ export function family(
   const rows = (howMany: number, scale: number): Float32Array[] =>
     Array.from({ length: howMany }, () =>
       Float32Array.from({ length: dimension }, () => gaussian() * scale));
-  const all: Float32Array[] = [];
-  if (kind === 'gaussian') all.push(...rowsOf(count + queryCount, () => rows(1, 1)[0]));
+  let all: Float32Array[];
+  if (kind === 'gaussian') all = rowsOf(count + queryCount, () => rows(1, 1)[0]);
   else {
     const shared = rows(Math.min(32, dimension), 1 / Math.sqrt(Math.min(32, dimension)));
     const locals = Array.from({ length: 16 }, () => rows(LOCAL, 1 / Math.sqrt(LOCAL)));
@@ -66,12 +66,12 @@ export function family(
       mix(shared, 1, centre);
       return centre;
     });
-    all.push(...rowsOf(count + queryCount, () => {
+    all = rowsOf(count + queryCount, () => {
       const c = Math.floor(next() * CENTRES);
       const vector = Float32Array.from(centres[c] ?? [], (x) => x + 0.1 * gaussian());
       mix(locals[c % 16] ?? [], 0.7, vector);
       return vector;
-    }));
+    });
   }
   return { vectors: all.slice(0, count), queries: all.slice(count) };
 }
