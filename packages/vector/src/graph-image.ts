@@ -55,6 +55,8 @@ export class GraphImage {
   readonly #gone: Uint32Array;
   #bytes = new Uint8Array(256);
   #length = 0;
+  /** Links of the list that is written. */
+  readonly #named: number[] = [];
 
   /** @param segment one with linked nodes, that `noteChanged` tells of */
   constructor(segment: Segment) {
@@ -121,15 +123,16 @@ export class GraphImage {
     const count = i32[at] ?? 0;
     const countAt = this.#length;
     this.#put(0, 2);
-    let written = 0;
+    const written = this.#named;
+    written.length = 0;
     for (let i = at + 1; i <= at + count; i++) {
       const named = i32[i] ?? 0;
-      if (!this.#isOld(named) || i32.subarray(at + 1, i).includes(named)) continue;
+      if (!this.#isOld(named) || written.includes(named)) continue;
       this.#put(named, this.#placeBytes);
-      written++;
+      written.push(named);
     }
-    this.#bytes[countAt] = written;
-    this.#bytes[countAt + 1] = written >>> 8;
+    this.#bytes[countAt] = written.length;
+    this.#bytes[countAt + 1] = written.length >>> 8;
   }
 
   #put(value: number, count: number): void {

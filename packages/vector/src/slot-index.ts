@@ -177,7 +177,7 @@ export class SlotIndex {
 
   remove(slot: number): void {
     this.setAttributes(slot, null);
-    this.image?.noteChanged(slot);
+    this.noteGivenUp(slot);
     this.segment.remove(slot);
   }
 

@@ -9,22 +9,13 @@ import type { MessagePort } from 'node:worker_threads';
 import { receiveMessageOnPort } from 'node:worker_threads';
 import { Bitmap } from '../attributes/bitmap.ts';
 import { searchSegment } from '../segment-search.ts';
-import { Segment } from '../segment.ts';
 import { VectorError } from '../vector-error.ts';
-import { removeSlice } from './removal-slice.ts';
 import { SearchBoard } from './search-board.ts';
 import type { SearchAsked } from './search-board.ts';
 import { STRATEGIES } from './slot-thread-messages.ts';
 import type { SlotThreadOrder, SlotThreadPlan } from './slot-thread-messages.ts';
 import { ThreadBoard } from './thread-board.ts';
-
-/** An index as this thread has it. */
-interface Shared {
-  readonly number: number;
-  readonly segment: Segment;
-  /** Of the gate when it looked last: behind a closed one the owner may have changed the layout. */
-  gateNumber: number;
-}
+import { ThreadSegment } from './thread-segment.ts';
 
 export class SlotThreadLoop {
   private readonly board: ThreadBoard;
@@ -32,13 +23,12 @@ export class SlotThreadLoop {
   private readonly thread: number;
   private readonly port: MessagePort;
   private readonly ring: () => void;
-  private readonly indexes = new Map<number, Shared>();
+  private readonly indexes = new Map<number, ThreadSegment>();
   /** The same, to be gone through in turns. */
-  private list: Shared[] = [];
+  private list: ThreadSegment[] = [];
   private next = 0;
   private takenCount = 0;
   private isSearchFirst = true;
-  private isRemovalFirst = false;
 
   constructor(plan: SlotThreadPlan, port: MessagePort, ring: () => void) {
     this.board = new ThreadBoard(plan.board);
@@ -84,8 +74,7 @@ export class SlotThreadLoop {
 
   /** @throws VectorError MEMORY_LIMIT: nobody else would do what this thread cannot */
   private open({ index, options, memory }: SlotThreadOrder & { readonly kind: 'open' }): void {
-    const segment = Segment.beside(options, memory);
-    this.indexes.set(index, { number: index, segment, gateNumber: this.board.gateNumber });
+    this.indexes.set(index, new ThreadSegment(options, memory, this.board));
     this.list = [...this.indexes.values()];
   }
 
@@ -112,39 +101,15 @@ export class SlotThreadLoop {
     return false;
   }
 
-  private buildOne(shared: Shared): boolean {
-    const { segment } = shared;
-    this.refresh(shared);
-    this.isRemovalFirst = !this.isRemovalFirst;
-    const hasWorked = this.isRemovalFirst ? this.remove(segment) || this.link(segment)
-      : this.link(segment) || this.remove(segment);
+  private buildOne(shared: ThreadSegment): boolean {
     const { board } = this;
+    const { segment } = shared;
+    shared.refresh();
+    const hasWorked = shared.work(false);
     // The owner lets go on whoever waits for room in the tail, or in the ring of what is gone.
     const backlog = Math.max(segment.tailCount, segment.goneCount);
     if (hasWorked && board.isNewsWanted && board.takeAsk(backlog)) this.tell();
     return hasWorked;
-  }
-
-  /** Sees what the owner has changed behind the closed gate, and memory that has been added. */
-  private refresh(shared: Shared): void {
-    const { engine } = shared.segment;
-    const { gateNumber } = this.board;
-    if (gateNumber !== shared.gateNumber) {
-      engine.calls.refresh();
-      shared.gateNumber = gateNumber;
-    }
-    engine.fit();
-  }
-
-  private link({ engine, options }: Segment): boolean {
-    return engine.calls.linkNext(options.efConstruction) === 1;
-  }
-
-  private remove(segment: Segment): boolean {
-    if (!removeSlice(segment, false)) return false;
-    // Who would have linked meanwhile may sleep.
-    this.board.wake();
-    return true;
   }
 
   private search(): boolean {
@@ -163,10 +128,10 @@ export class SlotThreadLoop {
   }
 
   /** Writes slots into the block. @returns how many, -1: there is no such search, or no memory */
-  private answer(shared: Shared, asked: SearchAsked): number {
+  private answer(shared: ThreadSegment, asked: SearchAsked): number {
     const { segment } = shared;
     const { at, k, ef, strategy, filterWords } = asked;
-    this.refresh(shared);
+    shared.refresh();
     const { engine, options: { dimension } } = segment;
     const word = at / 4;
     const filterAt = word + dimension;

@@ -10,29 +10,25 @@ import { receiveMessageOnPort } from 'node:worker_threads';
 import { Bitmap } from '../attributes/bitmap.ts';
 import { searchSegment } from '../segment-search.ts';
 import type { SlotHit } from '../segment-search.ts';
-import { Segment } from '../segment.ts';
 import { VectorError } from '../vector-error.ts';
-import { removeSlice } from './removal-slice.ts';
 import { ThreadBoard } from './thread-board.ts';
 import type { SearchRequest, ThreadMessage, ThreadPlan } from './thread-messages.ts';
+import { ThreadSegment } from './thread-segment.ts';
 
 export class ThreadLoop {
   private readonly board: ThreadBoard;
-  private readonly segment: Segment;
+  private readonly shared: ThreadSegment;
   private readonly thread: number;
   private readonly port: MessagePort;
   private takenCount = 0;
-  private gateNumber = 0;
-  private isRemovalFirst = false;
 
   /** @throws VectorError MEMORY_LIMIT */
   constructor(plan: ThreadPlan, port: MessagePort) {
     this.board = new ThreadBoard(plan.board);
-    this.segment = Segment.beside(plan.options, plan.memory);
+    this.shared = new ThreadSegment(plan.options, plan.memory, this.board);
     this.thread = plan.thread;
     this.port = port;
-    this.gateNumber = this.board.gateNumber;
-    if (plan.isTailLate) this.segment.engine.calls.setLate(1);
+    if (plan.isTailLate) this.shared.segment.engine.calls.setLate(1);
   }
 
   /** Works until it is told to stop. */
@@ -47,51 +43,25 @@ export class ThreadLoop {
         board.waitAtGate();
         continue;
       }
-      this.refresh();
+      this.shared.refresh();
       const hasWorked = this.step();
       board.leave(thread);
       if (board.isGateClosed) continue;
       if (board.isNewsWanted && board.takeAsk(this.backlog())) this.say({ kind: 'news' });
       if (!hasWorked) board.sleep(wakeNumber);
     }
-    this.segment.engine.calls.detach();
+    this.shared.segment.engine.calls.detach();
   }
 
   private say(message: ThreadMessage): void { this.port.postMessage(message); }
 
-  /** Sees what the owner has changed behind the closed gate, and memory that has been added. */
-  private refresh(): void {
-    const { engine } = this.segment;
-    const { gateNumber } = this.board;
-    if (gateNumber !== this.gateNumber) {
-      engine.calls.refresh();
-      this.gateNumber = gateNumber;
-    }
-    engine.fit();
-  }
-
   private step(): boolean {
-    if (this.search()) return true;
-    this.isRemovalFirst = !this.isRemovalFirst;
-    return this.isRemovalFirst ? this.remove() || this.link() : this.link() || this.remove();
-  }
-
-  private link(): boolean {
-    const { engine, options } = this.segment;
-    return engine.calls.linkNext(options.efConstruction) === 1;
-  }
-
-  private remove(): boolean {
-    const { segment, board } = this;
-    if (!removeSlice(segment, board.isSweepWanted)) return false;
-    // Who would have linked meanwhile may sleep.
-    board.wake();
-    return true;
+    return this.search() || this.shared.work(this.board.isSweepWanted);
   }
 
   /** Pieces of work that are left, about. */
   private backlog(): number {
-    const { segment, board } = this;
+    const { shared: { segment }, board } = this;
     const isSweeping = segment.isSweeping || (board.isSweepWanted && segment.deadCount > 0);
     return segment.tailCount + segment.goneCount + (isSweeping ? 1 : 0);
   }
@@ -114,7 +84,7 @@ export class ThreadLoop {
   }
 
   private answer(request: SearchRequest): SlotHit[][] {
-    const { segment } = this;
+    const { segment } = this.shared;
     const { dimension } = segment.options;
     const { queries, filter } = request;
     const bitmap = filter === undefined ? undefined : Bitmap.of(filter);
